@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Cancel scopes: a part of a task that can be cancelled, by a call or by a deadline.
+//
+//     sc::cancel_scope scope({.deadline = sc::current_time() + 2s});
+//     std::optional<page> p = co_await scope.run([&] { return fetch(url); });   // nullopt: cancelled
+//     auto q = co_await sc::move_on_after(2s, [&] { return fetch(url); });      // the same, shorter
+//     auto r = co_await sc::fail_after(2s, [&] { return fetch(url); });         // throws too_slow_error
+//
+// Cancellation is level-triggered: once a scope is cancelled every checkpoint in it throws `cancelled`, until its body is
+// left. It reaches the tasks of every nursery opened in it. A shielded scope ignores the cancels around it, not its own.
+// The body is a callable that returns a task (or a task-returning callable that takes `cancel_scope&`); it is moved into the
+// awaiting frame and lives until the body ended. A body that ended before it saw the cancel keeps its result.
+// `run` throws what the body throws. A scope is entered once, by one task; it does not move; it must outlive its body.
+
+#pragma once
+
+#include <optional>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tractor/sc/clock.hpp"
+#include "tractor/sc/detail/kernel.hpp"
+#include "tractor/sc/errors.hpp"
+#include "tractor/sc/task.hpp"
+
+namespace tractor::sc {
+
+struct cancel_scope_options {
+  time_point deadline = never;
+  bool shield = false;
+  std::source_location where = std::source_location::current();
+};
+
+namespace detail {
+template <class Body>
+class scope_awaiter;
+class start_state;
+struct scope_walk;
+struct scope_deadline : timer {
+  cancel_scope* scope = nullptr;
+};
+}  // namespace detail
+
+class TRACTOR_API cancel_scope {
+ public:
+  explicit cancel_scope(cancel_scope_options options = {}) noexcept;
+  cancel_scope(const cancel_scope&) = delete;
+  cancel_scope& operator=(const cancel_scope&) = delete;
+  ~cancel_scope();
+
+  // Cancels everything in the scope. The first call's reason stays; later ones do nothing. May be called before the scope is
+  // entered, then its first checkpoint is cancelled. Not from another thread (see to_thread.hpp).
+  void cancel(std::string_view why = {}, std::source_location where = std::source_location::current()) noexcept;
+  void cancel(cancel_reason reason) noexcept;
+
+  [[nodiscard]] time_point deadline() const noexcept { return deadline_.at; }
+  void set_deadline(time_point deadline, std::source_location where = std::source_location::current()) noexcept;
+  [[nodiscard]] bool shield() const noexcept { return shield_; }
+  void set_shield(bool shield) noexcept;
+
+  // Somebody asked for it: cancel(), or the deadline passed.
+  [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
+  // The body ended by this scope's cancel.
+  [[nodiscard]] bool cancelled_caught() const noexcept { return cancelled_caught_; }
+  // Why cancel_called; null while it is not.
+  [[nodiscard]] const cancel_reason* reason() const noexcept { return reason_; }
+
+  // Runs `body` inside the scope. Gives std::optional<T> for a body of task<T> (nullopt: cancelled by this scope), and bool for
+  // a body of task<> (false: cancelled by this scope).
+  template <class Body>
+  [[nodiscard]] detail::scope_awaiter<std::decay_t<Body>> run(Body&& body);
+
+  // Whether a checkpoint directly inside would throw now, by this scope's cancel or by one around it.
+  [[nodiscard]] bool effectively_cancelled() const noexcept { return effective_; }
+
+  // --- for the kernel ---
+  void enter(detail::task_record& task);
+  // Leaves the scope. True: the outcome `cancelled` stops here. `how` is how the body ended; throws nothing.
+  enum class exit_result : unsigned char { keep, absorb, propagate };
+  exit_result exit(detail::outcome_kind how) noexcept;
+
+ private:
+  friend class nursery;
+  friend class runner;
+  friend struct detail::scope_deadline;
+  friend struct detail::scope_walk;
+  friend class detail::start_state;
+  [[nodiscard]] bool parent_visible() const noexcept { return parent_ != nullptr && !shield_ && parent_->effective_; }
+  void arm_deadline() noexcept;
+  void disarm_deadline() noexcept;
+  void refresh_effective() noexcept { effective_ = cancel_called_ || parent_visible(); }
+  void spread() noexcept;
+  static void refresh_chain(detail::task_record& task, cancel_scope* stop) noexcept;
+  static void spread_from(detail::task_record& start, cancel_scope* stop) noexcept;
+  [[nodiscard]] bool swallowed(const detail::task_record& task) const noexcept;
+
+  cancel_scope* parent_ = nullptr;
+  detail::task_record* owner_ = nullptr;  // null: not entered
+  nursery* nursery_ = nullptr;            // the nursery whose scope this is
+  cancel_reason* reason_ = nullptr;       // owned
+  detail::scope_deadline deadline_;
+  std::source_location where_;
+  std::uint32_t delivered_at_entry_ = 0;
+  bool shield_ = false;
+  bool cancel_called_ = false;
+  bool cancelled_caught_ = false;
+  bool effective_ = false;
+  bool entered_ = false;
+};
+
+namespace detail {
+
+struct scope_walk {
+  [[nodiscard]] static const cancel_scope* outer(const cancel_scope& scope) noexcept { return scope.parent_; }
+};
+
+template <class Body>
+auto call_with_scope(Body& body, cancel_scope& scope) {
+  if constexpr (std::is_invocable_v<Body&, cancel_scope&>)
+    return body(scope);
+  else
+    return body();
+}
+
+TRACTOR_API task_record& running_task();  // throws usage_error outside a task
+
+// Awaits a body inside a scope. The scope is left in await_resume, which runs right after the body's last step.
+template <class Body>
+class scope_awaiter {
+ public:
+  using sc_awaitable = void;
+  using task_type = decltype(call_with_scope(std::declval<Body&>(), std::declval<cancel_scope&>()));
+  static_assert(is_task<task_type>::value, "the body of a cancel scope returns a task");
+  using value_type = typename task_type::value_type;
+  using result_type = std::conditional_t<std::is_void_v<value_type>, bool, std::optional<value_type>>;
+
+  template <class B>
+  scope_awaiter(cancel_scope& scope, B&& body) : scope_(scope), body_(std::forward<B>(body)) {}
+  scope_awaiter(scope_awaiter&&) = delete;
+  ~scope_awaiter() = default;
+
+  static bool await_ready() noexcept { return false; }
+
+  template <class Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) {
+    scope_.enter(running_task());
+    try {
+      task_.emplace(call_with_scope(body_, scope_));
+    } catch (...) {
+      scope_.exit(outcome_kind::error);
+      throw;
+    }
+    auto callee = task_->kernel_handle();
+    callee.promise().parent = &caller.promise();
+    return callee;
+  }
+
+  result_type await_resume() {
+    auto& ended = task_->kernel_handle().promise();
+    switch (scope_.exit(ended.outcome)) {
+      case cancel_scope::exit_result::propagate: rethrow_cancelled();
+      case cancel_scope::exit_result::absorb:
+        if constexpr (std::is_void_v<value_type>)
+          return false;
+        else
+          return std::nullopt;
+      case cancel_scope::exit_result::keep: break;
+    }
+    if constexpr (std::is_void_v<value_type>) {
+      finish(ended);
+      return true;
+    } else {
+      return result_type(finish(ended));
+    }
+  }
+
+ private:
+  cancel_scope& scope_;
+  Body body_;
+  std::optional<task_type> task_;
+};
+
+// The same with the scope inside the awaiter; `Finish` turns what the scope gave into the result.
+template <class Body, bool FailOnTimeout>
+class owned_scope_awaiter {
+ public:
+  using sc_awaitable = void;
+  using inner = scope_awaiter<Body>;
+  using value_type = typename inner::value_type;
+  using result_type = std::conditional_t<FailOnTimeout, value_type, typename inner::result_type>;
+
+  template <class B>
+  owned_scope_awaiter(cancel_scope_options options, B&& body) : scope_(options), inner_(scope_, std::forward<B>(body)), where_(options.where) {}
+  owned_scope_awaiter(owned_scope_awaiter&&) = delete;
+  ~owned_scope_awaiter() = default;
+
+  static bool await_ready() noexcept { return false; }
+  template <class Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) {
+    return inner_.await_suspend(caller);
+  }
+  result_type await_resume() {
+    if constexpr (FailOnTimeout) {
+      auto result = inner_.await_resume();
+      if (!result) throw_too_slow(where_);
+      if constexpr (!std::is_void_v<value_type>) return std::move(*result);
+    } else {
+      return inner_.await_resume();
+    }
+  }
+
+ private:
+  [[noreturn]] TRACTOR_API static void throw_too_slow(std::source_location where);
+
+  cancel_scope scope_;
+  inner inner_;
+  std::source_location where_;
+};
+
+[[noreturn]] TRACTOR_API void throw_too_slow_error(std::source_location where);
+
+template <class Body, bool FailOnTimeout>
+void owned_scope_awaiter<Body, FailOnTimeout>::throw_too_slow(std::source_location where) {
+  throw_too_slow_error(where);
+}
+
+}  // namespace detail
+
+template <class Body>
+detail::scope_awaiter<std::decay_t<Body>> cancel_scope::run(Body&& body) {
+  return {*this, std::forward<Body>(body)};
+}
+
+// The time of the current run's clock.
+[[nodiscard]] TRACTOR_API time_point current_time();
+
+namespace detail {
+// A timeout that is over before it began is in the past of every clock, so that the first checkpoint is cancelled.
+[[nodiscard]] inline time_point deadline_in(duration timeout) {
+  return timeout <= duration::zero() ? time_point::min() : saturating_add(current_time(), timeout);
+}
+}  // namespace detail
+
+// Runs `body` for at most `timeout`; see cancel_scope::run for the result. A timeout of zero or less cancels at the first
+// checkpoint.
+template <class Body>
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_after(duration timeout, Body&& body,
+                                                                                   std::source_location where = std::source_location::current()) {
+  return {cancel_scope_options{.deadline = detail::deadline_in(timeout), .where = where}, std::forward<Body>(body)};
+}
+template <class Body>
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_at(time_point deadline, Body&& body,
+                                                                                std::source_location where = std::source_location::current()) {
+  return {cancel_scope_options{.deadline = deadline, .where = where}, std::forward<Body>(body)};
+}
+
+// The same, but gives the body's result itself and throws too_slow_error when the deadline cut it off.
+template <class Body>
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, true> fail_after(duration timeout, Body&& body,
+                                                                               std::source_location where = std::source_location::current()) {
+  return {cancel_scope_options{.deadline = detail::deadline_in(timeout), .where = where}, std::forward<Body>(body)};
+}
+template <class Body>
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, true> fail_at(time_point deadline, Body&& body,
+                                                                            std::source_location where = std::source_location::current()) {
+  return {cancel_scope_options{.deadline = deadline, .where = where}, std::forward<Body>(body)};
+}
+
+// Runs `body` out of reach of the cancels around it; give `grace` to bound it (then see cancel_scope::run for the result).
+template <class Body>
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> shielded(Body&& body, duration grace = duration::max(),
+                                                                              std::source_location where = std::source_location::current()) {
+  const time_point deadline = grace == duration::max() ? never : detail::deadline_in(grace);
+  return {cancel_scope_options{.deadline = deadline, .shield = true, .where = where}, std::forward<Body>(body)};
+}
+
+// The cancels that are in force where the current task stands, innermost first, one a line; empty when there is none.
+[[nodiscard]] TRACTOR_API std::string why_cancelled();
+
+// The earliest deadline in force where the current task stands; time_point::min() when it is cancelled already.
+[[nodiscard]] TRACTOR_API time_point current_effective_deadline();
+
+}  // namespace tractor::sc

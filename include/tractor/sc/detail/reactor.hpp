@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Readiness of descriptors: one epoll set a run, edge-triggered. Its descriptor can be polled by a host loop.
+//
+// A descriptor is registered once, for reading; interest in writing is added the first time a write would block, because a
+// socket that is always writable would otherwise wake the run whenever its peer reads. A short read tells that the
+// descriptor is drained, so the next read goes straight to waiting; that holds until the peer hung up, which is
+// remembered, because no further edge announces the end of the stream.
+
+#pragma once
+
+#include <cstdint>
+
+#include "tractor/base/fd.hpp"
+#include "tractor/sc/clock.hpp"
+
+namespace tractor::sc::detail {
+
+class reactor;
+
+// One descriptor's registration. The descriptor is owned by who derives from this or holds it; it must be closed after `detach`.
+class TRACTOR_API io_source {
+ public:
+  // A wait for readiness; `ready` is called by the reactor from its poll and must not run user code.
+  struct waiter {
+    void (*ready)(waiter& self) noexcept = nullptr;
+  };
+
+  io_source() noexcept = default;
+  io_source(const io_source&) = delete;
+  io_source& operator=(const io_source&) = delete;
+  ~io_source() { detach(); }
+
+  // Throws os_error (EPERM for what epoll cannot watch, ENOSPC, ENOMEM).
+  void attach(int fd);
+  void detach() noexcept;
+  [[nodiscard]] bool attached() const noexcept { return owner_ != nullptr; }
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+
+  // Whether a read, or a write, may succeed at once. Only a hint: a false "yes" costs one EAGAIN.
+  [[nodiscard]] bool maybe_readable() const noexcept { return readable_ || hung_up_; }
+  [[nodiscard]] bool maybe_writable() const noexcept { return writable_; }
+  void set_drained() noexcept { readable_ = false; }
+  void set_not_writable();
+
+  waiter* reader = nullptr;
+  waiter* writer = nullptr;
+
+ private:
+  friend class reactor;
+  reactor* owner_ = nullptr;
+  int fd_ = -1;
+  bool readable_ = true;
+  bool writable_ = true;
+  bool hung_up_ = false;
+  bool watching_write_ = false;
+};
+
+class TRACTOR_API reactor {
+ public:
+  reactor();  // throws os_error when the process has no descriptor left
+  reactor(const reactor&) = delete;
+  reactor& operator=(const reactor&) = delete;
+  ~reactor();
+
+  [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
+  [[nodiscard]] std::size_t source_count() const noexcept { return sources_; }
+
+  // Waits until something is ready, at most `timeout` (negative: for ever), and tells the waiters. Gives how many events came.
+  int poll(duration timeout);
+
+ private:
+  friend class io_source;
+  static constexpr int events_per_poll_max = 64;
+  unique_fd epoll_;
+  std::size_t sources_ = 0;
+};
+
+}  // namespace tractor::sc::detail

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Running tasks: `sc::run` drives one main task and everything below it to the end, in the calling thread.
+//
+//     int main() { return sc::run([]() -> sc::task<int> { co_await sc::sleep(1s); co_return 0; }); }
+//
+// A run owns a scheduler, a clock and a reactor; nothing is process-global, so several runs can live in several threads. Runs do
+// not nest in one thread (usage_error). When the main task ends the run ends: nurseries guarantee that no task is left.
+// `run` throws what the main task throws; a main task ended by a cancel from outside gives scope_cancelled_error.
+//
+// With a seed the order of tasks that are ready at the same time is shuffled, the same for the same seed. With a virtual_clock
+// time is the test's. The task order, the clock and the source of random bits are all that differs from a plain run.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tractor/sc/cancel_scope.hpp"
+#include "tractor/sc/clock.hpp"
+#include "tractor/sc/detail/kernel.hpp"
+#include "tractor/sc/detail/reactor.hpp"
+#include "tractor/sc/detail/ready_queue.hpp"
+#include "tractor/sc/detail/timer_heap.hpp"
+#include "tractor/sc/nursery.hpp"
+#include "tractor/sc/task.hpp"
+
+namespace tractor::sc {
+
+// What happens when a task catches `cancelled` and drops it. The scope ends as cancelled either way.
+enum class swallow_policy : unsigned char {
+  warn,  // one line on stderr that names task, place and scope
+  fail,  // the scope throws swallowed_cancel_error instead: the test kit's default
+};
+
+struct run_options {
+  virtual_clock* clock = nullptr;     // null: CLOCK_MONOTONIC
+  std::optional<std::uint64_t> seed;  // set: shuffled scheduling and reproducible randomness
+  swallow_policy swallow = swallow_policy::warn;
+};
+
+namespace detail {
+class external_queue;
+struct trace_record {
+  const void* exception = nullptr;
+  const promise_base* next = nullptr;  // the promise the exception must reach next to continue this trace
+  bool resumable = false;  // a nursery is about to throw the same exception again, from another coroutine
+  std::vector<std::source_location> sites;
+};
+}  // namespace detail
+
+// The scheduler of one run. `sc::run` is all that most programs need; a host loop uses the parts: start, then step() whenever fd()
+// is readable or next_deadline() has come, until done().
+class TRACTOR_API runner {
+ public:
+  explicit runner(run_options options = {});
+  runner(const runner&) = delete;
+  runner& operator=(const runner&) = delete;
+  ~runner();  // the main task must have ended
+
+  // Makes `main` (which returns task<>) the main task; it runs in the next step. Once.
+  void start(std::function<task<>()> main);
+  [[nodiscard]] bool done() const noexcept { return main_done_; }
+  // Runs until the main task ended.
+  void run_to_completion();
+  // Runs what can run now and looks at I/O without waiting. For hosts.
+  void step();
+  [[nodiscard]] int fd() const noexcept { return reactor_.fd(); }
+  [[nodiscard]] time_point next_deadline() const noexcept { return timers_.empty() ? never : timers_.earliest().at; }
+  [[nodiscard]] bool has_ready_tasks() const noexcept { return !ready_.empty() || deferred_ != nullptr; }
+  // The main task's error, or null. Only when done().
+  [[nodiscard]] std::exception_ptr error() const noexcept { return main_error_; }
+  // Cancels everything: the main task ends at its next checkpoint.
+  void cancel(std::string_view why, std::source_location where = std::source_location::current()) noexcept;
+
+  [[nodiscard]] static runner* current() noexcept { return detail::current_runner; }
+
+  // --- for the kernel's own parts ---
+  [[nodiscard]] detail::task_record* running() const noexcept { return current_; }
+  [[nodiscard]] time_point now() const noexcept { return options_.clock != nullptr ? options_.clock->now() : monotonic_now(); }
+  [[nodiscard]] const run_options& options() const noexcept { return options_; }
+  [[nodiscard]] detail::reactor& io() noexcept { return reactor_; }
+  [[nodiscard]] std::uint64_t random() noexcept;  // 64 bits: from the seed, or from the kernel
+  [[nodiscard]] detail::external_queue& external();
+
+  // A ready operation may go on without a schedule point while nobody else is ready, a bounded number of times in a row.
+  [[nodiscard]] bool may_continue() noexcept { return ready_.empty() && --continues_left_ > 0; }
+  // Stops the current task at `leaf` until schedule() or a cancel.
+  void block(detail::suspension& wait, detail::promise_base& leaf, std::coroutine_handle<> handle) noexcept {
+    detail::task_record* const task = current_;
+    task->waiting = &wait;
+    task->leaf = &leaf;
+    task->resume_point = handle;
+    task->waiting_since = loop_time_;
+    wait.task = task;
+  }
+  // Puts the current task at the end of the ready queue, to be resumed at `handle`.
+  void yield(detail::promise_base& leaf, std::coroutine_handle<> handle) {
+    current_->leaf = &leaf;
+    current_->resume_point = handle;
+    schedule(*current_);
+  }
+  void schedule(detail::task_record& task) {
+    TRACTOR_ASSERT(!task.scheduled, "a task is woken once");
+    task.scheduled = true;
+    task.waiting = nullptr;
+    ready_.push(&task);
+  }
+  // The cancel of a blocked task, if its wait can be undone.
+  void deliver_cancel(detail::task_record& task) noexcept {
+    detail::suspension* const wait = task.waiting;
+    if (wait != nullptr && wait->abort != nullptr && wait->abort(*wait)) {
+      wait->was_cancelled = true;
+      schedule(task);
+    }
+  }
+  void arm(detail::timer& node) { timers_.arm(node); }
+  void disarm(detail::timer& node) noexcept {
+    if (node.armed()) timers_.disarm(node);
+  }
+  void defer(detail::deferred& work) noexcept {
+    if (work.queued) return;
+    work.queued = true;
+    work.next = deferred_;
+    deferred_ = &work;
+  }
+  void cancel_deferred(detail::deferred& work) noexcept;
+  // Something outside the run (a thread, a child process) will wake it: a virtual clock must not call it a deadlock.
+  void add_external_wait() noexcept { ++external_waits_; }
+  void remove_external_wait() noexcept { --external_waits_; }
+
+  void record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept;
+  void continue_trace(const std::exception_ptr& error) noexcept;
+  [[nodiscard]] time_point loop_time() const noexcept { return loop_time_; }  // when the loop last looked; no system call
+  [[nodiscard]] const detail::trace_record& last_trace() const noexcept { return trace_; }
+  [[nodiscard]] std::uint64_t next_task_id() noexcept { return ++task_ids_; }
+  [[nodiscard]] detail::task_record* main_task() noexcept;
+  [[nodiscard]] cancel_scope& root_scope() noexcept { return root_scope_; }
+
+ private:
+  static constexpr int continues_max = 64;          // ready operations in a row without a schedule point
+  static constexpr std::uint32_t resumes_per_look = 32;  // resumptions between two looks at the cycle counter
+  static constexpr std::uint64_t cycles_per_poll = 200'000;
+
+  struct main_record;
+  [[nodiscard]] static time_point monotonic_now() noexcept;
+  void run_batch();
+  void resume(detail::task_record& task);
+  void run_deferred();
+  void fire_timers(time_point now) noexcept;
+  void wait_for_events(bool may_block);
+  bool jump_or_deadlock();
+  static std::coroutine_handle<> main_ended(detail::completion_hook& self, detail::promise_base& ended) noexcept;
+
+  run_options options_;
+  detail::ready_queue ready_;
+  detail::task_record* current_ = nullptr;
+  int continues_left_ = continues_max;
+  std::uint32_t resumes_ = 0;
+  std::uint64_t last_poll_cycles_ = 0;
+  time_point loop_time_{};
+  detail::timer_heap timers_;
+  detail::deferred* deferred_ = nullptr;
+  detail::reactor reactor_;
+  cancel_scope root_scope_;
+  std::unique_ptr<main_record> main_;
+  bool main_done_ = false;
+  std::exception_ptr main_error_;
+  std::uint64_t task_ids_ = 0;
+  std::uint64_t random_state_[4];
+  bool random_ready_ = false;
+  std::size_t external_waits_ = 0;
+  detail::trace_record trace_;
+  std::unique_ptr<detail::external_queue> external_;
+};
+
+// Runs `main(arguments…)`, which returns task<T>, and gives its result.
+template <class Main, class... Arguments>
+auto run(run_options options, Main&& main, Arguments&&... arguments) {
+  using value_type = typename std::invoke_result_t<Main&, Arguments&...>::value_type;
+  runner scheduler(options);
+  if constexpr (std::is_void_v<value_type>) {
+    scheduler.start([&]() -> task<> { return std::invoke(main, arguments...); });
+    scheduler.run_to_completion();
+    if (scheduler.error()) std::rethrow_exception(scheduler.error());
+  } else {
+    std::optional<value_type> result;
+    scheduler.start([&]() -> task<> { result.emplace(co_await std::invoke(main, arguments...)); });
+    scheduler.run_to_completion();
+    if (scheduler.error()) std::rethrow_exception(scheduler.error());
+    return value_type(std::move(*result));
+  }
+}
+template <class Main, class... Arguments>
+  requires(!std::is_same_v<std::decay_t<Main>, run_options>)
+auto run(Main&& main, Arguments&&... arguments) {
+  return run(run_options{}, std::forward<Main>(main), std::forward<Arguments>(arguments)...);
+}
+
+// The await chain that `error` crossed on its way out, innermost first, as "function at file:line" lines. Empty when it is not the
+// exception that last passed through this run.
+[[nodiscard]] TRACTOR_API std::string await_trace(const std::exception_ptr& error);
+
+}  // namespace tractor::sc

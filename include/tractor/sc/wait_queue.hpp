@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Tasks that wait for something, first in first out: trio's parking lot, on which the other synchronisation objects stand.
+//
+//     co_await lot.park();     // until somebody unparks this task, or it is cancelled
+//     lot.unpark(1);           // wakes the one that waits longest
+//
+// The queue must outlive who waits in it. A cancelled waiter leaves the queue at once.
+
+#pragma once
+
+#include <cstddef>
+#include <limits>
+
+#include "tractor/sc/detail/leaf.hpp"
+
+namespace tractor::sc {
+
+class TRACTOR_API wait_queue {
+ public:
+  wait_queue() noexcept = default;
+  wait_queue(const wait_queue&) = delete;
+  wait_queue& operator=(const wait_queue&) = delete;
+  ~wait_queue() { TRACTOR_ASSERT(first_ == nullptr, "a synchronisation object is destroyed while tasks wait for it"); }
+
+  // One waiting task. Derive from it to carry what the waker hands over.
+  struct node : detail::leaf_wait {
+    using detail::leaf_wait::wake;
+    wait_queue* queue = nullptr;
+    node* previous = nullptr;
+    node* next = nullptr;
+
+    template <class Promise>
+    void enqueue(std::coroutine_handle<Promise> here, wait_queue& into, const char* what_for) noexcept {
+      into.append(*this);
+      park(here, what_for, &leave);
+    }
+
+   protected:
+    ~node() = default;
+
+   private:
+    static bool leave(detail::suspension& self) noexcept {
+      auto& gone = static_cast<node&>(self);
+      gone.queue->remove(gone);
+      return true;
+    }
+  };
+
+  class park_awaiter final : public node {
+   public:
+    park_awaiter(wait_queue& lot, const char* what_for) noexcept : lot_(lot), what_for_(what_for) {}
+    bool await_ready() { return refuse_if_cancelled(); }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> here) noexcept {
+      enqueue(here, lot_, what_for_);
+    }
+    void await_resume() { throw_if_cancelled(); }
+
+   private:
+    wait_queue& lot_;
+    const char* what_for_;
+  };
+
+  // `what_for` is a literal for the task tree.
+  [[nodiscard]] park_awaiter park(const char* what_for = "wait_queue.park") noexcept { return {*this, what_for}; }
+
+  // Wakes up to `count` tasks, those that wait longest first; gives how many.
+  std::size_t unpark(std::size_t count = 1) {
+    std::size_t woken = 0;
+    for (; woken < count && first_ != nullptr; ++woken) pop_front()->wake();
+    return woken;
+  }
+  std::size_t unpark_all() { return unpark(std::numeric_limits<std::size_t>::max()); }
+
+  [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] node* front() const noexcept { return first_; }
+  // Takes the longest waiting one out without waking it; null when there is none.
+  [[nodiscard]] node* pop_front() noexcept {
+    node* const taken = first_;
+    if (taken != nullptr) remove(*taken);
+    return taken;
+  }
+
+ private:
+  void append(node& waiting) noexcept {
+    waiting.queue = this;
+    waiting.previous = last_;
+    waiting.next = nullptr;
+    (last_ != nullptr ? last_->next : first_) = &waiting;
+    last_ = &waiting;
+    ++size_;
+  }
+  void remove(node& gone) noexcept {
+    (gone.previous != nullptr ? gone.previous->next : first_) = gone.next;
+    (gone.next != nullptr ? gone.next->previous : last_) = gone.previous;
+    gone.previous = gone.next = nullptr;
+    --size_;
+  }
+
+  node* first_ = nullptr;
+  node* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace tractor::sc

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/sc/cancel_scope.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tractor/sc/nursery.hpp"
+#include "tractor/sc/run.hpp"
+
+namespace tractor::sc {
+
+namespace detail {
+
+task_record& running_task() {
+  task_record* const task = this_runner().running();
+  if (task == nullptr) throw usage_error("no task is running: this must be called from inside a task");
+  return *task;
+}
+
+void throw_too_slow_error(std::source_location where) {
+  throw too_slow_error("the deadline set at " + std::string(where.file_name()) + ":" + std::to_string(where.line()) + " passed");
+}
+
+}  // namespace detail
+
+cancel_scope::cancel_scope(cancel_scope_options options) noexcept : where_(options.where), shield_(options.shield) {
+  deadline_.at = options.deadline;
+  deadline_.scope = this;
+  deadline_.fire = [](detail::timer& self) noexcept {
+    cancel_scope& scope = *static_cast<detail::scope_deadline&>(self).scope;
+    scope.cancel(cancel_reason{.source = cancel_source::deadline, .text = {}, .task = {}, .where = scope.where_});
+  };
+}
+
+cancel_scope::~cancel_scope() {
+  TRACTOR_ASSERT(owner_ == nullptr, "a cancel scope is destroyed while its body runs");
+  delete reason_;
+}
+
+void cancel_scope::arm_deadline() noexcept {
+  if (deadline_.at != never && !deadline_.armed()) owner_->owner->arm(deadline_);
+}
+
+void cancel_scope::disarm_deadline() noexcept {
+  if (deadline_.armed()) owner_->owner->disarm(deadline_);
+}
+
+void cancel_scope::enter(detail::task_record& task) {
+  if (entered_) throw usage_error("a cancel scope can be entered only once");
+  entered_ = true;
+  parent_ = task.scope;
+  owner_ = &task;
+  task.scope = this;
+  delivered_at_entry_ = task.delivered;
+  refresh_effective();
+  if (deadline_.at == never || cancel_called_) return;
+  if (deadline_.at <= task.owner->loop_time())
+    deadline_.fire(deadline_);
+  else
+    arm_deadline();
+}
+
+bool cancel_scope::swallowed(const detail::task_record& task) const noexcept {
+  // Something was thrown in here, nobody absorbed or replaced it, and no exception_ptr keeps it for later.
+  return task.delivered != delivered_at_entry_ && task.delivered != task.accounted && task.token->alive == 0;
+}
+
+cancel_scope::exit_result cancel_scope::exit(detail::outcome_kind how) noexcept {
+  detail::task_record& task = *owner_;
+  TRACTOR_ASSERT(task.scope == this, "cancel scopes are left in the order they were entered");
+  task.scope = parent_;
+  disarm_deadline();
+  owner_ = nullptr;
+  if (how == detail::outcome_kind::error) {
+    task.accounted = task.delivered;
+    return exit_result::keep;
+  }
+  if (how == detail::outcome_kind::value) {
+    if (!swallowed(task)) [[likely]]
+      return exit_result::keep;
+    std::fprintf(stderr, "tractor: task '%.*s' caught sc::cancelled and dropped it, in the scope at %s:%u; the scope ends as cancelled\n",
+                 static_cast<int>(task.name.size()), task.name.data(), where_.file_name(), where_.line());
+    task.swallowed = true;
+    if (!effective_) {
+      task.accounted = task.delivered;
+      return exit_result::keep;
+    }
+  }
+  if (!effective_ || parent_visible()) return exit_result::propagate;
+  task.accounted = task.delivered;
+  cancelled_caught_ = true;
+  return exit_result::absorb;
+}
+
+void cancel_scope::cancel(std::string_view why, std::source_location where) noexcept {
+  if (cancel_called_) return;
+  cancel_reason reason{.source = cancel_source::explicit_call, .text = std::string(why), .task = {}, .where = where};
+  if (const runner* run = runner::current(); run != nullptr && run->running() != nullptr) reason.task = run->running()->name;
+  cancel(std::move(reason));
+}
+
+void cancel_scope::cancel(cancel_reason reason) noexcept {
+  if (cancel_called_) return;
+  cancel_called_ = true;
+  reason_ = new cancel_reason(std::move(reason));
+  if (owner_ == nullptr) {
+    effective_ = true;
+    return;
+  }
+  disarm_deadline();
+  if (effective_) return;  // a scope around it is cancelled already: nothing changes below
+  effective_ = true;
+  spread();
+}
+
+void cancel_scope::set_deadline(time_point deadline, std::source_location where) noexcept {
+  where_ = where;
+  if (owner_ != nullptr) disarm_deadline();
+  deadline_.at = deadline;
+  if (owner_ == nullptr || cancel_called_) return;
+  if (deadline <= owner_->owner->now())
+    deadline_.fire(deadline_);
+  else
+    arm_deadline();
+}
+
+void cancel_scope::set_shield(bool shield) noexcept {
+  if (shield_ == shield) return;
+  shield_ = shield;
+  if (owner_ == nullptr) return;
+  const bool before = effective_;
+  refresh_effective();
+  if (before != effective_) spread();
+}
+
+// Sets `effective` on the scopes of `task` from its innermost up to, not including, `stop`, whose own flag is right. One walk up finds
+// where the value of a stretch of scopes is decided (a cancelled or a shielded one); a second one over that stretch writes it.
+void cancel_scope::refresh_chain(detail::task_record& task, cancel_scope* stop) noexcept {
+  const auto fill = [](cancel_scope* from, const cancel_scope* to, bool value) {
+    for (; from != to; from = from->parent_) from->effective_ = value;
+  };
+  cancel_scope* stretch = task.scope;
+  for (cancel_scope* scope = task.scope; scope != stop; scope = scope->parent_) {
+    if (!scope->cancel_called_ && !scope->shield_) continue;
+    fill(stretch, scope->parent_, scope->cancel_called_);
+    stretch = scope->parent_;
+  }
+  fill(stretch, stop, stop != nullptr && stop->effective_);
+}
+
+// The flag of `stop` changed: brings it to everything inside, first in `start` and then in the tasks below, and wakes who waits.
+void cancel_scope::spread_from(detail::task_record& start, cancel_scope* stop) noexcept {
+  start.work_next = nullptr;
+  for (detail::task_record* work = &start; work != nullptr;) {
+    detail::task_record& task = *work;
+    work = task.work_next;
+    cancel_scope* const limit = &task == &start ? stop : &task.home->scope_;
+    refresh_chain(task, limit);
+    const auto add_children = [&work](const cancel_scope& scope) {
+      if (scope.nursery_ == nullptr) return;
+      for (detail::task_record* child = scope.nursery_->first_child_; child != nullptr; child = child->next) {
+        child->work_next = work;
+        work = child;
+      }
+    };
+    for (cancel_scope* scope = task.scope; scope != limit; scope = scope->parent_) add_children(*scope);
+    if (&task == &start && limit != nullptr && limit->owner_ == &start) add_children(*limit);
+    if (task.scope->effective_) task.owner->deliver_cancel(task);
+  }
+}
+
+void cancel_scope::spread() noexcept { spread_from(*owner_, this); }
+
+time_point current_time() { return detail::this_runner().now(); }
+
+std::string why_cancelled() {
+  std::string text;
+  const detail::task_record& task = detail::running_task();
+  for (const cancel_scope* scope = task.scope; scope != nullptr; scope = detail::scope_walk::outer(*scope)) {
+    if (const cancel_reason* reason = scope->reason()) {
+      if (!text.empty()) text += '\n';
+      text += to_string(*reason);
+    }
+    if (scope->shield()) break;
+  }
+  return text;
+}
+
+time_point current_effective_deadline() {
+  const detail::task_record& task = detail::running_task();
+  time_point earliest = never;
+  for (const cancel_scope* scope = task.scope; scope != nullptr; scope = detail::scope_walk::outer(*scope)) {
+    if (scope->cancel_called()) return time_point::min();
+    earliest = std::min(earliest, scope->deadline());
+    if (scope->shield()) break;
+  }
+  return earliest;
+}
+
+}  // namespace tractor::sc

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/sc/exception_group.hpp"
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <memory>
+#include <typeinfo>
+
+#include "tractor/sc/cancelled.hpp"
+
+namespace tractor::sc {
+
+namespace {
+
+std::string group_text(const std::string& title, const std::vector<std::exception_ptr>& members) {
+  std::string text = title + " (" + std::to_string(members.size()) + (members.size() == 1 ? " error)" : " errors)");
+  for (const auto& member : members) {
+    text += "\n  - ";
+    for (const char c : type_name_of(member) + ": " + describe(member)) {
+      text += c;
+      if (c == '\n') text += "    ";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+exception_group::exception_group(std::string title, std::vector<std::exception_ptr> members)
+    : error(group_text(title, members)), title_(std::move(title)), members_(std::move(members)) {}
+exception_group::exception_group(const exception_group&) = default;
+exception_group::~exception_group() = default;
+
+std::exception_ptr collapse(std::exception_ptr exception) {
+  for (;;) {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const exception_group& group) {
+      if (group.exceptions().size() != 1) return exception;
+      exception = std::exception_ptr(group.exceptions().front());
+    } catch (...) {
+      return exception;
+    }
+  }
+}
+
+void throw_collapsed(std::string title, std::vector<std::exception_ptr> errors) {
+  if (errors.size() == 1) std::rethrow_exception(collapse(errors.front()));
+  for (auto& member : errors) member = collapse(member);
+  throw exception_group(std::move(title), std::move(errors));
+}
+
+std::string describe(const std::exception_ptr& exception) {
+  if (!exception) return "no exception";
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (const cancelled& cancel) {
+    return cancel.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+std::string type_name_of(const std::exception_ptr& exception) {
+  const std::type_info* type = exception ? exception.__cxa_exception_type() : nullptr;
+  if (type == nullptr) return "no exception";
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), &std::free);
+  return status == 0 && name ? name.get() : type->name();
+}
+
+}  // namespace tractor::sc

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Work that other threads hand to a run.
+
+#pragma once
+
+#include <mutex>
+
+#include "tractor/sc/detail/reactor.hpp"
+#include "tractor/sc/run.hpp"
+
+namespace tractor::sc::detail {
+
+// One completed job; runs in the run's thread, inside the poll. It must not run user code, only wake a task.
+struct external_job {
+  void (*run)(external_job& self) noexcept = nullptr;
+  external_job* next = nullptr;
+};
+
+// Jobs come in from any thread through post(); the run takes them when its reactor sees the eventfd. Bounded by the number of
+// jobs in flight, each of which lives in its waiter.
+class external_queue {
+ public:
+  explicit external_queue(runner& run);
+  external_queue(const external_queue&) = delete;
+  external_queue& operator=(const external_queue&) = delete;
+  ~external_queue();
+
+  void post(external_job& job) noexcept;
+
+ private:
+  struct drain_waiter : io_source::waiter {
+    external_queue* self = nullptr;
+  };
+  void drain() noexcept;
+
+  unique_fd event_;
+  io_source source_;
+  drain_waiter waiter_;
+  std::mutex mutex_;
+  external_job* first_ = nullptr;
+  external_job** last_ = &first_;
+};
+
+}  // namespace tractor::sc::detail

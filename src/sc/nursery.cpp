@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/sc/nursery.hpp"
+
+#include <cstdio>
+
+#include "task_local_list.hpp"
+#include "token.hpp"
+#include "tractor/sc/run.hpp"
+
+namespace tractor::sc {
+
+nursery::nursery() noexcept {
+  scope_.nursery_ = this;
+  join_.self = this;
+  join_.what = "nursery exit";
+  join_.abort = &note_join_cancel;
+}
+
+nursery::~nursery() { TRACTOR_ASSERT(first_child_ == nullptr, "a nursery is destroyed while tasks of it are alive"); }
+
+void nursery::open(detail::task_record& owner, std::source_location where) {
+  owner_ = &owner;
+  scope_.where_ = where;
+  scope_.enter(owner);
+  outer_ = owner.innermost_nursery;
+  owner.innermost_nursery = this;
+}
+
+void nursery::check_open() const {
+  if (closed_ || owner_ == nullptr) throw usage_error("this nursery is closed: its block has ended, no task can be started in it");
+}
+
+void nursery::adopt(detail::task_record& child, std::coroutine_handle<> first, detail::promise_base& outermost, const task_options& options,
+                    std::string_view default_name) {
+  runner& run = *owner_->owner;
+  child.done = &child_done;
+  child.owner = &run;
+  child.home = this;
+  child.parent_task = owner_;
+  child.scope = &scope_;
+  child.resume_point = first;
+  child.leaf = &outermost;
+  child.id = run.next_task_id();
+  child.spawned_at = options.where;
+  child.waiting_since = run.loop_time();
+  if (options.name.empty()) {
+    child.name = default_name;
+  } else {
+    child.owned_name = new std::string(options.name);
+    child.name = *child.owned_name;
+  }
+  // Task-local values are inherited from the task that starts the child, which need not be the nursery's owner.
+  if (const detail::task_record* starter = run.running()) child.locals = detail::share_locals(starter->locals);
+  outermost.hook = &child;
+  child.next = first_child_;
+  if (first_child_ != nullptr) first_child_->previous = &child;
+  first_child_ = &child;
+  ++child_count_;
+  run.schedule(child);
+}
+
+void nursery::unlink(detail::task_record& child) noexcept {
+  if (child.previous != nullptr)
+    child.previous->next = child.next;
+  else
+    first_child_ = child.next;
+  if (child.next != nullptr) child.next->previous = child.previous;
+  child.previous = nullptr;
+  child.next = nullptr;
+  --child_count_;
+}
+
+std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detail::promise_base& ended) noexcept {
+  auto& child = static_cast<detail::task_record&>(self);
+  nursery& home = *child.home;
+  home.child_ended(child, ended);
+  home.unlink(child);
+  if (child.token != nullptr) detail::release_token(child.token);
+  detail::drop_locals(child.locals);
+  delete child.owned_name;
+  // The coroutine stands at its final suspension point and nothing of it is touched after this; its arguments are destroyed here.
+  child.dispose(child);
+  home.wake_if_complete();
+  return std::noop_coroutine();
+}
+
+void nursery::child_ended(detail::task_record& child, detail::promise_base& outermost) noexcept {
+  if (outermost.outcome == detail::outcome_kind::error) {
+    add_error(outermost.error, child.name);
+    return;
+  }
+  if (outermost.outcome == detail::outcome_kind::value && child.delivered != child.accounted && child.token->alive == 0) {
+    std::fprintf(stderr, "tractor: task '%.*s' (started at %s:%u) caught sc::cancelled and dropped it\n", static_cast<int>(child.name.size()),
+                 child.name.data(), child.spawned_at.file_name(), child.spawned_at.line());
+    child.swallowed = true;
+  }
+  if (child.swallowed && child.owner->options().swallow == swallow_policy::fail)
+    add_error(std::make_exception_ptr(swallowed_cancel_error("task '" + std::string(child.name) + "' caught sc::cancelled and dropped it")),
+              child.name);
+}
+
+void nursery::add_error(std::exception_ptr error, std::string_view task_name) noexcept {
+  if (!scope_.cancel_called_)
+    scope_.cancel(cancel_reason{.source = cancel_source::nursery_failed,
+                                .text = (task_name.empty() ? "its body failed: " : "task '" + std::string(task_name) + "' failed: ") +
+                                        describe(error),
+                                .task = std::string(task_name),
+                                .where = scope_.where_});
+  errors_.push_back(std::move(error));
+}
+
+void nursery::wake_if_complete() noexcept {
+  if (joining_ && child_count_ == 0 && pending_starts_ == 0) {
+    joining_ = false;
+    owner_->owner->schedule(*owner_);
+  }
+}
+
+// Waiting for the tasks cannot be cut short; the cancel is remembered and goes on when they have ended.
+bool nursery::note_join_cancel(detail::suspension& self) noexcept {
+  static_cast<join_wait&>(self).self->join_cancelled_ = true;
+  return false;
+}
+
+std::coroutine_handle<> nursery::body_ended(detail::promise_base& awaiting, detail::outcome_kind how, std::exception_ptr error) noexcept {
+  body_done_ = true;
+  if (how == detail::outcome_kind::error) {
+    add_error(std::move(error), {});
+    // The body's error comes first in the group, whenever it happened.
+    std::swap(errors_.front(), errors_.back());
+  }
+  runner& run = *owner_->owner;
+  if (child_count_ == 0 && pending_starts_ == 0) {
+    if (run.may_continue()) return awaiting.handle();
+    run.yield(awaiting, awaiting.handle());
+    return std::noop_coroutine();
+  }
+  joining_ = true;
+  run.block(join_, awaiting, awaiting.handle());
+  if (scope_.effective_) join_cancelled_ = true;
+  return std::noop_coroutine();
+}
+
+bool nursery::close(detail::outcome_kind body) {
+  closed_ = true;
+  owner_->innermost_nursery = outer_;
+  runner& run = *owner_->owner;
+  if (!errors_.empty()) {
+    scope_.exit(detail::outcome_kind::error);
+    for (const auto& error : errors_) run.continue_trace(error);
+    throw_collapsed("errors in the nursery at " + std::string(scope_.where_.file_name()) + ":" + std::to_string(scope_.where_.line()),
+                    std::move(errors_));
+  }
+  const bool cut_off = join_cancelled_ || body == detail::outcome_kind::cancelled;
+  switch (scope_.exit(cut_off ? detail::outcome_kind::cancelled : detail::outcome_kind::value)) {
+    case cancel_scope::exit_result::propagate: detail::rethrow_cancelled();
+    case cancel_scope::exit_result::absorb: return body == detail::outcome_kind::value && cut_off;
+    case cancel_scope::exit_result::keep: break;
+  }
+  return true;
+}
+
+void nursery::move_to(nursery& target, detail::task_record& child) noexcept {
+  unlink(child);
+  child.home = &target;
+  child.parent_task = target.owner_;
+  child.next = target.first_child_;
+  if (target.first_child_ != nullptr) target.first_child_->previous = &child;
+  target.first_child_ = &child;
+  ++target.child_count_;
+  if (child.scope == &scope_) {
+    child.scope = &target.scope_;
+  } else {
+    cancel_scope* outermost = child.scope;
+    while (outermost->parent_ != &scope_) outermost = outermost->parent_;
+    outermost->parent_ = &target.scope_;
+  }
+  cancel_scope::spread_from(child, &target.scope_);
+}
+
+namespace detail {
+
+void throw_nursery_cancelled(cancel_scope& scope) {
+  throw scope_cancelled_error("the nursery was cancelled before its body returned a value: " +
+                              (scope.reason() != nullptr ? to_string(*scope.reason()) : std::string("reason unknown")));
+}
+
+void throw_started_twice() { throw usage_error("task_status.started() was called twice"); }
+
+void start_state::begin(nursery& target, task_record& caller) {
+  target.check_open();
+  target_ = &target;
+  ++target.pending_starts_;
+  holding_.open(caller, {});
+}
+
+std::coroutine_handle<> start_state::wait(promise_base& awaiting, std::exception_ptr failed) noexcept {
+  if (failed) holding_.add_error(std::move(failed), {});
+  return holding_.body_ended(awaiting, outcome_kind::value, nullptr);
+}
+
+void start_state::mark_started() noexcept {
+  // A task that is being cancelled stays where somebody waits for its end: moved, its cancel could arrive in a place with no
+  // cancelled scope around it.
+  if (holding_.scope_.effective_) return;
+  started_ = true;
+  holding_.move_to(*target_, *child_);
+  holding_.wake_if_complete();
+}
+
+void start_state::finish() {
+  --target_->pending_starts_;
+  target_->wake_if_complete();
+  holding_.close(outcome_kind::value);
+  if (!started_) throw usage_error("the task ended without calling task_status.started()");
+}
+
+}  // namespace detail
+
+}  // namespace tractor::sc

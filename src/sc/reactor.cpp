@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/sc/detail/reactor.hpp"
+
+#include <sys/epoll.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "tractor/sc/run.hpp"
+
+namespace tractor::sc::detail {
+
+namespace {
+
+epoll_event event_for(io_source& source, bool writes) noexcept {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (writes ? EPOLLOUT : 0u);
+  event.data.ptr = &source;
+  return event;
+}
+
+int wait(int epoll, epoll_event* events, int count, duration timeout) noexcept {
+  if (timeout == duration::zero()) return ::epoll_wait(epoll, events, count, 0);
+  if (timeout < duration::zero()) return ::epoll_wait(epoll, events, count, -1);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+  const timespec spec{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
+  const int result = ::epoll_pwait2(epoll, events, count, &spec, nullptr);
+  if (result >= 0 || errno != ENOSYS) return result;
+  // Before Linux 5.11: whole milliseconds, rounded up so that the timer is due when the call returns.
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+  return ::epoll_wait(epoll, events, count, static_cast<int>(std::min<decltype(ms)>(ms, 1 << 30)));
+}
+
+}  // namespace
+
+reactor::reactor() : epoll_(check_syscall(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1()")) {}
+
+reactor::~reactor() { TRACTOR_ASSERT(sources_ == 0, "a descriptor is still registered when its run ends"); }
+
+int reactor::poll(duration timeout) {
+  epoll_event events[events_per_poll_max];
+  const int count = wait(epoll_.get(), events, events_per_poll_max, timeout);
+  if (count < 0) {
+    if (errno == EINTR) return 0;
+    throw_os_error("epoll_wait()", errno);
+  }
+  // First all flags, then all waiters: a waiter may detach another source, but a batch never runs user code in between.
+  for (int i = 0; i < count; ++i) {
+    auto& source = *static_cast<io_source*>(events[i].data.ptr);
+    const std::uint32_t bits = events[i].events;
+    if ((bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) source.readable_ = true;
+    if ((bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) source.hung_up_ = true;
+    if ((bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) source.writable_ = true;
+  }
+  for (int i = 0; i < count; ++i) {
+    auto& source = *static_cast<io_source*>(events[i].data.ptr);
+    if (source.maybe_readable() && source.reader != nullptr) {
+      io_source::waiter* const told = std::exchange(source.reader, nullptr);
+      told->ready(*told);
+    }
+    if (source.writable_ && source.writer != nullptr) {
+      io_source::waiter* const told = std::exchange(source.writer, nullptr);
+      told->ready(*told);
+    }
+  }
+  return count;
+}
+
+void io_source::attach(int fd) {
+  TRACTOR_ASSERT(owner_ == nullptr, "a source is attached once");
+  reactor& into = this_runner().io();
+  epoll_event event = event_for(*this, false);
+  fd_ = fd;
+  if (::epoll_ctl(into.epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_os_error("epoll_ctl(ADD, " + std::to_string(fd) + ")", errno);
+  owner_ = &into;
+  ++into.sources_;
+}
+
+void io_source::detach() noexcept {
+  if (owner_ == nullptr) return;
+  TRACTOR_ASSERT(reader == nullptr && writer == nullptr, "a descriptor is closed while a task waits for it");
+  ::epoll_ctl(owner_->epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
+  --owner_->sources_;
+  owner_ = nullptr;
+}
+
+void io_source::set_not_writable() {
+  writable_ = false;
+  if (watching_write_) return;
+  epoll_event event = event_for(*this, true);
+  if (::epoll_ctl(owner_->epoll_.get(), EPOLL_CTL_MOD, fd_, &event) != 0) throw_os_error("epoll_ctl(MOD, " + std::to_string(fd_) + ")", errno);
+  watching_write_ = true;
+}
+
+}  // namespace tractor::sc::detail

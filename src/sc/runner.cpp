@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <sys/random.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "external_queue.hpp"
+#include "task_local_list.hpp"
+#include "token.hpp"
+#include "tractor/sc/run.hpp"
+#include "tractor/sc/task_tree.hpp"
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+namespace tractor::sc {
+
+namespace {
+
+// A counter that runs at about a fixed rate and costs a few nanoseconds to read: only for how often to look at I/O.
+std::uint64_t cycle_counter() noexcept {
+#if defined(__x86_64__)
+  return __rdtsc();
+#elif defined(__aarch64__)
+  std::uint64_t count;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(count));
+  return count * 32;  // the generic timer runs at tens of MHz
+#else
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+#endif
+}
+
+std::uint64_t splitmix(std::uint64_t& state) noexcept {
+  std::uint64_t z = (state += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+// Makes `run` the current one of this thread while it drives tasks.
+class current_run_guard {
+ public:
+  explicit current_run_guard(runner& run) {
+    if (detail::current_runner != nullptr)
+      throw usage_error("a tractor::sc run is active in this thread already: runs do not nest; await the task instead");
+    detail::current_runner = &run;
+  }
+  current_run_guard(const current_run_guard&) = delete;
+  current_run_guard& operator=(const current_run_guard&) = delete;
+  ~current_run_guard() { detail::current_runner = nullptr; }
+};
+
+}  // namespace
+
+struct runner::main_record : detail::task_record {
+  std::function<task<>()> body;
+  std::optional<task<>> coroutine;
+};
+
+detail::task_record* runner::main_task() noexcept { return main_.get(); }
+
+runner::runner(run_options options) : options_(options), root_scope_({.where = {}}) {
+  if (options_.seed) {
+    std::uint64_t state = *options_.seed;
+    for (auto& word : random_state_) word = splitmix(state);
+    random_ready_ = true;
+  }
+}
+
+runner::~runner() {
+  TRACTOR_ASSERT(main_ == nullptr || main_done_, "a run is destroyed while its main task has not ended");
+  main_.reset();
+  detail::frame_pool::release_if_unused();
+}
+
+time_point runner::monotonic_now() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return time_point(std::chrono::seconds(now.tv_sec) + duration(now.tv_nsec));
+}
+
+void runner::start(std::function<task<>()> main) {
+  TRACTOR_ASSERT(main_ == nullptr, "a run is started once");
+  main_ = std::make_unique<main_record>();
+  detail::task_record& record = *main_;
+  record.done = &main_ended;
+  record.owner = this;
+  record.name = "main";
+  record.id = next_task_id();
+  loop_time_ = now();
+  record.waiting_since = loop_time_;
+  root_scope_.enter(record);
+  main_->body = std::move(main);
+  main_->coroutine.emplace(main_->body());
+  auto handle = main_->coroutine->kernel_handle();
+  handle.promise().hook = &record;
+  record.leaf = &handle.promise();
+  record.resume_point = handle;
+  schedule(record);
+}
+
+std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail::promise_base& ended) noexcept {
+  auto& record = static_cast<detail::task_record&>(self);
+  runner& run = *record.owner;
+  if (ended.outcome == detail::outcome_kind::error) run.main_error_ = ended.error;
+  const bool absorbed = run.root_scope_.exit(ended.outcome) != cancel_scope::exit_result::keep;
+  if (absorbed && !run.main_error_)
+    run.main_error_ = std::make_exception_ptr(scope_cancelled_error(
+        "the run was cancelled: " + (run.root_scope_.reason() != nullptr ? to_string(*run.root_scope_.reason()) : std::string("reason unknown"))));
+  if (record.swallowed && run.options_.swallow == swallow_policy::fail)
+    run.main_error_ = std::make_exception_ptr(swallowed_cancel_error("the main task caught sc::cancelled and dropped it"));
+  if (record.token != nullptr) detail::release_token(record.token);
+  detail::drop_locals(record.locals);
+  record.locals = nullptr;
+  run.main_done_ = true;
+  return std::noop_coroutine();
+}
+
+void runner::cancel(std::string_view why, std::source_location where) noexcept {
+  root_scope_.cancel(cancel_reason{.source = cancel_source::run_shutdown, .text = std::string(why), .task = {}, .where = where});
+}
+
+void runner::resume(detail::task_record& task) {
+  current_ = &task;
+  task.scheduled = false;
+  continues_left_ = continues_max;
+  task.resume_point.resume();
+  current_ = nullptr;
+}
+
+// The tasks that were ready when the batch began; those they wake come in the next one.
+void runner::run_batch() {
+  for (std::size_t left = ready_.size(); left > 0 && !main_done_; --left) {
+    if (options_.seed && left > 1) [[unlikely]]
+      ready_.bring_forward(random() % left);
+    resume(*ready_.pop());
+    ++resumes_;
+  }
+}
+
+void runner::run_to_completion() {
+  const current_run_guard guard(*this);
+  last_poll_cycles_ = cycle_counter();
+  while (!main_done_) {
+    run_batch();
+    if (main_done_) break;
+    run_deferred();
+    if (ready_.empty()) {
+      wait_for_events(true);
+    } else if (resumes_ >= resumes_per_look) {
+      // Work is plenty: look at I/O and timers only every so often, because a poll costs as much as many resumptions.
+      resumes_ = 0;
+      if (options_.clock != nullptr || cycle_counter() - last_poll_cycles_ >= cycles_per_poll) wait_for_events(false);
+    }
+  }
+  run_deferred();
+}
+
+void runner::step() {
+  const current_run_guard guard(*this);
+  run_batch();
+  if (main_done_) return;
+  run_deferred();
+  wait_for_events(false);
+}
+
+void runner::run_deferred() {
+  while (deferred_ != nullptr) {
+    // Taken off as a whole: what one of them queues again is done in another round.
+    detail::deferred* work = std::exchange(deferred_, nullptr);
+    while (work != nullptr) {
+      detail::deferred* const next = work->next;
+      work->queued = false;
+      work->run(*work);
+      work = next;
+    }
+  }
+}
+
+void runner::cancel_deferred(detail::deferred& work) noexcept {
+  if (!work.queued) return;
+  work.queued = false;
+  for (detail::deferred** link = &deferred_; *link != nullptr; link = &(*link)->next) {
+    if (*link != &work) continue;
+    *link = work.next;
+    return;
+  }
+}
+
+void runner::fire_timers(time_point now) noexcept {
+  while (!timers_.empty() && timers_.earliest().at <= now) {
+    detail::timer& due = timers_.earliest();
+    timers_.disarm(due);
+    due.fire(due);
+  }
+}
+
+void runner::wait_for_events(bool may_block) {
+  const bool virtual_time = options_.clock != nullptr;
+  duration timeout = may_block ? duration(-1) : duration::zero();
+  if (!timers_.empty()) {
+    loop_time_ = now();
+    fire_timers(loop_time_);
+    if (!ready_.empty()) timeout = duration::zero();
+    if (timeout != duration::zero() && !timers_.empty()) timeout = timers_.earliest().at - loop_time_;
+  }
+  const bool jump = virtual_time && options_.clock->autojump() && timeout != duration::zero();
+  // Virtual time never passes by waiting: an armed timer must not let the poll return early, only I/O or a thread does.
+  if (virtual_time && timeout > duration::zero()) timeout = duration(-1);
+  if (jump && external_waits_ == 0) timeout = duration::zero();
+  const int events = reactor_.poll(timeout);
+  last_poll_cycles_ = cycle_counter();
+  if (jump && events == 0 && ready_.empty() && external_waits_ == 0 && !jump_or_deadlock()) return;
+  if (!timers_.empty() || virtual_time) {
+    loop_time_ = now();
+    fire_timers(loop_time_);
+  } else {
+    loop_time_ = now();
+  }
+}
+
+// Under an autojump clock with nothing left to run. False: nobody can ever be woken, the main task is cancelled.
+bool runner::jump_or_deadlock() {
+  if (!timers_.empty()) {
+    options_.clock->advance_to(timers_.earliest().at);
+    return true;
+  }
+  TRACTOR_ASSERT(!root_scope_.cancel_called(), "a deadlocked run was cancelled, and still every task waits");
+  main_error_ = std::make_exception_ptr(
+      deadlock_error("deadlock: every task waits and nothing can wake one\n" + to_text(task_tree_of(*this))));
+  cancel("every task waits and nothing can wake one");
+  return false;
+}
+
+std::uint64_t runner::random() noexcept {
+  if (!random_ready_) {
+    // Cannot fail for 32 bytes once the kernel's pool is ready; a partial read leaves address bits, good enough for an order.
+    for (auto& word : random_state_) word = reinterpret_cast<std::uintptr_t>(&word) * 0x9e3779b97f4a7c15;
+    static_cast<void>(::getrandom(random_state_, sizeof random_state_, 0));
+    random_ready_ = true;
+  }
+  // xoshiro256**
+  const auto rotl = [](std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); };
+  const std::uint64_t result = rotl(random_state_[1] * 5, 7) * 9;
+  const std::uint64_t t = random_state_[1] << 17;
+  random_state_[2] ^= random_state_[0];
+  random_state_[3] ^= random_state_[1];
+  random_state_[1] ^= random_state_[2];
+  random_state_[0] ^= random_state_[3];
+  random_state_[2] ^= t;
+  random_state_[3] = rotl(random_state_[3], 45);
+  return result;
+}
+
+detail::external_queue& runner::external() {
+  if (!external_) external_ = std::make_unique<detail::external_queue>(*this);
+  return *external_;
+}
+
+namespace {
+
+// Tells two exceptions apart without holding on to them.
+const void* identity_of(const std::exception_ptr& error) noexcept {
+  static_assert(sizeof(std::exception_ptr) == sizeof(void*));
+  const void* address = nullptr;
+  std::memcpy(&address, &error, sizeof address);
+  return address;
+}
+
+}  // namespace
+
+void runner::record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept {
+  const void* const exception = identity_of(error);
+  const bool continues = trace_.exception == exception && (trace_.resumable || trace_.next == &from);
+  if (!continues) {
+    trace_.sites.clear();
+    trace_.exception = exception;
+  }
+  trace_.resumable = false;
+  trace_.next = from.parent;
+  if (from.site.line() != 0) trace_.sites.push_back(from.site);
+}
+
+void runner::continue_trace(const std::exception_ptr& error) noexcept {
+  if (trace_.exception == identity_of(error)) trace_.resumable = true;
+}
+
+std::string await_trace(const std::exception_ptr& error) {
+  const runner* run = runner::current();
+  std::string text;
+  if (run == nullptr || run->last_trace().exception != identity_of(error)) return text;
+  for (const auto& site : run->last_trace().sites) {
+    text += "  in ";
+    text += site.function_name();
+    text += " at ";
+    text += site.file_name();
+    text += ':';
+    text += std::to_string(site.line());
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace tractor::sc
