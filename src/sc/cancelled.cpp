@@ -7,9 +7,9 @@
 #include <exception>
 #include <typeinfo>
 
+#include "token.hpp"
 #include "tractor/sc/detail/kernel.hpp"
 #include "tractor/sc/run.hpp"
-#include "token.hpp"
 
 namespace tractor::sc {
 
@@ -24,7 +24,8 @@ cancelled::~cancelled() {
 }
 
 std::string to_string(const cancel_reason& reason) {
-  const std::string place = reason.where.line() != 0 ? std::string(reason.where.file_name()) + ":" + std::to_string(reason.where.line()) : "";
+  const std::string place =
+      reason.where.line() != 0 ? std::string(reason.where.file_name()) + ":" + std::to_string(reason.where.line()) : "";
   switch (reason.source) {
     case cancel_source::deadline: return "deadline passed" + (place.empty() ? "" : " (set at " + place + ")");
     case cancel_source::nursery_failed:

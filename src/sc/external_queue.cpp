@@ -4,17 +4,27 @@
 
 #include <sys/eventfd.h>
 
+#include "worker_threads.hpp"
+
 namespace tractor::sc::detail {
 
-external_queue::external_queue(runner& run) : event_(check_syscall(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd()")) {
-  static_cast<void>(run);
+external_queue::external_queue(runner& run) : run_(run), event_(check_syscall(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd()")) {
   source_.attach(event_.get());
   waiter_.self = this;
   waiter_.ready = [](io_source::waiter& self) noexcept { static_cast<drain_waiter&>(self).self->drain(); };
   source_.reader = &waiter_;
 }
 
-external_queue::~external_queue() { source_.detach(); }
+external_queue::~external_queue() {
+  threads_.reset();  // the last ones to post
+  source_.reader = nullptr;
+  source_.detach();
+}
+
+worker_threads& external_queue::threads() {
+  if (!threads_) threads_ = std::make_unique<worker_threads>(run_);
+  return *threads_;
+}
 
 void external_queue::post(external_job& job) noexcept {
   job.next = nullptr;

@@ -4,12 +4,15 @@
 
 #pragma once
 
+#include <memory>
 #include <mutex>
 
 #include "tractor/sc/detail/reactor.hpp"
 #include "tractor/sc/run.hpp"
 
 namespace tractor::sc::detail {
+
+class worker_threads;
 
 // One completed job; runs in the run's thread, inside the poll. It must not run user code, only wake a task.
 struct external_job {
@@ -28,18 +31,23 @@ class external_queue {
 
   void post(external_job& job) noexcept;
 
+  // The run's worker threads, which report here; made on first use.
+  [[nodiscard]] worker_threads& threads();
+
  private:
   struct drain_waiter : io_source::waiter {
     external_queue* self = nullptr;
   };
   void drain() noexcept;
 
+  runner& run_;
   unique_fd event_;
   io_source source_;
   drain_waiter waiter_;
   std::mutex mutex_;
   external_job* first_ = nullptr;
   external_job** last_ = &first_;
+  std::unique_ptr<worker_threads> threads_;
 };
 
 }  // namespace tractor::sc::detail

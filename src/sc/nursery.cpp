@@ -3,6 +3,7 @@
 #include "tractor/sc/nursery.hpp"
 
 #include <cstdio>
+#include <memory>
 
 #include "task_local_list.hpp"
 #include "token.hpp"
@@ -76,11 +77,14 @@ std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detai
   nursery& home = *child.home;
   home.child_ended(child, ended);
   home.unlink(child);
-  if (child.token != nullptr) detail::release_token(child.token);
-  detail::drop_locals(child.locals);
-  delete child.owned_name;
-  // The coroutine stands at its final suspension point and nothing of it is touched after this; its arguments are destroyed here.
+  // The coroutine stands at its final suspension point and nothing of it is touched after this. Its arguments are destroyed here, and
+  // their destructors may ask for the task's name and locals.
+  detail::cancel_token* const token = child.token;
+  detail::local_node* const locals = child.locals;
+  const std::unique_ptr<std::string> name(child.owned_name);
   child.dispose(child);
+  detail::drop_locals(locals);
+  if (token != nullptr) detail::release_token(token);
   home.wake_if_complete();
   return std::noop_coroutine();
 }
@@ -91,8 +95,8 @@ void nursery::child_ended(detail::task_record& child, detail::promise_base& oute
     return;
   }
   if (outermost.outcome == detail::outcome_kind::value && child.delivered != child.accounted && child.token->alive == 0) {
-    std::fprintf(stderr, "tractor: task '%.*s' (started at %s:%u) caught sc::cancelled and dropped it\n", static_cast<int>(child.name.size()),
-                 child.name.data(), child.spawned_at.file_name(), child.spawned_at.line());
+    std::fprintf(stderr, "tractor: task '%.*s' (started at %s:%u) caught sc::cancelled and dropped it\n",
+                 static_cast<int>(child.name.size()), child.name.data(), child.spawned_at.file_name(), child.spawned_at.line());
     child.swallowed = true;
   }
   if (child.swallowed && child.owner->options().swallow == swallow_policy::fail)
@@ -102,11 +106,11 @@ void nursery::child_ended(detail::task_record& child, detail::promise_base& oute
 
 void nursery::add_error(std::exception_ptr error, std::string_view task_name) noexcept {
   if (!scope_.cancel_called_)
-    scope_.cancel(cancel_reason{.source = cancel_source::nursery_failed,
-                                .text = (task_name.empty() ? "its body failed: " : "task '" + std::string(task_name) + "' failed: ") +
-                                        describe(error),
-                                .task = std::string(task_name),
-                                .where = scope_.where_});
+    scope_.cancel(cancel_reason{
+        .source = cancel_source::nursery_failed,
+        .text = (task_name.empty() ? "its body failed: " : "task '" + std::string(task_name) + "' failed: ") + describe(error),
+        .task = std::string(task_name),
+        .where = scope_.where_});
   errors_.push_back(std::move(error));
 }
 
@@ -186,7 +190,7 @@ void throw_nursery_cancelled(cancel_scope& scope) {
                               (scope.reason() != nullptr ? to_string(*scope.reason()) : std::string("reason unknown")));
 }
 
-void throw_started_twice() { throw usage_error("task_status.started() was called twice"); }
+void throw_started_twice() { throw usage_error("task_status.started() was called twice, or after start() had failed"); }
 
 void start_state::begin(nursery& target, task_record& caller) {
   target.check_open();

@@ -89,7 +89,8 @@ void io_source::set_not_writable() {
   writable_ = false;
   if (watching_write_) return;
   epoll_event event = event_for(*this, true);
-  if (::epoll_ctl(owner_->epoll_.get(), EPOLL_CTL_MOD, fd_, &event) != 0) throw_os_error("epoll_ctl(MOD, " + std::to_string(fd_) + ")", errno);
+  if (::epoll_ctl(owner_->epoll_.get(), EPOLL_CTL_MOD, fd_, &event) != 0)
+    throw_os_error("epoll_ctl(MOD, " + std::to_string(fd_) + ")", errno);
   watching_write_ = true;
 }
 

@@ -111,8 +111,9 @@ std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail
   if (ended.outcome == detail::outcome_kind::error) run.main_error_ = ended.error;
   const bool absorbed = run.root_scope_.exit(ended.outcome) != cancel_scope::exit_result::keep;
   if (absorbed && !run.main_error_)
-    run.main_error_ = std::make_exception_ptr(scope_cancelled_error(
-        "the run was cancelled: " + (run.root_scope_.reason() != nullptr ? to_string(*run.root_scope_.reason()) : std::string("reason unknown"))));
+    run.main_error_ = std::make_exception_ptr(
+        scope_cancelled_error("the run was cancelled: " + (run.root_scope_.reason() != nullptr ? to_string(*run.root_scope_.reason())
+                                                                                               : std::string("reason unknown"))));
   if (record.swallowed && run.options_.swallow == swallow_policy::fail)
     run.main_error_ = std::make_exception_ptr(swallowed_cancel_error("the main task caught sc::cancelled and dropped it"));
   if (record.token != nullptr) detail::release_token(record.token);
@@ -232,8 +233,8 @@ bool runner::jump_or_deadlock() {
     return true;
   }
   TRACTOR_ASSERT(!root_scope_.cancel_called(), "a deadlocked run was cancelled, and still every task waits");
-  main_error_ = std::make_exception_ptr(
-      deadlock_error("deadlock: every task waits and nothing can wake one\n" + to_text(task_tree_of(*this))));
+  main_error_ =
+      std::make_exception_ptr(deadlock_error("deadlock: every task waits and nothing can wake one\n" + to_text(task_tree_of(*this))));
   cancel("every task waits and nothing can wake one");
   return false;
 }

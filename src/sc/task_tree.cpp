@@ -42,7 +42,8 @@ struct nursery_walk {
 
 void detail::tree_builder::add_children(const task_record& task, task_info& info) const {
   for (const nursery* open = task.innermost_nursery; open != nullptr; open = nursery_walk::outer(*open))
-    for (const task_record* child = nursery_walk::first(*open); child != nullptr; child = child->next) info.children.push_back(build(*child));
+    for (const task_record* child = nursery_walk::first(*open); child != nullptr; child = child->next)
+      info.children.push_back(build(*child));
   std::sort(info.children.begin(), info.children.end(), [](const task_info& a, const task_info& b) { return a.id < b.id; });
 }
 
@@ -67,7 +68,8 @@ void append(std::string& text, const task_info& task, std::size_t depth) {
       break;
   }
   if (task.cancelled) text += ", cancelled";
-  if (task.spawned_at.line() != 0) text += std::string(", started at ") + task.spawned_at.file_name() + ":" + std::to_string(task.spawned_at.line());
+  if (task.spawned_at.line() != 0)
+    text += std::string(", started at ") + task.spawned_at.file_name() + ":" + std::to_string(task.spawned_at.line());
   text += '\n';
   for (const auto& site : task.await_chain)
     text += indent + "    awaits in " + site.function_name() + " at " + site.file_name() + ":" + std::to_string(site.line()) + "\n";

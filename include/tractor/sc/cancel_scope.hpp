@@ -193,7 +193,8 @@ class owned_scope_awaiter {
   using result_type = std::conditional_t<FailOnTimeout, value_type, typename inner::result_type>;
 
   template <class B>
-  owned_scope_awaiter(cancel_scope_options options, B&& body) : scope_(options), inner_(scope_, std::forward<B>(body)), where_(options.where) {}
+  owned_scope_awaiter(cancel_scope_options options, B&& body)
+      : scope_(options), inner_(scope_, std::forward<B>(body)), where_(options.where) {}
   owned_scope_awaiter(owned_scope_awaiter&&) = delete;
   ~owned_scope_awaiter() = default;
 
@@ -247,20 +248,20 @@ namespace detail {
 // Runs `body` for at most `timeout`; see cancel_scope::run for the result. A timeout of zero or less cancels at the first
 // checkpoint.
 template <class Body>
-[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_after(duration timeout, Body&& body,
-                                                                                   std::source_location where = std::source_location::current()) {
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_after(
+    duration timeout, Body&& body, std::source_location where = std::source_location::current()) {
   return {cancel_scope_options{.deadline = detail::deadline_in(timeout), .where = where}, std::forward<Body>(body)};
 }
 template <class Body>
-[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_at(time_point deadline, Body&& body,
-                                                                                std::source_location where = std::source_location::current()) {
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_at(
+    time_point deadline, Body&& body, std::source_location where = std::source_location::current()) {
   return {cancel_scope_options{.deadline = deadline, .where = where}, std::forward<Body>(body)};
 }
 
 // The same, but gives the body's result itself and throws too_slow_error when the deadline cut it off.
 template <class Body>
-[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, true> fail_after(duration timeout, Body&& body,
-                                                                               std::source_location where = std::source_location::current()) {
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, true> fail_after(
+    duration timeout, Body&& body, std::source_location where = std::source_location::current()) {
   return {cancel_scope_options{.deadline = detail::deadline_in(timeout), .where = where}, std::forward<Body>(body)};
 }
 template <class Body>
@@ -271,8 +272,8 @@ template <class Body>
 
 // Runs `body` out of reach of the cancels around it; give `grace` to bound it (then see cancel_scope::run for the result).
 template <class Body>
-[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> shielded(Body&& body, duration grace = duration::max(),
-                                                                              std::source_location where = std::source_location::current()) {
+[[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> shielded(
+    Body&& body, duration grace = duration::max(), std::source_location where = std::source_location::current()) {
   const time_point deadline = grace == duration::max() ? never : detail::deadline_in(grace);
   return {cancel_scope_options{.deadline = deadline, .shield = true, .where = where}, std::forward<Body>(body)};
 }

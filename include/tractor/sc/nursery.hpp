@@ -46,6 +46,9 @@ struct task_options {
 
 namespace detail {
 
+template <class Callable>
+concept not_options = !std::is_same_v<std::remove_cvref_t<Callable>, task_options>;
+
 template <class Body>
 class nursery_awaiter;
 template <class T, class Callable, class... Arguments>
@@ -97,23 +100,25 @@ class TRACTOR_API nursery {
 
   // The scope around the body and every task of the nursery.
   [[nodiscard]] cancel_scope& scope() noexcept { return scope_; }
-  void cancel(std::string_view why = {}, std::source_location where = std::source_location::current()) noexcept { scope_.cancel(why, where); }
+  void cancel(std::string_view why = {}, std::source_location where = std::source_location::current()) noexcept {
+    scope_.cancel(why, where);
+  }
 
   // Starts `callable(arguments…)`, which returns task<>, as a task of this nursery. Does not run it yet and does not wait.
   // Throws usage_error when the block has ended.
-  template <class Callable>
+  template <detail::not_options Callable>
   void start_soon(Callable&& callable, std::source_location where = std::source_location::current()) {
     spawn(task_options{.where = where}, std::forward<Callable>(callable));
   }
-  template <class Callable, class A>
+  template <detail::not_options Callable, class A>
   void start_soon(Callable&& callable, A&& a, std::source_location where = std::source_location::current()) {
     spawn(task_options{.where = where}, std::forward<Callable>(callable), std::forward<A>(a));
   }
-  template <class Callable, class A, class B>
+  template <detail::not_options Callable, class A, class B>
   void start_soon(Callable&& callable, A&& a, B&& b, std::source_location where = std::source_location::current()) {
     spawn(task_options{.where = where}, std::forward<Callable>(callable), std::forward<A>(a), std::forward<B>(b));
   }
-  template <class Callable, class A, class B, class C>
+  template <detail::not_options Callable, class A, class B, class C>
   void start_soon(Callable&& callable, A&& a, B&& b, C&& c, std::source_location where = std::source_location::current()) {
     spawn(task_options{.where = where}, std::forward<Callable>(callable), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
   }
@@ -126,8 +131,7 @@ class TRACTOR_API nursery {
   // Starts `callable(task_status<T>, arguments…)` and waits until it called `started(value)` on the status; gives that value. Until
   // then the task belongs to the caller: cancelling the caller cancels it, its error comes out here. Ending without
   // started() is a usage_error.
-  template <class T = void, class Callable, class... Arguments>
-    requires(!std::is_same_v<std::decay_t<Callable>, task_options>)
+  template <class T = void, detail::not_options Callable, class... Arguments>
   [[nodiscard]] auto start(Callable&& callable, Arguments&&... arguments);
   template <class T = void, class Callable, class... Arguments>
   [[nodiscard]] auto start(task_options options, Callable&& callable, Arguments&&... arguments);
@@ -309,9 +313,12 @@ class TRACTOR_API start_state {
   bool started_ = false;
 };
 
+// The status that refers to it may outlive the call when the task passed it on: it is told.
 template <class T>
 struct start_slot : start_state {
+  ~start_slot();
   std::optional<std::conditional_t<std::is_void_v<T>, char, T>> value;
+  task_status<T>* status = nullptr;
 };
 
 [[noreturn]] TRACTOR_API void throw_started_twice();
@@ -321,33 +328,48 @@ struct start_slot : start_state {
 template <class T>
 class task_status {
  public:
-  task_status(task_status&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  task_status(task_status&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {
+    if (slot_ != nullptr) slot_->status = this;
+  }
   task_status& operator=(task_status&&) = delete;
-  ~task_status() = default;
+  ~task_status() {
+    if (slot_ != nullptr) slot_->status = nullptr;
+  }
 
-  // Says that the task is ready; the caller of start() goes on. Once only: a second call throws usage_error.
+  // Says that the task is ready; the caller of start() goes on. Once only, and not after start() has failed: usage_error.
   template <class U = T>
     requires(!std::is_void_v<T>)
   void started(U&& value) {
     if (slot_ == nullptr) detail::throw_started_twice();
     slot_->value.emplace(std::forward<U>(value));
-    std::exchange(slot_, nullptr)->mark_started();
+    take_slot().mark_started();
   }
   void started()
     requires std::is_void_v<T>
   {
     if (slot_ == nullptr) detail::throw_started_twice();
-    std::exchange(slot_, nullptr)->mark_started();
+    take_slot().mark_started();
   }
 
  private:
   template <class U, class Callable, class... Arguments>
   friend class detail::start_awaiter;
-  explicit task_status(detail::start_slot<T>& slot) noexcept : slot_(&slot) {}
-  detail::start_slot<T>* slot_;
+  friend struct detail::start_slot<T>;
+  explicit task_status(detail::start_slot<T>& slot) noexcept : slot_(&slot) { slot.status = this; }
+  detail::start_slot<T>& take_slot() noexcept {
+    slot_->status = nullptr;
+    return *std::exchange(slot_, nullptr);
+  }
+
+  detail::start_slot<T>* slot_;  // null: used up, or start() is over
 };
 
 namespace detail {
+
+template <class T>
+start_slot<T>::~start_slot() {
+  if (status != nullptr) status->slot_ = nullptr;
+}
 
 template <class T, class Callable, class... Arguments>
 class start_awaiter {
@@ -393,15 +415,14 @@ class start_awaiter {
 
 }  // namespace detail
 
-template <class T, class Callable, class... Arguments>
-  requires(!std::is_same_v<std::decay_t<Callable>, task_options>)
+template <class T, detail::not_options Callable, class... Arguments>
 auto nursery::start(Callable&& callable, Arguments&&... arguments) {
   return start<T>(task_options{.where = {}}, std::forward<Callable>(callable), std::forward<Arguments>(arguments)...);
 }
 template <class T, class Callable, class... Arguments>
 auto nursery::start(task_options options, Callable&& callable, Arguments&&... arguments) {
-  return detail::start_awaiter<T, std::decay_t<Callable>, std::decay_t<Arguments>...>(
-      *this, options, std::forward<Callable>(callable), std::forward<Arguments>(arguments)...);
+  return detail::start_awaiter<T, std::decay_t<Callable>, std::decay_t<Arguments>...>(*this, options, std::forward<Callable>(callable),
+                                                                                      std::forward<Arguments>(arguments)...);
 }
 
 template <class Callable, class... Arguments>

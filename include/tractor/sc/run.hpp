@@ -50,7 +50,7 @@ class external_queue;
 struct trace_record {
   const void* exception = nullptr;
   const promise_base* next = nullptr;  // the promise the exception must reach next to continue this trace
-  bool resumable = false;  // a nursery is about to throw the same exception again, from another coroutine
+  bool resumable = false;              // a nursery is about to throw the same exception again, from another coroutine
   std::vector<std::source_location> sites;
 };
 }  // namespace detail
@@ -144,7 +144,7 @@ class TRACTOR_API runner {
   [[nodiscard]] cancel_scope& root_scope() noexcept { return root_scope_; }
 
  private:
-  static constexpr int continues_max = 64;          // ready operations in a row without a schedule point
+  static constexpr int continues_max = 64;               // ready operations in a row without a schedule point
   static constexpr std::uint32_t resumes_per_look = 32;  // resumptions between two looks at the cycle counter
   static constexpr std::uint64_t cycles_per_poll = 200'000;
 

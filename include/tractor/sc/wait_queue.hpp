@@ -82,6 +82,8 @@ class TRACTOR_API wait_queue {
     if (taken != nullptr) remove(*taken);
     return taken;
   }
+  // Takes that one out without waking it; it must be in this queue.
+  void take(node& waiting) noexcept { remove(waiting); }
 
  private:
   void append(node& waiting) noexcept {

@@ -63,7 +63,7 @@ struct deferred {
 // One task: made by a nursery (or by the run, for the main task), gone when its outermost coroutine ended.
 struct task_record : completion_hook {
   runner* owner = nullptr;
-  cancel_scope* scope = nullptr;        // innermost
+  cancel_scope* scope = nullptr;         // innermost
   std::coroutine_handle<> resume_point;  // what the scheduler resumes
   promise_base* leaf = nullptr;          // the innermost coroutine while suspended
   suspension* waiting = nullptr;         // null while ready or running
@@ -79,11 +79,11 @@ struct task_record : completion_hook {
   std::source_location spawned_at;
   cancel_token* token = nullptr;
   local_node* locals = nullptr;
-  std::uint32_t delivered = 0;  // how often `cancelled` was thrown here first
-  std::uint32_t accounted = 0;  // up to which delivery a scope has absorbed or replaced it
+  std::uint32_t delivered = 0;       // how often `cancelled` was thrown here first
+  std::uint32_t accounted = 0;       // up to which delivery a scope has absorbed or replaced it
   task_record* work_next = nullptr;  // while a cancel spreads: the next task to look at
   bool scheduled = false;
-  bool swallowed = false;  // dropped a `cancelled`; the run's policy decides what follows
+  bool swallowed = false;                                 // dropped a `cancelled`; the run's policy decides what follows
   void (*dispose)(task_record& self) noexcept = nullptr;  // destroys the coroutine, the callable and the record
 };
 

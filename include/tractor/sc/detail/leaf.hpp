@@ -12,9 +12,7 @@
 
 namespace tractor::sc::detail {
 
-[[nodiscard]] inline bool scope_cancelled(const runner& run) noexcept {
-  return run.running()->scope->effectively_cancelled();
-}
+[[nodiscard]] inline bool scope_cancelled(const runner& run) noexcept { return run.running()->scope->effectively_cancelled(); }
 
 struct leaf_wait : suspension {
   using sc_awaitable = void;

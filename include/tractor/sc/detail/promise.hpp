@@ -69,8 +69,9 @@ struct promise_base {
   // Only awaitables of the kernel may be awaited: a foreign one would resume the task behind the scheduler's back.
   template <class Awaitable>
   Awaitable&& await_transform(Awaitable&& awaitable, std::source_location where = std::source_location::current()) noexcept {
-    static_assert(requires { typename std::remove_cvref_t<Awaitable>::sc_awaitable; },
-                  "only awaitables of tractor::sc can be awaited in a sc::task; wrap others with an adapter (interop/)");
+    static_assert(
+        requires { typename std::remove_cvref_t<Awaitable>::sc_awaitable; },
+        "only awaitables of tractor::sc can be awaited in a sc::task; wrap others with an adapter (interop/)");
     site = where;
     return std::forward<Awaitable>(awaitable);
   }

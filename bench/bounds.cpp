@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bounds.hpp"
+
+#include <algorithm>
+
+namespace bench {
+namespace {
+
+// A row whose floor could not be measured meets no ratio.
+template <int Percent>
+bool ratio_at_most(const outcome& o) {
+  return o.ratio && *o.ratio * 100 <= Percent;
+}
+
+template <int Value>
+bool median_at_most(const outcome& o) {
+  return o.figures.median <= Value;
+}
+
+template <int Value>
+bool median_at_least(const outcome& o) {
+  return o.figures.median >= Value;
+}
+
+template <int Milliseconds>
+bool worst_at_most(const outcome& o) {
+  return o.figures.max <= Milliseconds;
+}
+
+constexpr bound table[] = {
+    {"boot.forkserver", "<= 2 x floor", &ratio_at_most<200>},
+    {"boot.forkserver.nested", "<= 2 x floor", &ratio_at_most<200>},
+    {"boot.forkserver.nested_first", "<= 3 x floor", &ratio_at_most<300>},
+    {"boot.exec", "<= 1.5 x floor", &ratio_at_most<150>},
+    {"tree.200", "<= 2 x floor", &ratio_at_most<200>},
+    {"rpc.uds.same_core", "<= 2 x floor", &ratio_at_most<200>},
+    {"context.uds.same_core", "<= 6 x floor", &ratio_at_most<600>},
+    {"stream.small.uds", ">= 1500000 msg/s", &median_at_least<1'500'000>},
+    {"memory.idle", "<= 250 KiB PSS", &median_at_most<250>},
+    {"memory.idle.private_dirty", "<= 150 KiB", &median_at_most<150>},
+    {"kill.worker", "<= 5 ms, worst 50 ms", [](const outcome& o) { return median_at_most<5>(o) && worst_at_most<50>(o); }},
+    {"kill.root.forkserver", "worst 1000 ms", &worst_at_most<1000>},
+    {"kill.root.exec", "worst 1000 ms", &worst_at_most<1000>},
+    {"kill.intermediate.forkserver", "worst 1000 ms", &worst_at_most<1000>},
+    {"kill.intermediate.exec", "worst 1000 ms", &worst_at_most<1000>},
+    {"kill.forkserver", "worst 1000 ms", &worst_at_most<1000>},
+};
+
+}  // namespace
+
+std::span<const bound> all_bounds() { return table; }
+
+const bound* find_bound(std::string_view id) {
+  const auto* found = std::find_if(std::begin(table), std::end(table), [&](const bound& b) { return b.id == id; });
+  return found == std::end(table) ? nullptr : found;
+}
+
+}  // namespace bench

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Headers, library, CMake package and pkg-config file.
+
+include(CMakePackageConfigHelpers)
+set(tractor_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tractor)
+
+install(TARGETS tractor EXPORT tractorTargets)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tractor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(EXPORT tractorTargets NAMESPACE tractor:: DESTINATION ${tractor_package_dir})
+
+configure_package_config_file(cmake/tractorConfig.cmake.in tractorConfig.cmake INSTALL_DESTINATION ${tractor_package_dir})
+# Before 1.0 a minor version may break what the one before offered.
+write_basic_package_version_file(tractorConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/tractorConfig.cmake ${PROJECT_BINARY_DIR}/tractorConfigVersion.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/tractor_add_module.cmake
+        DESTINATION ${tractor_package_dir})
+
+# The .pc file finds its prefix from where it lies, so an installed tree can be moved.
+file(RELATIVE_PATH tractor_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" tractor_prefix_from_pc "${tractor_prefix_from_pc}")
+if(BUILD_SHARED_LIBS)
+  set(tractor_private_line "Libs.private: -pthread")
+else()
+  set(tractor_private_line "Requires.private: fmt\nLibs.private: -pthread")
+endif()
+configure_file(cmake/tractor.pc.in tractor.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/tractor.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

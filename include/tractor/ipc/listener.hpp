@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Waiting for connections at an address, and connecting to one, whatever the transport (UDS and TCP).
+//
+//     auto listener = ipc::listen(ipc::default_uds_address("worker", getpid()));
+//     ipc::connection peer = co_await listener->accept();
+//     std::unique_ptr<sc::socket_stream> stream = co_await ipc::connect(listener->local());
+//
+// Who may connect. UDS: processes of this user, as the operating system tells (S-UDS-7); others are hung up on and accept() goes
+// on. TCP: listeners are bound to loopback addresses, unless the caller says `insecure`. A connect to a UDS address refuses a
+// listener of another user in the same way. What is lost when a connection breaks is a channel, never the listener.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tractor/ipc/address.hpp"
+#include "tractor/sc/socket_listener.hpp"
+#include "tractor/sc/socket_stream.hpp"
+#include "tractor/sc/task.hpp"
+
+namespace tractor::ipc {
+
+struct listen_options {
+  bool insecure = false;  // TCP: allow addresses that other hosts can reach
+};
+
+struct connection {
+  std::unique_ptr<sc::socket_stream> stream;
+  address peer;                                     // UDS: the listener's own path, as both ends carry it (S-UDS-8)
+  std::optional<sc::peer_credentials> credentials;  // UDS only
+};
+
+// Whether a UDS peer is served by a process of user `own`.
+[[nodiscard]] constexpr bool may_connect(const sc::peer_credentials& peer, uid_t own) noexcept { return peer.uid == own; }
+
+class TRACTOR_API listener {
+ public:
+  listener(const listener&) = delete;
+  listener& operator=(const listener&) = delete;
+  ~listener();
+
+  // One task at a time. See sc::socket_listener for cancellation, errors and what happens without descriptors.
+  [[nodiscard]] sc::task<connection> accept();
+  void close() noexcept { socket_->close(); }
+  [[nodiscard]] bool closed() const noexcept { return socket_->closed(); }
+
+  // Where it listens, with the port that the system chose for port 0 (S-SRV-3).
+  [[nodiscard]] const address& local() const noexcept { return local_; }
+  // How many peers were hung up on because they belong to another user, and who the last one was.
+  [[nodiscard]] std::uint64_t refused_peers() const noexcept { return refused_peers_; }
+  [[nodiscard]] const std::optional<sc::peer_credentials>& last_refused() const noexcept { return last_refused_; }
+
+ private:
+  friend TRACTOR_API std::unique_ptr<listener> listen(const address& where, listen_options options);
+  listener(std::unique_ptr<sc::socket_listener> socket, address local);
+
+  std::unique_ptr<sc::socket_listener> socket_;
+  address local_;
+  std::uint64_t refused_peers_ = 0;
+  std::optional<sc::peer_credentials> last_refused_;
+};
+
+// Binds and listens; makes the directory of a UDS address (S-UDS-5; the runtime directory is checked too), and takes over a dead
+// file of this very process's pid. Throws os_error, and usage_error for a TCP address that is not loopback without `insecure`.
+[[nodiscard]] TRACTOR_API std::unique_ptr<listener> listen(const address& where, listen_options options = {});
+
+[[nodiscard]] TRACTOR_API sc::task<std::unique_ptr<sc::socket_stream>> connect(address to);
+
+}  // namespace tractor::ipc

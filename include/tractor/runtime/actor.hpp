@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An actor: one process (or, in simulation, one part of a process) with an identity, the tasks that peers asked for, and the
+// channels to them. `tractor::current_actor()` is the one the calling task belongs to; it is task-local, so several actors can
+// live in one process.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "tractor/runtime/detail/peer.hpp"
+#include "tractor/runtime/errors.hpp"
+#include "tractor/sc/event.hpp"
+#include "tractor/sc/nursery.hpp"
+#include "tractor/sc/task_local.hpp"
+#include "tractor/spawn/child_entry.hpp"
+
+namespace tractor {
+
+inline constexpr auto handshake_timeout = std::chrono::seconds(10);  // S-RT-12
+
+namespace detail {
+class process_host;
+}
+
+// A random (version 4) uuid as text, from the run's source of randomness.
+[[nodiscard]] TRACTOR_API std::string make_uuid();
+
+class TRACTOR_API actor {
+ public:
+  explicit actor(msg::aid identity);
+  actor(const actor&) = delete;
+  actor& operator=(const actor&) = delete;
+  ~actor();
+
+  [[nodiscard]] const msg::aid& aid() const noexcept { return aid_; }
+  [[nodiscard]] const tractor::uid& uid() const noexcept { return uid_; }
+  [[nodiscard]] const std::string& name() const noexcept { return uid_.name; }
+  [[nodiscard]] bool is_root() const noexcept { return is_root_; }
+
+  // Cancels the whole actor: every task that peers asked for, then the actor itself. Returns at once (S-RT-17).
+  void cancel_soon(const std::optional<tractor::uid>& requester, std::string_view why);
+  [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
+  [[nodiscard]] const std::optional<tractor::uid>& cancel_caller() const noexcept { return cancel_caller_; }
+  [[nodiscard]] bool cancel_complete() const noexcept { return cancel_complete_; }
+
+  // Run, last registered first, as the last step of the actor's shutdown, however it ends (S-RT-15). Must not throw.
+  void on_exit(std::function<void()> callback) { lifetime_stack_.push_back(std::move(callback)); }
+
+  // Tasks of this actor that peers asked for.
+  [[nodiscard]] std::size_t running_calls() const noexcept { return running_calls_; }
+
+  // --- for the runtime ---
+  void set_root() noexcept { is_root_ = true; }
+  void set_pid(std::int64_t pid) noexcept { aid_.pid = pid; }
+  void enable_module(std::string_view name);  // throws module_not_exposed when the program has no such module
+  [[nodiscard]] bool exposes(std::string_view name) const { return modules_.contains(std::string(name)); }
+  [[nodiscard]] sc::nursery& service() const;
+  void set_service(sc::nursery* service) noexcept { service_ = service; }
+  [[nodiscard]] detail::process_host& processes();
+  void set_fork_server(spawn::fork_server_access access) { fork_server_ = std::move(access); }
+
+  void add_peer(std::shared_ptr<detail::peer> connected);
+  void remove_peer(const detail::peer& gone) noexcept;
+  void call_started() noexcept { ++running_calls_; }
+  void call_ended();
+  // A peer asked for this actor's end: it is told when all tasks have ended.
+  void acknowledge_cancel(const std::shared_ptr<detail::peer>& to, std::string_view cid);
+
+  // Set when cancel_soon was called.
+  [[nodiscard]] sc::event& cancel_requested() noexcept { return cancel_requested_; }
+  // Cancels the tasks, waits for them, acknowledges. Then the actor may go. Shielded by the caller.
+  sc::task<> finish_cancel();
+  void run_lifetime_stack() noexcept;
+  // Ends the processes and channels; no dialog may be open.
+  void close_all(std::string_view why) noexcept;
+
+  // The signal that asked the whole program to end; 0: none.
+  int interrupted_by = 0;
+
+ private:
+  msg::aid aid_;
+  tractor::uid uid_;
+  bool is_root_ = false;
+  bool cancel_called_ = false;
+  bool cancel_complete_ = false;
+  std::optional<tractor::uid> cancel_caller_;
+  std::string cancel_why_;
+  sc::event cancel_requested_;
+  std::size_t running_calls_ = 0;
+  sc::wait_queue calls_changed_;
+  sc::nursery* service_ = nullptr;
+  std::unordered_set<std::string> modules_;
+  std::vector<std::shared_ptr<detail::peer>> peers_;
+  struct pending_cancel_ack {
+    std::shared_ptr<detail::peer> to;
+    std::string cid;
+  };
+  std::vector<pending_cancel_ack> cancel_acks_;
+  std::vector<std::function<void()>> lifetime_stack_;
+  spawn::fork_server_access fork_server_;
+  std::unique_ptr<detail::process_host> processes_;
+};
+
+// The actor that the calling task belongs to; throws no_runtime where there is none.
+[[nodiscard]] TRACTOR_API actor& current_actor();
+// The same, null where there is none.
+[[nodiscard]] TRACTOR_API actor* current_actor_or_null() noexcept;
+
+namespace detail {
+extern TRACTOR_API constinit sc::task_local<actor*> current_actor_key;
+}
+
+}  // namespace tractor

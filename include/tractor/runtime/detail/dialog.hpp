@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One side of a dialog: a linked pair of tasks in two actors, told apart on their channel by a `cid`. The typed context, the stream
+// and plain calls are thin shells over it.
+//
+// The channel's message loop delivers (`on_…`: never waits, never throws); tasks wait for news and look again. Only Yield
+// payloads take room in the bounded queue; StartAck, Started, Stop, Return and Error have places of their own and always
+// arrive (S-OVR-2a). A remote error is unpacked once and is the same object wherever it is seen (S-CTX-24).
+
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tractor/msg/protocol.hpp"
+#include "tractor/runtime/detail/endpoint.hpp"
+#include "tractor/runtime/errors.hpp"
+#include "tractor/sc/cancel_scope.hpp"
+#include "tractor/sc/wait_queue.hpp"
+
+namespace tractor {
+
+inline constexpr std::size_t stream_buffer_messages = 64;                       // unread messages of a context (S-OVR-1)
+inline constexpr std::size_t overrun_messages_max = 64 + 1 + 616;               // with overruns allowed (S-OVR-6)
+inline constexpr auto context_cancel_timeout = std::chrono::milliseconds(616);  // S-CTX-40
+inline constexpr auto portal_cancel_timeout = std::chrono::milliseconds(500);   // S-POR-20
+
+enum class context_side : unsigned char { parent, child };
+
+namespace detail {
+
+class peer;
+
+// Payloads in order; slots keep their memory, so a steady stream does not allocate.
+class payload_queue {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  void push(msg::bytes_view payload);
+  // The oldest; valid until the next push. Then pop().
+  [[nodiscard]] const msg::bytes& front() const noexcept { return slots_[head_]; }
+  void pop() noexcept {
+    head_ = (head_ + 1) % slots_.size();
+    --count_;
+  }
+
+ private:
+  std::vector<msg::bytes> slots_;
+  std::size_t head_ = 0;
+  std::size_t count_ = 0;
+};
+
+class TRACTOR_API dialog {
+ public:
+  dialog(std::shared_ptr<peer> via, context_side side, std::string_view cid);
+  dialog(const dialog&) = delete;
+  dialog& operator=(const dialog&) = delete;
+  ~dialog();
+
+  [[nodiscard]] const std::string& cid() const noexcept { return cid_; }
+  [[nodiscard]] context_side side() const noexcept { return side_; }
+  [[nodiscard]] peer& via() const noexcept { return *via_; }
+  [[nodiscard]] sc::cancel_scope& scope() noexcept { return scope_; }
+  [[nodiscard]] sc::wait_queue& news() noexcept { return news_; }
+
+  // --- from the message loop ---
+  void on_start_ack(msg::function_kind kind);
+  void on_started(msg::bytes_view payload);
+  void on_yield(msg::bytes_view payload);
+  void on_stop();
+  void on_return(msg::bytes_view payload);
+  void on_error(msg::error_msg fields);
+  void on_lost(const std::exception_ptr& why);  // the channel is gone
+
+  // --- opening, parent side ---
+  // Waits for StartAck (and, for a context, Started). Throws what the peer answered instead.
+  sc::task<> wait_for_ack(msg::function_kind wanted, std::string_view function);
+  sc::task<> wait_for_started(std::string_view function);
+  [[nodiscard]] const msg::bytes& started_payload() const noexcept { return started_payload_; }
+
+  // --- results, parent side ---
+  // Waits for Return; discards what is still streamed (S-CTX-30, without the hole of S-CTX-31). False: cancelled by us and acknowledged,
+  // `remote_error()` is the context_cancelled. Throws every other remote error.
+  sc::task<bool> wait_for_return();
+  [[nodiscard]] const msg::bytes& return_payload() const noexcept { return return_payload_; }
+  [[nodiscard]] bool return_received() const noexcept { return return_received_; }
+
+  // --- streaming ---
+  // Once a dialog; an option that is not given keeps what open_context set (S-OVR-7).
+  void open_stream(std::optional<bool> allow_overruns, std::optional<std::size_t> buffer_messages);
+  // Waits for the next payload: in `front()`, to be taken with pop(). False: the stream has ended. Throws remote errors.
+  sc::task<bool> wait_for_yield();
+  [[nodiscard]] payload_queue& yields() noexcept { return yields_; }
+  // Throws what forbids sending now: a remote error, the end of the stream, a lost channel.
+  void check_can_send() const;
+  // Ends this side of the stream: one Stop, unless the peer ended it or the dialog is over. Idempotent.
+  void close_stream() noexcept;
+  // Ends it without telling the peer: something stronger than a Stop follows.
+  void abandon_stream() noexcept;
+  [[nodiscard]] bool stream_opened() const noexcept { return stream_opened_; }
+  [[nodiscard]] bool stream_closed() const noexcept { return stream_closed_; }
+  [[nodiscard]] bool stop_received() const noexcept { return stop_received_; }
+  void set_allow_overruns(bool allow) noexcept { allow_overruns_ = allow; }
+  // The one end_of_channel of this stream (S-STR-5).
+  [[noreturn]] void throw_end_of_channel();
+  [[nodiscard]] bool is_end_of_channel(const std::exception_ptr& error) const noexcept {
+    return end_of_channel_ && error == end_of_channel_;
+  }
+  // A received payload does not fit its type: the exception to throw, recorded as the remote error (S-COD-7, S-COD-8).
+  [[nodiscard]] std::exception_ptr refuse_payload(msg::message_kind kind, msg::bytes_view payload, std::string_view spec, const error& why);
+
+  // --- cancelling ---
+  // Asks the peer to cancel the remote task, waits shielded for the acknowledgement, at most `timeout`. Parent side (S-CTX-40).
+  sc::task<> cancel_remote(sc::duration timeout, bool by_user);
+  // Child side: cancels this task (S-CTX-50).
+  void cancel_self();
+
+  // --- outcome ---
+  [[nodiscard]] bool started_sent() const noexcept { return started_sent_; }
+  void set_started_sent() noexcept { started_sent_ = true; }
+  [[nodiscard]] bool finished() const noexcept { return return_received_ || remote_error_ != nullptr; }
+  [[nodiscard]] const std::exception_ptr& remote_error() const noexcept { return remote_error_; }
+  void set_local_error(std::exception_ptr local) noexcept { local_error_ = std::move(local); }
+  [[nodiscard]] const std::exception_ptr& local_error() const noexcept { return local_error_; }
+  [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
+  [[nodiscard]] bool cancel_acked() const noexcept { return cancel_acked_; }
+  [[nodiscard]] bool self_cancelled() const noexcept { return self_cancelled_; }
+  [[nodiscard]] const std::optional<uid>& canceller() const noexcept { return canceller_; }
+  void set_canceller(uid who) { canceller_ = std::move(who); }
+  // The remote error is the acknowledgement of our own cancel() and is not raised (S-CTX-60).
+  [[nodiscard]] bool absorbed() const noexcept { return absorbed_; }
+  // Throws the remote error if there is one and it is not absorbed.
+  void maybe_raise() const;
+  [[nodiscard]] std::string describe() const;  // "task 'add' in actor 'worker'"
+  void set_function(std::string_view module, std::string_view name);
+
+ private:
+  friend class peer;
+  class news_wait;
+  void wake();
+  [[nodiscard]] bool asked_by_us(const msg::error_msg& fields) const;
+  void record_remote_error(std::exception_ptr error, bool interrupt);
+  void refuse_overrun();
+
+  std::shared_ptr<peer> via_;
+  std::string cid_;
+  std::string function_;
+  context_side side_;
+  bool registered_ = false;
+  bool ack_received_ = false;
+  bool started_received_ = false;
+  bool started_sent_ = false;
+  bool return_received_ = false;
+  bool stop_received_ = false;
+  bool stream_opened_ = false;
+  bool stream_closed_ = false;
+  bool allow_overruns_ = false;
+  bool cancel_called_ = false;
+  bool cancel_acked_ = false;
+  bool self_cancelled_ = false;
+  bool absorbed_ = false;
+  bool lost_ = false;
+  msg::function_kind kind_ = msg::function_kind::asyncfunc;
+  std::size_t buffer_messages_ = stream_buffer_messages;
+  std::uint64_t opener_task_ = 0;  // whose block this is
+  bool opener_waits_ = false;      // the opener is stopped on news of this dialog
+  bool opener_cancels_ = false;    // the opener itself called cancel()
+  bool draining_ = false;          // only the result is wanted now
+  sc::cancel_scope scope_;
+  sc::wait_queue news_;
+  payload_queue yields_;
+  msg::bytes started_payload_;
+  msg::bytes return_payload_;
+  std::exception_ptr remote_error_;
+  std::exception_ptr local_error_;
+  std::exception_ptr end_of_channel_;
+  std::optional<uid> canceller_;
+};
+
+}  // namespace detail
+}  // namespace tractor

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the runtime knows of a function that can be called from another actor, with its types taken away.
+
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tractor/msg/codec.hpp"
+#include "tractor/msg/protocol.hpp"
+#include "tractor/msg/type_name.hpp"
+#include "tractor/runtime/errors.hpp"
+#include "tractor/sc/task.hpp"
+
+namespace tractor {
+template <class Started, class In, class Out>
+class context;
+}
+
+namespace tractor::detail {
+
+class dialog;
+struct endpoint;
+
+// A call whose arguments are decoded: made before the task exists, so that a wrong call is refused first (S-RPC-4).
+class TRACTOR_API prepared_call {
+ public:
+  prepared_call() noexcept = default;
+  prepared_call(const prepared_call&) = delete;
+  prepared_call& operator=(const prepared_call&) = delete;
+  virtual ~prepared_call();
+  // Runs the function. Its result stays here.
+  virtual sc::task<> run(dialog& link) = 0;
+  // Appends the Return frame; throws msg::encode_error for a result that has no msgpack form.
+  virtual void encode_return(msg::buffer& out, std::string_view cid) const = 0;
+};
+
+struct endpoint {
+  std::string_view module;
+  std::string_view name;
+  msg::function_kind kind = msg::function_kind::asyncfunc;
+  std::vector<std::string_view> argument_names;
+  const void* function = nullptr;  // the function's address: its identity in this process
+  std::unique_ptr<prepared_call> (*prepare)(const endpoint& self, msg::bytes_view kwargs) = nullptr;
+};
+
+// The endpoint of a function of this program; throws usage_error when no TRACTOR_MODULE defines it.
+[[nodiscard]] TRACTOR_API const endpoint& endpoint_of_function(const void* function, std::string_view pretty_name);
+
+// --- what the type of a function tells ---
+
+template <class T>
+struct is_context : std::false_type {};
+template <class Started, class In, class Out>
+struct is_context<context<Started, In, Out>> : std::true_type {
+  using started_type = Started;
+  using in_type = In;
+  using out_type = Out;
+};
+
+template <class First, class... Rest>
+struct first_of {
+  using type = First;
+};
+
+template <class Function>
+struct function_traits {
+  static_assert(sizeof(Function) == 0, "an endpoint is a plain function that returns sc::task<T>");
+};
+
+template <class Result, class... Parameters>
+struct function_traits<sc::task<Result> (*)(Parameters...)> {
+  using result_type = Result;
+  template <class... P>
+  struct split {
+    using context_type = void;
+    using arguments = std::tuple<std::decay_t<P>...>;
+    static constexpr bool parameters_ok = ((!std::is_lvalue_reference_v<P> || std::is_const_v<std::remove_reference_t<P>>) && ...);
+  };
+  template <class C, class... P>
+    requires is_context<std::remove_cvref_t<C>>::value
+  struct split<C, P...> {
+    static_assert(std::is_lvalue_reference_v<C>, "an endpoint takes its context by reference");
+    using context_type = std::remove_cvref_t<C>;
+    using arguments = std::tuple<std::decay_t<P>...>;
+    static constexpr bool parameters_ok = ((!std::is_lvalue_reference_v<P> || std::is_const_v<std::remove_reference_t<P>>) && ...);
+  };
+  using parts = split<Parameters...>;
+  using context_type = typename parts::context_type;
+  using arguments = typename parts::arguments;
+  static_assert(parts::parameters_ok, "an endpoint's arguments are values or const references: they come over a wire");
+  static constexpr std::size_t argument_count = std::tuple_size_v<arguments>;
+  static constexpr bool takes_context = !std::is_void_v<context_type>;
+};
+template <class Result, class... Parameters>
+struct function_traits<sc::task<Result> (*)(Parameters...) noexcept> : function_traits<sc::task<Result> (*)(Parameters...)> {};
+
+template <auto Function>
+struct endpoint_traits : function_traits<decltype(Function)> {};
+
+template <auto Function>
+constexpr std::string_view function_text() noexcept {
+  std::string_view text = __PRETTY_FUNCTION__;
+  const auto from = text.find("Function = ");
+  if (from == std::string_view::npos) return "a function";
+  text.remove_prefix(from + 11);
+  return text.substr(0, text.rfind(']'));
+}
+
+// The endpoint of `Function`, looked up once in a process.
+template <auto Function>
+const endpoint& endpoint_of() {
+  static constinit const endpoint* known = nullptr;
+  if (known == nullptr) known = &endpoint_of_function(reinterpret_cast<const void*>(Function), function_text<Function>());
+  return *known;
+}
+
+// --- arguments ---
+
+[[noreturn]] TRACTOR_API void throw_unexpected_argument(const endpoint& called, std::string_view name);
+[[noreturn]] TRACTOR_API void throw_missing_argument(const endpoint& called, std::string_view name);
+[[noreturn]] TRACTOR_API void throw_bad_argument(const endpoint& called, std::string_view name, std::string_view wanted, const error& why);
+[[noreturn]] TRACTOR_API void throw_bad_arguments(const endpoint& called, const error& why);
+// Calls `slot(self, index, item)` for each argument by its index among `called.argument_names`.
+TRACTOR_API void for_each_argument(const endpoint& called, msg::bytes_view kwargs,
+                                   void (*slot)(void* self, std::size_t index, msg::bytes_view item), void* self);
+
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+
+template <class... A>
+std::tuple<A...> decode_arguments(const endpoint& called, msg::bytes_view kwargs, std::tuple<A...>*) {
+  struct state {
+    const endpoint& called;
+    std::tuple<std::optional<A>...> slots;
+  } into{called, {}};
+  for_each_argument(
+      called, kwargs,
+      [](void* self, std::size_t index, msg::bytes_view item) {
+        state& target = *static_cast<state*>(self);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+          const auto put = [&]<std::size_t At>() {
+            try {
+              std::get<At>(target.slots).emplace(msg::decode<std::tuple_element_t<At, std::tuple<A...>>>(item));
+            } catch (const error& bad) {
+              throw_bad_argument(target.called, target.called.argument_names[At],
+                                 msg::type_name<std::tuple_element_t<At, std::tuple<A...>>>(), bad);
+            }
+          };
+          static_cast<void>(((I == index ? (put.template operator()<I>(), true) : false) || ...));
+        }(std::index_sequence_for<A...>{});
+      },
+      &into);
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const auto take = [&]<std::size_t At>() -> std::tuple_element_t<At, std::tuple<A...>> {
+      using type = std::tuple_element_t<At, std::tuple<A...>>;
+      auto& slot = std::get<At>(into.slots);
+      if (!slot) {
+        if constexpr (is_optional<type>::value)
+          return type{};
+        else
+          throw_missing_argument(called, called.argument_names[At]);
+      }
+      return std::move(*slot);
+    };
+    return std::tuple<A...> { take.template operator()<I>()... };
+  }(std::index_sequence_for<A...>{});
+}
+
+// --- the call itself ---
+
+template <auto Function>
+class typed_call final : public prepared_call {
+ public:
+  using traits = endpoint_traits<Function>;
+  using result_type = typename traits::result_type;
+
+  explicit typed_call(typename traits::arguments arguments) : arguments_(std::move(arguments)) {}
+
+  static std::unique_ptr<prepared_call> prepare(const endpoint& called, msg::bytes_view kwargs) {
+    return std::make_unique<typed_call>(decode_arguments(called, kwargs, static_cast<typename traits::arguments*>(nullptr)));
+  }
+
+  sc::task<> run(dialog& link) override;  // context.hpp: it needs the context's type
+
+  void encode_return(msg::buffer& out, std::string_view cid) const override {
+    if constexpr (std::is_void_v<result_type>)
+      msg::encode_return(out, cid, nullptr);
+    else
+      msg::encode_return(out, cid, *result_);
+  }
+
+  static void* operator new(std::size_t bytes) { return sc::detail::frame_pool::allocate(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept { sc::detail::frame_pool::deallocate(memory, bytes); }
+
+ private:
+  template <class... Leading>
+  auto call(Leading&... leading) {
+    return std::apply([&](auto&... arguments) { return Function(leading..., std::move(arguments)...); }, arguments_);
+  }
+
+  typename traits::arguments arguments_;
+  std::optional<std::conditional_t<std::is_void_v<result_type>, char, result_type>> result_;
+};
+
+template <auto Function>
+endpoint make_endpoint(std::string_view module, std::string_view name, std::initializer_list<const char*> argument_names) {
+  endpoint made;
+  made.module = module;
+  made.name = name;
+  made.kind = endpoint_traits<Function>::takes_context ? msg::function_kind::context : msg::function_kind::asyncfunc;
+  made.argument_names.assign(argument_names.begin(), argument_names.end());
+  made.function = reinterpret_cast<const void*>(Function);
+  made.prepare = &typed_call<Function>::prepare;
+  return made;
+}
+
+// Writes the map of arguments of a call of `called`.
+template <class... A>
+void write_arguments(msg::writer& out, const endpoint& called, const std::tuple<A...>& arguments) {
+  out.map_header(sizeof...(A));
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    ((out.str(called.argument_names[I]), msg::encode_item(out, std::get<I>(arguments))), ...);
+  }(std::index_sequence_for<A...>{});
+}
+
+}  // namespace tractor::detail

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A task that runs here because a peer asked for it.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tractor/runtime/detail/dialog.hpp"
+#include "tractor/runtime/detail/endpoint.hpp"
+#include "tractor/sc/event.hpp"
+
+namespace tractor::detail {
+
+class incoming_call {
+ public:
+  incoming_call(std::shared_ptr<peer> via, const endpoint& target, std::unique_ptr<prepared_call> call, std::string_view cid);
+
+  // The task: runs the function, answers the peer, whatever happens. Never throws.
+  sc::task<> run();
+
+  // Cancels the task. `canceller` is who is told to have asked; nobody for a peer that is gone.
+  void cancel(const std::optional<uid>& canceller, std::string_view why);
+  // A request of the peer with its own cid: acknowledged when the task has ended.
+  void acknowledge_when_done(std::string_view request_cid) { ack_cids_.emplace_back(request_cid); }
+  [[nodiscard]] std::size_t cancel_requests() const noexcept { return ack_cids_.size(); }
+  [[nodiscard]] dialog& link() noexcept { return link_; }
+  [[nodiscard]] const endpoint& target() const noexcept { return target_; }
+
+  static void* operator new(std::size_t bytes) { return sc::detail::frame_pool::allocate(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept { sc::detail::frame_pool::deallocate(memory, bytes); }
+
+ private:
+  sc::task<std::exception_ptr> run_function(bool& cut_off);
+  void answer(bool cut_off, const std::exception_ptr& failure);
+
+  dialog link_;
+  const endpoint& target_;
+  std::unique_ptr<prepared_call> call_;
+  std::vector<std::string> ack_cids_;
+  std::string why_cancelled_;
+};
+
+}  // namespace tractor::detail

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The other end of one channel, seen from an actor: its identity, the dialogs that run over the channel, and the message loop
+// that serves it.
+
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "tractor/ipc/channel.hpp"
+#include "tractor/msg/protocol.hpp"
+#include "tractor/runtime/detail/dialog.hpp"
+#include "tractor/runtime/errors.hpp"
+#include "tractor/sc/event.hpp"
+
+namespace tractor {
+class actor;
+}
+
+namespace tractor::detail {
+
+inline constexpr std::size_t cancel_requests_per_task_max = 64;
+inline constexpr std::size_t tasks_per_peer_max = 65'536;  // running for one peer at a time; one more is refused
+
+class incoming_call;
+
+// A request of ours that is answered by one message: a cancel, or a call of the remote runtime.
+struct pending_ack {
+  sc::event done;
+  bool answered = false;
+  bool value = false;
+};
+
+class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
+ public:
+  peer(actor& self, std::unique_ptr<sc::byte_stream> stream);
+  peer(const peer&) = delete;
+  peer& operator=(const peer&) = delete;
+  ~peer();
+
+  [[nodiscard]] actor& self() const noexcept { return self_; }
+  [[nodiscard]] ipc::channel& channel() noexcept { return channel_; }
+  [[nodiscard]] const uid& remote_uid() const noexcept { return remote_uid_; }
+  [[nodiscard]] const std::optional<msg::aid>& remote_aid() const noexcept { return remote_aid_; }
+  // Names the peer before the handshake: what the parent gave its child.
+  void expect(const uid& who);
+  // Set on the channel from a child to its parent: the one whose end ends the actor.
+  void set_is_parent() noexcept { is_parent_ = true; }
+  [[nodiscard]] bool is_parent() const noexcept { return is_parent_; }
+
+  // Sends our identity.
+  void send_aid();
+  // Receives the peer's; throws transport_closed when it is something else, or another actor than expected.
+  sc::task<> receive_aid();
+  // Receives and serves messages until the channel ends; then `lost()` is set. Never throws but `cancelled`.
+  sc::task<> serve();
+
+  // The channel is gone: why. Null while it lives.
+  [[nodiscard]] const std::exception_ptr& lost() const noexcept { return lost_; }
+  // Ends every dialog with `why`. Idempotent.
+  void fail(const std::exception_ptr& why);
+  // With this set, serve() leaves failing the dialogs to its owner, who knows better why the peer is gone (a death certificate).
+  void set_owner_reports_loss() noexcept { owner_reports_loss_ = true; }
+  [[nodiscard]] bool owner_reports_loss() const noexcept { return owner_reports_loss_; }
+  // Somebody was told of the loss through a dialog.
+  [[nodiscard]] bool loss_observed() const noexcept { return loss_observed_; }
+  void set_loss_observed() noexcept { loss_observed_ = true; }
+
+  template <class Encode>
+  void send(Encode&& encode) {
+    if (lost_) throw_lost();
+    channel_.send(std::forward<Encode>(encode));
+  }
+  [[noreturn]] void throw_lost();
+
+  void add(dialog& link);
+  void remove(dialog& link) noexcept;
+  void add(std::string_view cid, pending_ack& ack);
+  void remove_ack(std::string_view cid) noexcept;
+  // Asks for the end of a task there, or of the whole actor; returns when that is acknowledged (true) or the peer is gone.
+  sc::task<bool> request_cancel_task(std::string_view task_cid);
+  sc::task<bool> request_cancel_actor();
+
+  [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
+  void set_cancel_called() noexcept { cancel_called_ = true; }
+
+  // The calls of ours that this peer asked for.
+  [[nodiscard]] std::size_t running_calls() const noexcept { return calls_.size(); }
+  void cancel_calls(const std::optional<uid>& canceller, std::string_view why);
+  void forget(incoming_call& call) noexcept;
+
+ private:
+  struct ack_entry {
+    dialog* link;
+    pending_ack* ack;
+  };
+  static void dispatch(void* self, msg::envelope& message, msg::bytes_view body);
+  void on_start(const msg::start& request);
+  void on_runtime_request(const msg::start& request);
+  void refuse(std::string_view cid, const std::exception_ptr& why);
+  void on_error_message(msg::error_msg& fields);
+  template <class Message>
+  dialog* find(const Message& message);
+
+  actor& self_;
+  ipc::channel channel_;
+  std::optional<msg::aid> remote_aid_;
+  uid remote_uid_;
+  bool is_parent_ = false;
+  bool owner_reports_loss_ = false;
+  bool loss_observed_ = false;
+  bool cancel_called_ = false;
+  std::exception_ptr lost_;
+  // Keys point into the dialog, the call or the waiting request, which live longer than their entry.
+  std::unordered_map<std::string_view, ack_entry> dialogs_;
+  std::unordered_map<std::string_view, incoming_call*> calls_;
+};
+
+}  // namespace tractor::detail

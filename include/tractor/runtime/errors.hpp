@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What can go wrong between actors. The names are the reference's in snake_case; on the wire they keep its spelling.
+//
+// An error raised in another actor arrives as `remote_actor_error`, which tells where it began, what it was, and through
+// whom it came. The end of a remote task by cancellation arrives as `context_cancelled`, which says who asked for it. The death of
+// a peer's process or connection is `actor_died` or plain `transport_closed`.
+
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tractor/base/error.hpp"
+#include "tractor/ipc/channel.hpp"
+#include "tractor/msg/protocol.hpp"
+#include "tractor/spawn/death_certificate.hpp"
+
+namespace tractor {
+
+using msg::uid;
+
+// Bad runtime environment, API misuse, or a failed spawn.
+class TRACTOR_API runtime_failure : public error {
+ public:
+  explicit runtime_failure(std::string message, error_category category = error_category::failed);
+  ~runtime_failure() override;
+};
+
+// A child process did not become an actor: it could not be started, or ended, or stayed silent before it had said who it is.
+class TRACTOR_API actor_failure : public runtime_failure {
+ public:
+  explicit actor_failure(std::string message);
+  ~actor_failure() override;
+};
+
+// A cancelled actor did not acknowledge in time. Deliberately not a sc::too_slow_error.
+class TRACTOR_API actor_too_slow_error : public runtime_failure {
+ public:
+  explicit actor_too_slow_error(std::string message);
+  ~actor_too_slow_error() override;
+};
+
+// There is no actor here: the call needs tractor::run or tractor::open_nursery around it.
+class TRACTOR_API no_runtime : public error {
+ public:
+  explicit no_runtime(std::string message);
+  ~no_runtime() override;
+};
+
+// A portal that has no main task was asked for its result.
+class TRACTOR_API no_result : public error {
+ public:
+  explicit no_result(std::string message);
+  ~no_result() override;
+};
+
+// The peer does not offer the module that was called; the message says how to enable it.
+class TRACTOR_API module_not_exposed : public error {
+ public:
+  explicit module_not_exposed(std::string message);
+  ~module_not_exposed() override;
+};
+
+// The module is there, the function in it is not.
+class TRACTOR_API attribute_error : public error {
+ public:
+  explicit attribute_error(std::string message);
+  ~attribute_error() override;
+};
+
+// Wrong arguments, or a function of the wrong kind.
+class TRACTOR_API type_error : public error {
+ public:
+  explicit type_error(std::string message);
+  ~type_error() override;
+};
+
+// The peer sent something that the dialog does not allow at this point.
+class TRACTOR_API messaging_error : public error {
+ public:
+  explicit messaging_error(std::string message);
+  ~messaging_error() override;
+};
+
+// SIGINT reached the program (S-SIG-1).
+class TRACTOR_API keyboard_interrupt : public error {
+ public:
+  explicit keyboard_interrupt(std::string message = "SIGINT");
+  ~keyboard_interrupt() override;
+};
+
+// SIGTERM reached the program: a request to end in good order (S-SIG-5).
+class TRACTOR_API terminated : public error {
+ public:
+  explicit terminated(std::string message = "SIGTERM");
+  ~terminated() override;
+};
+
+// A child actor's process ended without having been asked to. Ends every dialog with it.
+class TRACTOR_API actor_died : public transport_closed {
+ public:
+  actor_died(uid who, spawn::death_certificate certificate, std::string stderr_tail);
+  ~actor_died() override;
+  [[nodiscard]] const uid& who() const noexcept { return who_; }
+  [[nodiscard]] const spawn::death_certificate& certificate() const noexcept { return certificate_; }
+  // The last bytes (16 KiB at most) that it wrote to stderr.
+  [[nodiscard]] const std::string& stderr_tail() const noexcept { return stderr_tail_; }
+
+ private:
+  uid who_;
+  spawn::death_certificate certificate_;
+  std::string stderr_tail_;
+};
+
+// An error raised in another actor (S-ERR-1). A copy shares the fields.
+class TRACTOR_API remote_actor_error : public error {
+ public:
+  explicit remote_actor_error(msg::error_msg fields, std::string type_name = "remote_actor_error");
+  remote_actor_error(const remote_actor_error&);
+  ~remote_actor_error() override;
+
+  [[nodiscard]] const uid& src_uid() const noexcept { return fields_->src_uid; }
+  [[nodiscard]] const std::string& src_type_str() const noexcept { return fields_->src_type_str; }
+  [[nodiscard]] const std::string& boxed_type_str() const noexcept { return fields_->boxed_type_str; }
+  // Every actor that passed it on, the source first.
+  [[nodiscard]] const std::vector<uid>& relay_path() const noexcept { return fields_->relay_path; }
+  [[nodiscard]] uid relay_uid() const { return fields_->relay_path.empty() ? fields_->src_uid : fields_->relay_path.back(); }
+  // The text of the last packer's trace, which contains the earlier ones.
+  [[nodiscard]] const std::string& tb_str() const noexcept { return fields_->tb_str; }
+  [[nodiscard]] const std::optional<uid>& sender() const noexcept { return fields_->sender; }
+  [[nodiscard]] const std::optional<std::string>& cid() const noexcept { return fields_->cid; }
+  // The box holds an error that was remote already where it was boxed.
+  [[nodiscard]] bool is_inception() const noexcept { return fields_->boxed_type_str != fields_->src_type_str; }
+  [[nodiscard]] const msg::error_msg& fields() const noexcept { return *fields_; }
+
+ private:
+  std::shared_ptr<const msg::error_msg> fields_;  // the exception is copied by exception_ptr machinery, the fields are not
+};
+
+// The remote task was cancelled; `canceller` is the actor that asked for it.
+class TRACTOR_API context_cancelled : public remote_actor_error {
+ public:
+  explicit context_cancelled(msg::error_msg fields);
+  ~context_cancelled() override;
+  [[nodiscard]] const std::optional<uid>& canceller() const noexcept { return fields().canceller; }
+};
+
+// A payload does not fit the type that the dialog declares.
+class TRACTOR_API msg_type_error : public remote_actor_error {
+ public:
+  explicit msg_type_error(msg::error_msg fields);
+  ~msg_type_error() override;
+};
+
+// The receiver's buffer was full and the message was dropped. Only raised on the side that sent too fast.
+class TRACTOR_API stream_overrun : public remote_actor_error {
+ public:
+  explicit stream_overrun(msg::error_msg fields);
+  ~stream_overrun() override;
+};
+
+// The name an exception travels by: "ValueError" for std::invalid_argument, "RemoteActorError", …; the demangled C++ type where
+// there is no such name.
+[[nodiscard]] TRACTOR_API std::string wire_type_name(const std::exception_ptr& error);
+
+// Boxes an error of this actor, or passes a remote one on: origin and relay path are kept over any number of hops (S-ERR-3).
+[[nodiscard]] TRACTOR_API msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std::optional<std::string> cid);
+
+// The exception for a received Error message: context_cancelled, msg_type_error, or remote_actor_error (S-ERR-6).
+[[nodiscard]] TRACTOR_API std::exception_ptr unpack_error(msg::error_msg fields);
+
+// The Error message of a cancelled remote task (S-CTX-42).
+[[nodiscard]] TRACTOR_API msg::error_msg make_context_cancelled(const uid& self, const std::optional<uid>& canceller, std::string_view cid,
+                                                                std::string_view why);
+
+// "name@uuid6": how a uid is written in messages.
+[[nodiscard]] TRACTOR_API std::string to_string(const uid& who);
+
+}  // namespace tractor

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Portals: how a task reaches into another actor.
+//
+//     auto portal = co_await an.start_actor("worker", {.enable_modules = {"greeter"}});
+//     int three = co_await portal.run<&add>(1, 2);                              // a function there, as a task of its own
+//     auto five = co_await portal.run_from_ns<int>("greeter", "add", {{"a", 2}, {"b", 3}});   // by name
+//     auto result = co_await portal.open_context<&train>({"resnet"}, [&](auto& ctx, std::string first) -> sc::task<> { … });
+//
+// A portal is a handle: it copies, and stays valid as long as its actor nursery. Dialogs over one portal are independent. An error
+// of the remote task is thrown here as remote_actor_error, its cancellation as context_cancelled, the death of its process as
+// actor_died, the loss of its connection as transport_closed. Cancelling a local wait cancels the remote task and
+// waits for that, shielded, at most context_cancel_timeout.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "tractor/msg/value.hpp"
+#include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/context.hpp"
+#include "tractor/runtime/detail/endpoint.hpp"
+#include "tractor/runtime/detail/peer.hpp"
+#include "tractor/runtime/module.hpp"
+
+namespace tractor {
+
+struct cancel_options {
+  sc::duration timeout = portal_cancel_timeout;  // how long to wait for the acknowledgement
+  bool raise_on_timeout = false;                 // throw actor_too_slow_error instead of giving false
+};
+
+struct context_options {
+  bool allow_overruns = false;  // no error for a slow reader here, up to overrun_messages_max unread messages (S-OVR-5)
+};
+
+namespace detail {
+
+class main_result;
+
+// Opens a dialog: sends Start and waits for its acknowledgement.
+[[nodiscard]] TRACTOR_API sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view module, std::string_view name,
+                                                  const msg::buffer& kwargs);
+// Cleans up after a wait that was cut off by an error or a cancel of ours, then goes on with it.
+[[nodiscard]] TRACTOR_API sc::task<> abandon_dialog(dialog& link, const std::exception_ptr& local);
+TRACTOR_API void refuse_self(const peer& to);
+
+// A call of a function: the payload of its Return.
+[[nodiscard]] TRACTOR_API sc::task<msg::bytes> call_remote(std::shared_ptr<peer> to, std::string module, std::string name,
+                                                           msg::buffer kwargs);
+
+template <class Body, class Context, class Started>
+struct context_body_result {
+  using type = std::invoke_result_t<Body&, Context&, Started>;
+};
+template <class Body, class Context>
+struct context_body_result<Body, Context, void> {
+  using type = std::invoke_result_t<Body&, Context&>;
+};
+
+}  // namespace detail
+
+class TRACTOR_API portal {
+ public:
+  explicit portal(std::shared_ptr<detail::peer> to, std::shared_ptr<detail::main_result> main = nullptr);
+
+  // Who is at the other end.
+  [[nodiscard]] const uid& peer_uid() const noexcept { return to_->remote_uid(); }
+  [[nodiscard]] const std::string& name() const noexcept { return to_->remote_uid().name; }
+  [[nodiscard]] std::optional<std::int64_t> pid() const noexcept { return to_->remote_aid() ? to_->remote_aid()->pid : std::nullopt; }
+
+  // Runs a function of the peer as a new task there and gives its result. The function must be defined by a TRACTOR_MODULE of this
+  // program too. Arguments convert to the function's parameters. A context endpoint is refused at compile time (S-POR-6).
+  template <auto Function, class... Arguments>
+  [[nodiscard]] auto run(Arguments&&... arguments) const -> sc::task<typename detail::endpoint_traits<Function>::result_type> {
+    using traits = detail::endpoint_traits<Function>;
+    static_assert(!traits::takes_context, "this function is a context endpoint: open it with open_context");
+    const detail::endpoint& target = detail::endpoint_of<Function>();
+    const typename traits::arguments converted(std::forward<Arguments>(arguments)...);
+    msg::buffer kwargs;
+    msg::writer to(kwargs);
+    detail::write_arguments(to, target, converted);
+    return finish_call<typename traits::result_type>(
+        detail::call_remote(to_, std::string(target.module), std::string(target.name), std::move(kwargs)));
+  }
+
+  // The same by name, for what this program was not compiled with; `Result` may be msg::value. A missing module or function is a
+  // remote error (S-POR-4).
+  template <class Result = msg::value>
+  [[nodiscard]] sc::task<Result> run_from_ns(std::string module, std::string name, msg::value::map arguments = {}) const {
+    msg::buffer kwargs;
+    msg::encode(kwargs, arguments, "kwargs");
+    return finish_call<Result>(detail::call_remote(to_, std::move(module), std::move(name), std::move(kwargs)));
+  }
+
+  // Opens a context: starts the endpoint there, waits for its started(), then runs `body(ctx, first)` (without `first` when the
+  // endpoint hands nothing over). When the body has ended, waits for the remote task. Gives what the body gives; for a body of
+  // task<> the remote task's result as std::optional (nullopt: it ended by our own ctx.cancel()), or nothing when it has none.
+  // How errors and cancels of both sides combine: S-CTX-60 to S-CTX-75.
+  template <auto Function, class Body>
+  [[nodiscard]] auto open_context(typename detail::endpoint_traits<Function>::arguments arguments, Body body,
+                                  context_options options = {}) const;
+
+  // Waits for the result of the main task of an actor made by run_in_actor; the same at every call. Throws no_result for a portal
+  // without one.
+  template <class Result = msg::value>
+  [[nodiscard]] sc::task<Result> wait_for_result() const {
+    msg::bytes payload = co_await main_payload();
+    co_return decode_payload<Result>(payload);
+  }
+
+  // Cancels the peer's whole runtime and process, and waits for the acknowledgement, shielded. False: not acknowledged in time, or
+  // the connection is gone (S-POR-20).
+  [[nodiscard]] sc::task<bool> cancel_actor(cancel_options options = {}) const;
+
+  [[nodiscard]] const std::shared_ptr<detail::peer>& kernel_peer() const noexcept { return to_; }
+  [[nodiscard]] const std::shared_ptr<detail::main_result>& kernel_main() const noexcept { return main_; }
+
+ private:
+  template <class Result>
+  static sc::task<Result> finish_call(sc::task<msg::bytes> call) {
+    const msg::bytes payload = co_await call;
+    co_return decode_payload<Result>(payload);
+  }
+  template <class Result>
+  static Result decode_payload(const msg::bytes& payload) {
+    if constexpr (!std::is_void_v<Result>) return msg::decode<Result>(payload, {}, "pld");
+  }
+  [[nodiscard]] sc::task<msg::bytes> main_payload() const;
+
+  std::shared_ptr<detail::peer> to_;
+  std::shared_ptr<detail::main_result> main_;
+};
+
+// --------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+// The types of one open_context.
+template <auto Function, class Body>
+struct context_call {
+  using traits = endpoint_traits<Function>;
+  using child = typename traits::context_type;
+  using started_type = typename child::started_type;
+  using remote_result = typename traits::result_type;
+  using context_type = parent_context<typename child::in_type, typename child::out_type, remote_result>;
+  using body_value = typename context_body_result<Body, context_type, started_type>::type::value_type;
+  static constexpr bool gives_body_value = !std::is_void_v<body_value>;
+  static constexpr bool gives_remote_result = !gives_body_value && !std::is_void_v<remote_result>;
+  template <class T>
+  struct optional_of {
+    using type = std::optional<T>;
+  };
+  using result_type =
+      typename std::conditional_t<gives_body_value, std::type_identity<body_value>,
+                                  std::conditional_t<gives_remote_result, optional_of<remote_result>, std::type_identity<void>>>::type;
+};
+
+template <class Started>
+Started decode_started(dialog& link) {
+  try {
+    return msg::decode<Started>(link.started_payload(), {}, "pld");
+  } catch (const msg::decode_error& bad) {
+    std::rethrow_exception(link.refuse_payload(msg::message_kind::started, link.started_payload(), msg::type_name<Started>(), bad));
+  }
+}
+
+// Runs a context's block from Start to the end of the remote task. The algorithm is the spec's A1 to E4.
+template <auto Function, class Body>
+auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::arguments arguments, Body body, context_options options)
+    -> sc::task<typename context_call<Function, Body>::result_type> {
+  using call = context_call<Function, Body>;
+  using body_value = typename call::body_value;
+
+  const endpoint& target = endpoint_of<Function>();
+  refuse_self(*to);
+  dialog link(to, context_side::parent, make_uuid());
+  link.set_function(target.module, target.name);
+  link.set_allow_overruns(options.allow_overruns);
+  msg::buffer kwargs;
+  {
+    msg::writer out(kwargs);
+    write_arguments(out, target, arguments);
+  }
+
+  std::optional<std::conditional_t<std::is_void_v<body_value>, char, body_value>> value;
+  const auto block = [&]() -> sc::task<> {
+    co_await start_dialog(link, msg::function_kind::context, target.module, target.name, kwargs);
+    co_await link.wait_for_started(target.name);
+    typename call::context_type ctx(link);
+    const auto enter = [&]() {
+      if constexpr (std::is_void_v<typename call::started_type>)
+        return std::tuple<>();
+      else  // a wrong payload is a msg_type_error, raised where the block is entered (S-COD-5)
+        return std::tuple<typename call::started_type>(decode_started<typename call::started_type>(link));
+    };
+    auto first = enter();
+    const auto running = [&] { return std::apply([&](auto&... started) { return body(ctx, std::move(started)...); }, first); };
+    if constexpr (std::is_void_v<body_value>)
+      co_await running();
+    else
+      value.emplace(co_await running());
+  };
+  std::exception_ptr local;
+  bool complete = false;
+  try {
+    complete = co_await link.scope().run(block);
+    if (complete) co_await link.wait_for_return();  // E1
+  } catch (...) {
+    local = std::current_exception();
+  }
+  if (local) co_await abandon_dialog(link, local);  // throws, unless this block absorbs the error (E2, E3)
+  link.maybe_raise();
+  if constexpr (call::gives_body_value) {
+    if (!value) std::rethrow_exception(link.remote_error());  // our own cancel() cut the body off
+    co_return std::move(*value);
+  } else if constexpr (call::gives_remote_result) {
+    if (!link.return_received()) co_return std::nullopt;
+    co_return call::context_type::decode_result(link);
+  } else {
+    if (link.return_received()) call::context_type::decode_result(link);
+  }
+}
+
+}  // namespace detail
+
+template <auto Function, class Body>
+auto portal::open_context(typename detail::endpoint_traits<Function>::arguments arguments, Body body, context_options options) const {
+  static_assert(detail::endpoint_traits<Function>::takes_context, "this function is no context endpoint: call it with run");
+  return detail::run_context<Function, Body>(to_, std::move(arguments), std::move(body), options);
+}
+
+}  // namespace tractor

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The root actor, and how a program becomes one.
+//
+//     sc::task<> amain() { … }
+//     int main(int argc, char** argv) { return tractor::run(argc, argv, amain); }
+//
+// `tractor::run` must be the first statement of main: the program is executed again for its fork server, and for actors started with
+// exec; such a process never gets past that line. A test binary, or a program with a main of its own, calls
+// `tractor::child_entry(argc, argv)` there instead.
+
+#pragma once
+
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/module.hpp"
+#include "tractor/sc/run.hpp"
+
+namespace tractor {
+
+struct root_options {
+  std::string name = "root";
+  bool handle_signals = true;  // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
+};
+
+namespace detail {
+// Runs `body` as the root actor of a new tree.
+[[nodiscard]] TRACTOR_API sc::task<> run_root(root_options options, std::function<sc::task<>()> body);
+TRACTOR_API void enter_child(int argc, char** argv);
+// Runs the program's main task; reports an error that leaves it on stderr. The exit status: what main gave, 1 for an error, 130 for
+// SIGINT, 143 for SIGTERM.
+[[nodiscard]] TRACTOR_API int run_main(std::function<sc::task<int>()> main);
+}  // namespace detail
+
+// Opens the root actor around `body`, explicitly. Throws runtime_failure when an actor is running here already (S-RT-1).
+template <class Body>
+[[nodiscard]] auto open_root_actor(Body body, root_options options = {}) -> std::invoke_result_t<Body&> {
+  using value_type = typename std::invoke_result_t<Body&>::value_type;
+  if constexpr (std::is_void_v<value_type>) {
+    co_await detail::run_root(std::move(options), [&]() -> sc::task<> { return body(); });
+  } else {
+    std::optional<value_type> value;
+    co_await detail::run_root(std::move(options), [&]() -> sc::task<> { value.emplace(co_await body()); });
+    co_return std::move(*value);
+  }
+}
+
+// In a process that tractor started: runs that role and does not return. In every other: returns. First statement of main.
+inline void child_entry(int argc, char** argv) {
+  register_own_modules();
+  detail::enter_child(argc, argv);
+}
+
+// The main function of a program: runs `main()` (or `main(argc, argv)`), which returns task<int> or task<>. Inline, so that the modules
+// of the object that calls it are the ones that become known.
+template <class Main>
+[[nodiscard]] int run(int argc, char** argv, Main main) {
+  child_entry(argc, argv);
+  return detail::run_main([&]() -> sc::task<int> {
+    const auto call = [&] {
+      if constexpr (std::is_invocable_v<Main&, int, char**>)
+        return main(argc, argv);
+      else
+        return main();
+    };
+    if constexpr (std::is_void_v<typename decltype(call())::value_type>) {
+      co_await call();
+      co_return 0;
+    } else {
+      co_return co_await call();
+    }
+  });
+}
+
+}  // namespace tractor

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The bidirectional stream of a context.
+//
+//     co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+//       co_await stream.send(1);
+//       while (auto item = co_await stream.next()) use(*item);      // nullopt: the peer ended its side
+//     });
+//
+// Order is kept, one message for each send. Any number of tasks may send and receive. A cancelled receive loses nothing. At most
+// `stream_buffer_messages` messages wait unread: one more is dropped and the sender is told with a stream_overrun (S-OVR-2),
+// unless overruns are allowed here.
+
+#pragma once
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "tractor/msg/codec.hpp"
+#include "tractor/msg/type_name.hpp"
+#include "tractor/runtime/detail/dialog.hpp"
+#include "tractor/runtime/detail/peer.hpp"
+#include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/errors.hpp"
+
+namespace tractor {
+
+struct stream_options {
+  std::optional<bool> allow_overruns;          // nullopt: as open_context said
+  std::optional<std::size_t> buffer_messages;  // nullopt: stream_buffer_messages
+};
+
+template <class Send, class Receive>
+class msg_stream {
+ public:
+  explicit msg_stream(detail::dialog& link) noexcept : link_(link) {}
+  msg_stream(const msg_stream&) = delete;
+  msg_stream& operator=(const msg_stream&) = delete;
+
+  // Sends one message; returns when it is queued, and waits while the channel is congested. Throws a known remote error,
+  // sc::end_of_channel after the end of the stream, transport_closed when the peer is gone, msg::encode_error for a value
+  // without a msgpack form (nothing is sent then).
+  template <class Value = Send>
+    requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
+  [[nodiscard]] sc::task<> send(Value value) {
+    link_.check_can_send();
+    link_.via().send([&](msg::buffer& out) {
+      if constexpr (std::is_same_v<Value, Send>)
+        msg::encode_yield(out, link_.cid(), value);
+      else
+        msg::encode_yield(out, link_.cid(), Send(value));
+    });
+    if (link_.via().channel().congested()) co_await link_.via().channel().drained();
+    co_await sc::checkpoint();
+  }
+
+  // The next message; throws sc::end_of_channel at the end, always the same object (S-STR-5).
+  [[nodiscard]] sc::task<Receive> receive()
+    requires(!std::is_void_v<Receive>)
+  {
+    if (!co_await link_.wait_for_yield()) link_.throw_end_of_channel();
+    co_return take();
+  }
+  // The next message, or nullopt at the end.
+  template <class R = Receive>
+    requires(!std::is_void_v<R>)
+  [[nodiscard]] sc::task<std::optional<R>> next() {
+    if (!co_await link_.wait_for_yield()) co_return std::nullopt;
+    co_return take();
+  }
+  // The next message if one is there; throws sc::would_block when not, sc::end_of_channel at the end.
+  template <class R = Receive>
+    requires(!std::is_void_v<R>)
+  [[nodiscard]] R receive_nowait() {
+    if (!link_.yields().empty()) return take();
+    link_.maybe_raise();
+    if (link_.stop_received() || link_.stream_closed() || link_.finished()) link_.throw_end_of_channel();
+    throw sc::would_block("receive_nowait: no message has arrived");
+  }
+
+  // Ends this side. Idempotent; leaving the block does it too.
+  [[nodiscard]] sc::task<> aclose() {
+    link_.close_stream();
+    co_await sc::checkpoint();
+  }
+  [[nodiscard]] bool closed() const noexcept { return link_.stream_closed(); }
+
+ private:
+  template <class R = Receive>
+  R take() {
+    try {
+      R value = msg::decode<R>(link_.yields().front(), {}, "pld");
+      link_.yields().pop();
+      return value;
+    } catch (const error& bad) {
+      const msg::bytes payload = link_.yields().front();
+      link_.yields().pop();
+      std::rethrow_exception(link_.refuse_payload(msg::message_kind::yield, payload, msg::type_name<R>(), bad));
+    }
+  }
+
+  detail::dialog& link_;
+};
+
+namespace detail {
+
+// True for the end_of_channel of this very stream.
+[[nodiscard]] TRACTOR_API bool is_own_end(const dialog& link, const std::exception_ptr& error);
+
+template <class Send, class Receive, class Body>
+auto run_stream(dialog& link, Body body, stream_options options) -> std::invoke_result_t<Body&, msg_stream<Send, Receive>&> {
+  using result_type = typename std::invoke_result_t<Body&, msg_stream<Send, Receive>&>::value_type;
+  link.open_stream(options.allow_overruns, options.buffer_messages);
+  // Left in good order the peer gets a Stop. Left by an error or a cancel it does not: what ended this side follows (S-STR-8).
+  struct closer {
+    dialog& link;
+    bool in_good_order = false;
+    ~closer() { in_good_order ? link.close_stream() : link.abandon_stream(); }
+  } at_exit{link};
+  msg_stream<Send, Receive> stream(link);
+  if constexpr (std::is_void_v<result_type>) {
+    std::exception_ptr ended;
+    try {
+      co_await body(stream);
+    } catch (const sc::end_of_channel&) {
+      ended = std::current_exception();
+    }
+    if (ended && !is_own_end(link, ended)) std::rethrow_exception(ended);
+    at_exit.in_good_order = true;
+  } else {
+    auto result = co_await body(stream);
+    at_exit.in_good_order = true;
+    co_return result;
+  }
+}
+
+}  // namespace detail
+}  // namespace tractor

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mutual exclusion between the tasks of one run.
+//
+//     auto guard = co_await guarded.hold();   // released when `guard` goes
+//     co_await guarded.acquire();             // the same by hand …
+//     guarded.release();                      // … only by the task that acquired it
+//
+// Fair: the lock goes to who waits longest and cannot be snatched on the way. Not recursive: acquiring what the task holds already is
+// a usage_error. acquire and hold are checkpoints, also when the lock is free; cancelled, the task does not hold it. A guard is
+// destroyed by the task that got it, and before the lock.
+
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "tractor/sc/errors.hpp"
+#include "tractor/sc/wait_queue.hpp"
+
+namespace tractor::sc {
+
+class TRACTOR_API lock {
+ public:
+  class acquire_awaiter;
+  class hold_awaiter;
+
+  // Holds the lock until it is destroyed or release() is called on it.
+  class guard {
+   public:
+    guard(guard&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+    guard& operator=(guard&&) = delete;
+    ~guard() { release(); }
+    void release() noexcept {
+      if (held_ != nullptr) std::exchange(held_, nullptr)->release_owned();
+    }
+
+   private:
+    friend class hold_awaiter;
+    explicit guard(lock& held) noexcept : held_(&held) {}
+    lock* held_;
+  };
+
+  [[nodiscard]] acquire_awaiter acquire() noexcept;
+  [[nodiscard]] hold_awaiter hold() noexcept;
+  // Throws would_block when another task holds it.
+  void acquire_nowait();
+  // Throws usage_error when the calling task does not hold it.
+  void release();
+
+  [[nodiscard]] bool locked() const noexcept { return owner_ != 0; }
+  // The task tree's number of the task that holds it; 0: free.
+  [[nodiscard]] std::uint64_t owner() const noexcept { return owner_; }
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
+
+ private:
+  // Takes the lock for the current task if it is free.
+  bool try_acquire();
+  void pass_on() noexcept;
+  void release_owned() noexcept;
+
+  wait_queue waiting_;
+  std::uint64_t owner_ = 0;
+};
+
+class TRACTOR_API lock::acquire_awaiter : public wait_queue::node {
+ public:
+  explicit acquire_awaiter(lock& wanted) noexcept : lock_(wanted) {}
+  bool await_ready() {
+    if (refuse_if_cancelled()) return true;
+    acquired_ = lock_.try_acquire();
+    return acquired_ && detail::this_runner().may_continue();
+  }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> here) {
+    if (acquired_)
+      detail::this_runner().yield(here.promise(), here);
+    else
+      enqueue(here, lock_.waiting_, "lock.acquire");
+  }
+  void await_resume() { throw_if_cancelled(); }
+
+ protected:
+  lock& lock_;
+  bool acquired_ = false;
+};
+
+class TRACTOR_API lock::hold_awaiter final : public lock::acquire_awaiter {
+ public:
+  using acquire_awaiter::acquire_awaiter;
+  guard await_resume() {
+    throw_if_cancelled();
+    return guard(lock_);
+  }
+};
+
+inline lock::acquire_awaiter lock::acquire() noexcept { return acquire_awaiter(*this); }
+inline lock::hold_awaiter lock::hold() noexcept { return hold_awaiter(*this); }
+
+}  // namespace tractor::sc

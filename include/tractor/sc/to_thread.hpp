@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Blocking calls, in a thread of their own, awaited by a task.
+//
+//     auto text = co_await sc::to_thread([path] { return read_whole_file(path); });
+//
+// The callable is moved to a worker thread; its result, or what it throws, comes out here. Threads are started when needed, used again,
+// and end when idle for ten seconds; all have ended when the run has. They block every signal but those of a fault. A
+// limiter bounds how many calls run at once: 40 in a run, or the caller's own, which must outlive the calls.
+//
+// Waiting for the limiter can be cancelled. Once the call runs a cancel does not reach it: the wait goes on and the result is
+// given; the next checkpoint is cancelled. With abandon_on_cancel the wait ends at once instead and the thread is left to
+// itself: its result is dropped, its token comes back when it ends, and it may outlive the run, so the callable must own what
+// it touches. Nothing of the kernel may be used in the callable, except a run of its own.
+
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "tractor/sc/capacity_limiter.hpp"
+#include "tractor/sc/detail/leaf.hpp"
+#include "tractor/sc/task.hpp"
+
+namespace tractor::sc {
+
+struct to_thread_options {
+  capacity_limiter* limiter = nullptr;  // null: the run's default_thread_limiter()
+  bool abandon_on_cancel = false;
+};
+
+// The limiter of the calls of the current run that name none; 40 tokens at first.
+[[nodiscard]] TRACTOR_API capacity_limiter& default_thread_limiter();
+
+namespace detail {
+
+struct thread_call;
+class worker_threads;
+
+// What a worker thread is to do, and what came of it. It also stands for the call as a borrower of the limiter.
+class TRACTOR_API thread_job {
+ public:
+  thread_job() noexcept = default;
+  thread_job(const thread_job&) = delete;
+  thread_job& operator=(const thread_job&) = delete;
+  virtual ~thread_job();
+  virtual void work() noexcept = 0;  // in the worker thread
+};
+
+template <class Function>
+class typed_thread_job final : public thread_job {
+ public:
+  using value_type = std::invoke_result_t<Function&>;
+  static_assert(!std::is_reference_v<value_type>, "the result of a to_thread call is a value: return a pointer");
+
+  explicit typed_thread_job(Function&& function) : function_(std::move(function)) {}
+  void work() noexcept override {
+    try {
+      if constexpr (std::is_void_v<value_type>)
+        function_();
+      else
+        value_.emplace(function_());
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  }
+  value_type take() {
+    if (error_) std::rethrow_exception(std::move(error_));
+    if constexpr (!std::is_void_v<value_type>) return std::move(*value_);
+  }
+
+ private:
+  Function function_;
+  std::optional<std::conditional_t<std::is_void_v<value_type>, char, value_type>> value_;
+  std::exception_ptr error_;
+};
+
+// Has the job done by a worker thread. The job's token of the limiter is given back when the thread is done, whoever waits then.
+class TRACTOR_API thread_awaiter final : public leaf_wait {
+ public:
+  thread_awaiter(std::unique_ptr<thread_job> job, capacity_limiter& limiter, bool abandon_on_cancel) noexcept;
+  thread_awaiter(const thread_awaiter&) = delete;
+  thread_awaiter& operator=(const thread_awaiter&) = delete;
+  ~thread_awaiter();
+
+  static bool await_ready() noexcept { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> here) {
+    start();
+    park(here, "to_thread", &abort_wait);
+  }
+  void await_resume() { throw_if_cancelled(); }
+
+  [[nodiscard]] thread_job& job() noexcept { return *job_; }
+
+ private:
+  friend class worker_threads;
+  void start();
+  void finished(std::unique_ptr<thread_job> job) noexcept;
+  static bool abort_wait(suspension& self) noexcept;
+
+  std::unique_ptr<thread_job> job_;  // while the thread has it: null
+  capacity_limiter& limiter_;
+  thread_call* call_ = nullptr;
+  bool abandon_on_cancel_;
+};
+
+}  // namespace detail
+
+// `function` is called with no arguments. See the top of this file.
+template <class Function>
+[[nodiscard]] auto to_thread(Function function, to_thread_options options = {}) -> task<std::invoke_result_t<Function&>> {
+  using job_type = detail::typed_thread_job<Function>;
+  capacity_limiter& limiter = options.limiter != nullptr ? *options.limiter : default_thread_limiter();
+  auto job = std::make_unique<job_type>(std::move(function));
+  co_await limiter.acquire_on_behalf_of(job.get());
+  detail::thread_awaiter done(std::move(job), limiter, options.abandon_on_cancel);
+  co_await done;
+  co_return static_cast<job_type&>(done.job()).take();
+}
+
+}  // namespace tractor::sc

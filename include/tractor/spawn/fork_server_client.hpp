@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A requester's side of the fork server: asks for children and hears of their deaths, without ever blocking and without a
+// thread. Poll `fd()` for reading (and for writing while `wants_write()`), then call `on_readable()` (`on_writable()`).
+//
+//   fork_server_client server;                            // in an actor: server(std::move(born.fork_server))
+//   auto child = server.request({.name = "worker"});      // starts the server if there is none yet
+//   ...                                                   // child.ends.link may be written to at once
+//   std::vector<fork_server_event> events;
+//   server.on_readable(events);                           // spawned_event, then some day exited_event
+//
+// In the root the first use executes the program as the tree's fork server. An actor that was born of the server introduces
+// itself to it on its first request; that is no round trip. If the server dies, its children die with it: every ticket that is
+// open gets its event, `server_lost_event` comes last, and the next request starts a new server.
+//
+// The server kills whatever descends from this process when the process ends or when this object is closed or destroyed;
+// destroying the root's waits for that, `closing_bound_ms` at most. In a process that was merely forked from the owner the
+// object does nothing.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tractor/spawn/child_entry.hpp"
+#include "tractor/spawn/death_certificate.hpp"
+#include "tractor/spawn/spawn_request.hpp"
+
+namespace tractor::spawn {
+
+// A request's number, never used twice by one client.
+using ticket_id = std::uint64_t;
+
+// The child exists. Its death is reported by exited_event with the same ticket.
+struct spawned_event {
+  ticket_id ticket = 0;
+  pid_t pid = -1;
+  unique_fd pidfd{};
+};
+
+// There is no child. `text` names the step that failed and its errno.
+struct failed_event {
+  ticket_id ticket = 0;
+  int errno_value = 0;
+  std::string text{};
+};
+
+// The child has ended and is reaped. With a lost server the certificate says so, and the kernel kills the child at about the
+// same moment: its pidfd polls readable when it is gone.
+struct exited_event {
+  ticket_id ticket = 0;
+  death_certificate certificate{};
+};
+
+struct server_lost_event {
+  std::string text{};
+};
+
+using fork_server_event = std::variant<spawned_event, failed_event, exited_event, server_lost_event>;
+
+struct fork_server_options {
+  std::string executable{};  // what a root executes as the server; empty: this program
+};
+
+class TRACTOR_API fork_server_client {
+ public:
+  // Requests that the socket had no room for and that wait here; one more is refused with an error.
+  static constexpr std::size_t queued_requests_max = 4096;
+  static constexpr int closing_bound_ms = 2000;
+
+  explicit fork_server_client(fork_server_access access = {}, fork_server_options options = {});
+  ~fork_server_client();
+  fork_server_client(const fork_server_client&) = delete;
+  fork_server_client& operator=(const fork_server_client&) = delete;
+
+  // Connects to the tree's server or executes one, if that was not done yet. Does not wait for it to be up.
+  void start();
+  [[nodiscard]] bool started() const noexcept;
+
+  // The descriptor to poll; -1 while not started. It changes when a new server is started.
+  [[nodiscard]] int fd() const noexcept;
+  [[nodiscard]] bool wants_write() const noexcept;
+
+  // Where actors introduce themselves: for exec_options, so that an exec'd child shares the server. -1 while not started.
+  [[nodiscard]] int requests_fd() const noexcept;
+
+  // The server, where this client executed it; else -1.
+  [[nodiscard]] pid_t server_pid() const noexcept;
+
+  struct requested {
+    ticket_id ticket = 0;
+    child_ends ends;
+  };
+
+  // Asks for a child. Throws os_error (EMFILE and the like), usage_error, or error(overloaded) at the bound of the queue; then
+  // nothing was asked for.
+  [[nodiscard]] requested request(const spawn_request& what);
+
+  // SIGKILLs the child of a ticket, born yet or not: for a requester that gave up before it got the pidfd.
+  void kill(ticket_id ticket);
+
+  // Appends what the server said. Returns when there is nothing more for now.
+  void on_readable(std::vector<fork_server_event>& events);
+  void on_writable();
+
+  // Ends the connection: the server kills everything below this process. Events that are still to come are dropped.
+  void close() noexcept;
+
+ private:
+  class connection;
+  std::unique_ptr<connection> connection_;
+  fork_server_access access_;
+  fork_server_options options_;
+  ticket_id last_ticket_ = 0;
+  pid_t owner_pid_;
+};
+
+}  // namespace tractor::spawn

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/ipc/listener.hpp"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "tractor/ipc/runtime_directory.hpp"
+
+namespace tractor::ipc {
+
+namespace {
+
+// The runtime directory is held to more than one that the user named.
+void prepare_directory(const std::string& dir) {
+  const std::string ours = runtime_directory_path();
+  if (dir == ours)
+    runtime_directory();
+  else if (dir.starts_with(ours + "/"))
+    runtime_directory(std::string_view(dir).substr(ours.size() + 1));
+  else
+    make_directories(dir);
+}
+
+// Only this process makes files that end in its pid: one that is there already and dead is from an earlier process of that number.
+bool is_named_after_us(const std::string& file) { return file.ends_with("@" + std::to_string(::getpid()) + ".sock"); }
+
+[[noreturn]] void refuse_inproc(const char* doing, const address& where) {
+  throw error(std::string(doing) + "(" + where.text() + "): an in-process address has no socket", error_category::unimplemented);
+}
+
+}  // namespace
+
+listener::listener(std::unique_ptr<sc::socket_listener> socket, address local) : socket_(std::move(socket)), local_(std::move(local)) {}
+listener::~listener() = default;
+
+sc::task<connection> listener::accept() {
+  for (;;) {
+    auto stream = co_await socket_->accept();
+    if (local_.uds() != nullptr) {
+      const auto peer = stream->credentials();
+      if (peer && may_connect(*peer, ::geteuid())) co_return connection{std::move(stream), local_, peer};
+      ++refused_peers_;
+      last_refused_ = peer;
+      continue;
+    }
+    // Nothing when it is gone again already.
+    if (const auto remote = stream->remote_endpoint())
+      co_return connection{std::move(stream), tcp_address{.host = remote->host, .port = remote->port}, std::nullopt};
+  }
+}
+
+std::unique_ptr<listener> listen(const address& where, listen_options options) {
+  if (const uds_address* const at = where.uds()) {
+    prepare_directory(at->dir);
+    auto socket = sc::listen_unix(at->path(), {.replace_stale = is_named_after_us(at->file)});
+    return std::unique_ptr<listener>(new listener(std::move(socket), where));
+  }
+  const tcp_address* const at = where.tcp();
+  if (at == nullptr) refuse_inproc("listen", where);
+  if (!options.insecure && !at->is_loopback())
+    throw usage_error("listen(" + where.text() + "): " + at->host +
+                      " is not a loopback address, and whoever reaches it can run the actor's functions; set insecure if that is meant");
+  auto socket = sc::listen_tcp(at->host, at->port);
+  const std::uint16_t port = socket->local_endpoint().value().port;
+  return std::unique_ptr<listener>(new listener(std::move(socket), tcp_address{.host = at->host, .port = port}));
+}
+
+sc::task<std::unique_ptr<sc::socket_stream>> connect(address to) {
+  if (const tcp_address* const at = to.tcp()) co_return co_await sc::connect_tcp(at->host, at->port);
+  const uds_address* const at = to.uds();
+  if (at == nullptr) refuse_inproc("connect", to);
+  auto stream = co_await sc::connect_unix(at->path());
+  const auto peer = stream->credentials();
+  if (!peer || !may_connect(*peer, ::geteuid()))
+    throw os_error("connect(" + to.text() + "): its listener belongs to uid " + (peer ? std::to_string(peer->uid) : "unknown"), EPERM);
+  co_return stream;
+}
+
+}  // namespace tractor::ipc

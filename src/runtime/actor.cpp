@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/actor.hpp"
+
+#include <algorithm>
+
+#include "process_host.hpp"
+#include "tractor/base/uuid.hpp"
+#include "tractor/runtime/module.hpp"
+
+namespace tractor {
+
+namespace detail {
+constinit sc::task_local<actor*> current_actor_key;
+}
+
+std::string make_uuid() {
+  sc::runner& run = sc::detail::this_runner();
+  const std::uint64_t high = run.random();
+  return uuid::from_random(high, run.random()).text();
+}
+
+actor* current_actor_or_null() noexcept {
+  actor* const* found = detail::current_actor_key.get();
+  return found != nullptr ? *found : nullptr;
+}
+
+actor& current_actor() {
+  if (actor* found = current_actor_or_null()) return *found;
+  throw no_runtime("there is no actor here: call this inside tractor::run, below tractor::open_nursery");
+}
+
+actor::actor(msg::aid identity) : aid_(std::move(identity)), uid_{.name = aid_.name, .uuid = aid_.uuid} {}
+
+actor::~actor() = default;
+
+sc::nursery& actor::service() const {
+  TRACTOR_ASSERT(service_ != nullptr, "an actor serves only while its service nursery is open");
+  return *service_;
+}
+
+detail::process_host& actor::processes() {
+  if (!processes_) processes_ = std::make_unique<detail::process_host>(std::move(fork_server_));
+  return *processes_;
+}
+
+void actor::enable_module(std::string_view name) {
+  if (!detail::module_known(name))
+    throw module_not_exposed(
+        "module '" + std::string(name) + "' is not part of this program: no TRACTOR_MODULE(" + std::string(name) +
+        ") was linked into it. A static library's module that nothing refers to is dropped by the linker: build it with "
+        "tractor_add_module(), or link it whole");
+  modules_.emplace(name);
+}
+
+void actor::cancel_soon(const std::optional<tractor::uid>& requester, std::string_view why) {
+  if (cancel_called_) return;
+  cancel_called_ = true;
+  cancel_caller_ = requester;
+  cancel_why_ = why;
+  // All at once, then one wait for all (S-RPC-9).
+  for (const auto& connected : peers_) connected->cancel_calls(cancel_caller_, cancel_why_);
+  cancel_requested_.set();
+}
+
+void actor::acknowledge_cancel(const std::shared_ptr<detail::peer>& to, std::string_view cid) {
+  if (cancel_complete_) {
+    to->send([&](msg::buffer& out) { msg::encode_cancel_ack(out, cid, true); });
+    return;
+  }
+  if (cancel_acks_.size() >= detail::cancel_requests_per_task_max) return;  // enough have been promised an answer
+  cancel_acks_.push_back({.to = to, .cid = std::string(cid)});
+}
+
+void actor::call_ended() {
+  --running_calls_;
+  if (running_calls_ == 0) calls_changed_.unpark_all();
+}
+
+sc::task<> actor::finish_cancel() {
+  while (running_calls_ != 0) co_await calls_changed_.park("end of the actor's tasks");
+  cancel_complete_ = true;
+  for (const auto& ack : std::exchange(cancel_acks_, {})) {
+    try {
+      ack.to->send([&](msg::buffer& out) { msg::encode_cancel_ack(out, ack.cid, true); });
+    } catch (const error&) {
+      // Who asked is gone, or its channel is.
+    }
+  }
+}
+
+void actor::add_peer(std::shared_ptr<detail::peer> connected) { peers_.push_back(std::move(connected)); }
+
+void actor::remove_peer(const detail::peer& gone) noexcept {
+  const auto found = std::find_if(peers_.begin(), peers_.end(), [&](const auto& held) { return held.get() == &gone; });
+  if (found != peers_.end()) peers_.erase(found);
+}
+
+void actor::run_lifetime_stack() noexcept {
+  while (!lifetime_stack_.empty()) {
+    const auto callback = std::move(lifetime_stack_.back());
+    lifetime_stack_.pop_back();
+    callback();
+  }
+}
+
+void actor::close_all(std::string_view why) noexcept {
+  const auto closed = std::make_exception_ptr(transport_closed(std::string(why)));
+  for (const auto& connected : std::exchange(peers_, {})) {
+    connected->channel().flush();
+    connected->fail(closed);
+  }
+  processes_.reset();
+}
+
+}  // namespace tractor

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/actor_nursery.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "child_actor.hpp"
+#include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/errors.hpp"
+#include "tractor/sc/exception_group.hpp"
+
+namespace tractor {
+
+using detail::child_actor;
+
+actor_nursery::actor_nursery(actor& owner) : owner_(owner), body_scope_({.where = {}}) {}
+
+actor_nursery::~actor_nursery() { TRACTOR_ASSERT(children_.empty(), "an actor nursery is left while actors of it are alive"); }
+
+// --- the block ---
+
+sc::task<> actor_nursery::run(std::function<sc::task<>(actor_nursery&)> body) {
+  std::exception_ptr cut;  // the cancel that came from around the block
+  co_await sc::open_nursery([&](sc::nursery& tasks) -> sc::task<> {
+    tasks_ = &tasks;
+    bool complete = false;
+    try {
+      complete = co_await body_scope_.run([&] { return body(*this); });
+      if (complete) co_await join();
+    } catch (const sc::cancelled&) {
+      cut = std::current_exception();
+    } catch (...) {
+      record(owner_.uid(), std::current_exception());
+    }
+    // Whatever went wrong, or nothing: no actor is left after this. Shielded, the channels stay in use until the last is reaped.
+    if (!children_.empty()) co_await sc::shielded([&] { return end_all(); });
+    closed_ = true;
+    tasks.cancel("the actor nursery has ended");
+  });
+  if (!errors_.empty()) throw_errors();
+  if (cut) std::rethrow_exception(std::exchange(cut, nullptr));
+}
+
+sc::task<> actor_nursery::join() {
+  for (;;) {
+    if (failing_ || children_.empty()) co_return;
+    // A cancel that somebody asked for through a portal runs to its end, acknowledged or not (S-KIL-11).
+    for (const auto& child : children_)
+      if (child->booted && child->link->cancel_called() && !child->ending) start_ending(child, false);
+    co_await changed_.park("actor nursery exit");
+  }
+}
+
+void actor_nursery::record(const uid& who, std::exception_ptr error) {
+  for (const auto& [known, earlier] : errors_)
+    if (known.uuid == who.uuid || earlier == error) return;
+  if (who.uuid == owner_.uid().uuid)
+    errors_.emplace(errors_.begin(), who, std::move(error));  // the body's error comes first (S-NUR-13)
+  else
+    errors_.emplace_back(who, std::move(error));
+}
+
+void actor_nursery::fail(std::string why) {
+  failing_ = true;
+  body_scope_.cancel(sc::cancel_reason{.source = sc::cancel_source::nursery_failed, .text = std::move(why), .task = {}, .where = {}});
+  changed_.unpark_all();
+}
+
+void actor_nursery::throw_errors() {
+  std::vector<std::exception_ptr> errors;
+  for (auto& [who, error] : errors_) errors.push_back(std::move(error));
+  errors_.clear();
+  sc::throw_collapsed("errors in an actor nursery of '" + owner_.name() + "'", std::move(errors));
+}
+
+// --- starting actors ---
+
+namespace {
+
+spawn::start_method method_for(const actor_options& options) {
+  if (options.start_method) return *options.start_method;
+  return spawn::start_method_from_environment().value_or(spawn::start_method::forkserver);
+}
+
+msg::spawn_spec spawn_spec_for(const actor_options& options) {
+  msg::spawn_spec spec;
+  spec.runtime_vars = msg::value::map{{"_is_root", false}, {"_registry_addrs", msg::value::array{}}, {"_debug_mode", false}};
+  for (const auto& module : options.enable_modules) spec.enable_modules.append(module, detail::module_file(module));
+  return spec;
+}
+
+}  // namespace
+
+sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, actor_options options) {
+  if (closed_ || tasks_ == nullptr) throw usage_error("this actor nursery is closed: its block has ended, no actor can be started in it");
+  co_await sc::checkpoint();
+  for (const auto& module : options.enable_modules)
+    if (!detail::module_known(module))
+      throw module_not_exposed("actor '" + name + "' cannot expose module '" + module + "': no TRACTOR_MODULE(" + module +
+                               ") was linked into this program. A static library's module that nothing refers to is dropped by the linker: "
+                               "build it with tractor_add_module(), or link it whole");
+  const auto method = method_for(options);
+  if (method == spawn::start_method::inproc)
+    throw usage_error("actor '" + name + "': start method inproc is not available in this version; use forkserver or exec");
+  auto child = std::make_shared<child_actor>();
+  child->who = {.name = std::move(name), .uuid = make_uuid()};
+  child->options = std::move(options);
+  msg::buffer boot;
+  msg::encode(boot, detail::boot_record{.uuid = child->who.uuid, .parent_name = owner_.name(), .parent_uuid = owner_.uid().uuid});
+  child->process = owner_.processes().start(
+      method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);
+  child->link = std::make_shared<detail::peer>(owner_, child->process->take_link());
+  child->link->expect(child->who);
+  child->link->set_owner_reports_loss();
+  children_.push_back(child);
+  co_await await_boot(child);
+  co_return child;
+}
+
+// The child's end of the link exists before the child: identity and spawn spec are there when it first looks.
+sc::task<> actor_nursery::await_boot(child_ptr child) {
+  std::exception_ptr failed;
+  try {
+    child->link->send_aid();
+    const auto spec = spawn_spec_for(child->options);
+    child->link->channel().send([&](msg::buffer& out) { msg::encode_spawn_spec(out, spec); });
+    co_await sc::fail_after(child->options.boot_timeout, [&] { return child->link->receive_aid(); });
+    if (child->process->pid() < 0) co_await child->process->spawned().wait();
+    child->booted = true;
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  if (failed) co_await fail_boot(child, failed);
+  owner_.add_peer(child->link);
+  tasks_->start_soon({.name = "monitor of " + child->who.name}, [this, child] { return monitor(child); });
+}
+
+// The child did not become an actor: makes sure that it is gone, and says why in one error.
+sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
+  co_await sc::shielded([&]() -> sc::task<> {
+    const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
+    bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
+    if (!dead) {
+      child->link->channel().close("the actor did not start");
+      child->process->signal(SIGKILL);
+      co_await exited();
+    }
+    child->link->fail(std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' did not start")));
+    child->process->stderr_output().finish();
+    std::string text = "actor '" + child->who.name + "' did not start: ";
+    if (!child->process->failure().empty())
+      text += child->process->failure();
+    else if (dead)
+      text += "its process (pid " + std::to_string(child->process->pid()) + ") ended with " + child->process->certificate()->text();
+    else
+      text += sc::describe(why);
+    if (const auto tail = child->process->stderr_output().tail(); !tail.empty()) text += "\nthe end of its stderr:\n" + tail;
+    try {
+      std::rethrow_exception(why);
+    } catch (const sc::cancelled&) {
+      // The caller gave up; that goes on as it is.
+    } catch (...) {
+      why = std::make_exception_ptr(actor_failure(text));
+    }
+    reaped(child);
+  });
+  std::rethrow_exception(why);
+}
+
+sc::task<portal> actor_nursery::start_actor(std::string name, actor_options options) {
+  const auto child = co_await spawn(std::move(name), std::move(options));
+  co_return portal(child->link);
+}
+
+sc::task<portal> actor_nursery::run_once(run_in_actor_options options, const detail::endpoint& target, msg::buffer kwargs) {
+  auto& modules = options.actor.enable_modules;
+  if (std::find(modules.begin(), modules.end(), target.module) == modules.end()) modules.emplace_back(target.module);
+  const auto child = co_await spawn(options.name.empty() ? std::string(target.name) : std::move(options.name), std::move(options.actor));
+  child->main = std::make_shared<detail::main_result>();
+  tasks_->start_soon({.name = "main task of " + child->who.name}, [this, child, &target, arguments = std::move(kwargs)]() mutable {
+    return collect(child, std::string(target.module), std::string(target.name), std::move(arguments));
+  });
+  co_return portal(child->link, child->main);
+}
+
+// Waits for the result of a run-once actor and ends the actor.
+sc::task<> actor_nursery::collect(child_ptr child, std::string module, std::string function, msg::buffer kwargs) {
+  std::exception_ptr cut;
+  bool failed = false;
+  try {
+    child->main->payload = co_await detail::call_remote(child->link, std::move(module), std::move(function), std::move(kwargs));
+  } catch (const sc::cancelled&) {
+    cut = std::current_exception();
+    child->main->error =
+        std::make_exception_ptr(runtime_failure("the nursery of actor '" + child->who.name + "' was cancelled before it returned"));
+  } catch (...) {
+    child->main->error = std::current_exception();
+    // An end that this nursery asked for is no error of the actor's.
+    failed = !child->ending && !child->link->cancel_called();
+  }
+  child->main->done.set();
+  if (failed) {
+    record(child->who, child->main->error);
+    fail("actor '" + child->who.name + "' failed: " + wire_type_name(child->main->error));
+  }
+  if (cut) std::rethrow_exception(std::exchange(cut, nullptr));
+  start_ending(child, false);
+}
+
+// --- the end of actors ---
+
+// Serves an actor's channel until that ends, then finds out why it ended. Not cancelled from outside: it ends with the process.
+sc::task<> actor_nursery::monitor(child_ptr child) {
+  co_await sc::shielded([&]() -> sc::task<> {
+    co_await child->link->serve();
+    const bool dead =
+        co_await sc::move_on_after(death_certificate_timeout, [&]() -> sc::task<> { co_await child->process->exited().wait(); });
+    const bool asked = child->ending || child->link->cancel_called();
+    std::exception_ptr why;
+    if (asked)
+      why = std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' has ended: it was cancelled"));
+    else if (dead)
+      why = std::make_exception_ptr(actor_died(child->who, *child->process->certificate(), child->process->stderr_output().tail()));
+    else
+      why = std::make_exception_ptr(transport_closed("the connection to actor '" + child->who.name + "' ended, its process (pid " +
+                                                     std::to_string(child->process->pid()) +
+                                                     ") lives: " + child->link->channel().why_closed()));
+    if (child->link->lost()) why = child->link->lost();  // the actor's own runtime said why (S-RT-22)
+    child->link->fail(why);
+    if (!asked && !child->link->loss_observed() && child->options.on_death == death_policy::raise) {
+      record(child->who, why);
+      fail("actor '" + child->who.name + "' is gone");
+    }
+    if (!dead) {
+      start_ending(child, false);
+      co_await child->process->exited().wait();
+    }
+  });
+  child->process->stderr_output().finish();
+  reaped(child);
+}
+
+void actor_nursery::reaped(const child_ptr& child) {
+  owner_.remove_peer(*child->link);
+  std::erase(children_, child);
+  changed_.unpark_all();
+}
+
+void actor_nursery::start_ending(const child_ptr& child, bool hard_kill) {
+  if (child->ending || child->process->exited().is_set()) return;
+  child->ending = true;
+  tasks_->start_soon({.name = "end of " + child->who.name}, [this, child, hard_kill] { return end_child(child, hard_kill); });
+}
+
+// The ladder of S-KIL: a request, SIGTERM, SIGKILL, each with its time; ends when the process is reaped.
+sc::task<> actor_nursery::end_child(child_ptr child, bool hard_kill) {
+  co_await sc::shielded([&]() -> sc::task<> {
+    const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
+    if (hard_kill) {
+      child->process->signal(SIGTERM);
+    } else if (!child->link->lost()) {
+      const auto acknowledged = co_await sc::move_on_after(portal_cancel_timeout, [&] { return child->link->request_cancel_actor(); });
+      if (!acknowledged.value_or(false)) child->process->signal(SIGTERM);
+    }
+    child->asked.set();
+    const bool ended = co_await sc::move_on_after(hard_kill_timeout, exited);
+    if (ended) co_return;
+    std::fprintf(stderr, "tractor: actor '%s' (pid %d) did not end within %lld ms after it was told to: SIGKILL\n", child->who.name.c_str(),
+                 child->process->pid(), static_cast<long long>(hard_kill_timeout.count()));
+    killed_ = true;
+    child->process->signal(SIGKILL);
+    co_await exited();
+  });
+}
+
+sc::task<> actor_nursery::cancel(bool hard_kill) {
+  cancel_called_ = true;
+  const auto all = children_;
+  for (const auto& child : all)
+    if (child->booted) start_ending(child, hard_kill);
+  const auto asked = [&]() -> sc::task<> {
+    for (const auto& child : all)
+      if (child->ending && !child->process->exited().is_set()) co_await child->asked.wait();
+  };
+  const bool in_time = co_await sc::move_on_after(nursery_cancel_timeout, asked);
+  if (!in_time)
+    for (const auto& child : all) child->process->signal(SIGTERM);
+  co_await sc::checkpoint();
+}
+
+sc::task<> actor_nursery::end_all() {
+  cancel_called_ = true;
+  while (!children_.empty()) {
+    for (const auto& child : children_)
+      if (child->booted) start_ending(child, false);
+    co_await changed_.park("end of all actors");
+  }
+}
+
+// --- opening ---
+
+namespace detail {
+
+sc::task<> run_nursery(std::function<sc::task<>(actor_nursery&)> body, const root_options* root) {
+  if (actor* self = current_actor_or_null()) {
+    if (root != nullptr)
+      throw usage_error("open_nursery was given options for the root actor, but actor '" + self->name() + "' is running here already");
+    actor_nursery an(*self);
+    co_await an.run(std::move(body));
+    co_return;
+  }
+  co_await run_root(root != nullptr ? *root : root_options{}, [&]() -> sc::task<> {
+    actor_nursery an(current_actor());
+    co_await an.run(std::move(body));
+  });
+}
+
+}  // namespace detail
+}  // namespace tractor

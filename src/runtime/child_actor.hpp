@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One actor of an actor nursery, from its request until it is reaped.
+
+#pragma once
+
+#include <memory>
+
+#include "main_result.hpp"
+#include "process_host.hpp"
+#include "tractor/runtime/actor_nursery.hpp"
+
+namespace tractor::detail {
+
+struct child_actor {
+  uid who;
+  actor_options options;
+  std::unique_ptr<child_process> process;
+  std::shared_ptr<peer> link;
+  std::shared_ptr<main_result> main;  // of run_in_actor
+  bool booted = false;
+  bool ending = false;  // the ladder runs
+  sc::event asked;      // the first step of the ladder is done: acknowledged, or SIGTERM sent
+};
+
+// What a process is told at birth, beside its name.
+struct boot_record {
+  std::string uuid;
+  std::string parent_name;
+  std::string parent_uuid;
+};
+
+}  // namespace tractor::detail

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/detail/dialog.hpp"
+
+#include "tractor/msg/errors.hpp"
+#include "tractor/msg/payload.hpp"
+#include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/detail/peer.hpp"
+#include "tractor/runtime/stream.hpp"
+#include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/errors.hpp"
+
+namespace tractor::detail {
+
+void payload_queue::push(msg::bytes_view payload) {
+  if (count_ == slots_.size()) {
+    // Rotated so that the oldest is first, then grown: the slots keep the memory they have.
+    std::vector<msg::bytes> bigger(slots_.empty() ? 4 : slots_.size() * 2);
+    for (std::size_t i = 0; i < count_; ++i) bigger[i] = std::move(slots_[(head_ + i) % slots_.size()]);
+    slots_ = std::move(bigger);
+    head_ = 0;
+  }
+  slots_[(head_ + count_) % slots_.size()].assign(payload.begin(), payload.end());
+  ++count_;
+}
+
+// A wait for news, with the note whether it is the opener that waits (S-CTX-48).
+class dialog::news_wait {
+ public:
+  explicit news_wait(dialog& link) noexcept : link_(link), opener_(sc::runner::current()->running()->id == link.opener_task_) {
+    if (opener_) link_.opener_waits_ = true;
+  }
+  news_wait(const news_wait&) = delete;
+  news_wait& operator=(const news_wait&) = delete;
+  ~news_wait() {
+    if (opener_) link_.opener_waits_ = false;
+  }
+
+ private:
+  dialog& link_;
+  bool opener_;
+};
+
+dialog::dialog(std::shared_ptr<peer> via, context_side side, std::string_view cid) : via_(std::move(via)), cid_(cid), side_(side) {
+  if (const auto* task = sc::runner::current()->running()) opener_task_ = task->id;
+  if (side_ == context_side::parent) {
+    via_->add(*this);
+    registered_ = true;
+  }
+}
+
+dialog::~dialog() {
+  if (registered_) via_->remove(*this);
+}
+
+void dialog::set_function(std::string_view module, std::string_view name) {
+  function_.reserve(module.size() + name.size() + 1);
+  function_.append(module).append(":").append(name);
+}
+
+std::string dialog::describe() const {
+  return "'" + function_ + "' in actor '" + (side_ == context_side::parent ? via_->remote_uid().name : via_->self().name()) + "'";
+}
+
+void dialog::wake() { news_.unpark_all(); }
+
+// --- from the message loop ---
+
+void dialog::on_start_ack(msg::function_kind kind) {
+  ack_received_ = true;
+  kind_ = kind;
+  wake();
+}
+
+void dialog::on_started(msg::bytes_view payload) {
+  if (started_received_) return;
+  started_received_ = true;
+  started_payload_.assign(payload.begin(), payload.end());
+  wake();
+}
+
+void dialog::on_yield(msg::bytes_view payload) {
+  if (finished() || stream_closed_ || draining_ || stop_received_) return;
+  if (yields_.size() >= (allow_overruns_ ? overrun_messages_max : buffer_messages_)) {
+    refuse_overrun();
+    return;
+  }
+  yields_.push(payload);
+  wake();
+}
+
+void dialog::on_stop() {
+  stop_received_ = true;
+  wake();
+}
+
+void dialog::on_return(msg::bytes_view payload) {
+  if (finished()) return;
+  return_received_ = true;
+  return_payload_.assign(payload.begin(), payload.end());
+  wake();
+}
+
+// The absorption rule (S-CTX-60): our cancel(), answered by our direct peer, naming us.
+bool dialog::asked_by_us(const msg::error_msg& fields) const {
+  const uid& own = via_->self().uid();
+  return cancel_called_ && fields.boxed_type_str == "ContextCancelled" && fields.canceller && fields.canceller->uuid == own.uuid &&
+         fields.src_uid.uuid == via_->remote_uid().uuid && canceller_ && canceller_->uuid == own.uuid;
+}
+
+void dialog::on_error(msg::error_msg fields) {
+  if (finished()) return;
+  if (side_ == context_side::parent && asked_by_us(fields)) {
+    absorbed_ = true;
+    cancel_acked_ = true;
+    record_remote_error(unpack_error(std::move(fields)), !opener_waits_ && !opener_cancels_);
+    return;
+  }
+  if (fields.boxed_type_str == "ContextCancelled" && fields.canceller && fields.canceller->uuid == via_->self().uid().uuid)
+    canceller_ = via_->self().uid();
+  else
+    canceller_ = fields.src_uid;
+  record_remote_error(unpack_error(std::move(fields)), true);
+}
+
+void dialog::on_lost(const std::exception_ptr& why) {
+  lost_ = true;
+  if (finished()) return;
+  via_->set_loss_observed();
+  record_remote_error(why, true);
+}
+
+void dialog::record_remote_error(std::exception_ptr error, bool interrupt) {
+  remote_error_ = std::move(error);
+  // Who waits for news sees the error itself; only what is stopped elsewhere has to be cancelled out of it.
+  wake();
+  if (interrupt)
+    scope_.cancel(sc::cancel_reason{.source = sc::cancel_source::explicit_call,
+                                    .text = "the other side of " + describe() + " ended: " + wire_type_name(remote_error_),
+                                    .task = {},
+                                    .where = {}});
+}
+
+void dialog::refuse_overrun() {
+  msg::error_msg overrun;
+  const uid& own = via_->self().uid();
+  overrun.src_uid = own;
+  overrun.src_type_str = overrun.boxed_type_str = "StreamOverrun";
+  overrun.relay_path.push_back(own);
+  overrun.sender = via_->remote_uid();
+  overrun.cid = cid_;
+  overrun.message = "actor '" + own.name + "' has " + std::to_string(yields_.size()) + " unread messages of actor '" +
+                    via_->remote_uid().name + "' in " + describe() + " and dropped one more; " +
+                    (stream_opened_ ? "its task reads too slowly" : "its task never opened the stream");
+  try {
+    via_->send([&](msg::buffer& out) { msg::encode_error_msg(out, overrun); });
+  } catch (const error&) {
+    // The channel ended; the dialog is told of that by other means.
+  }
+}
+
+// --- opening ---
+
+sc::task<> dialog::wait_for_ack(msg::function_kind wanted, std::string_view function) {
+  while (!ack_received_ && !finished()) {
+    const news_wait waiting(*this);
+    co_await news_.park("start of a remote task");
+  }
+  if (!ack_received_ && remote_error_) std::rethrow_exception(remote_error_);
+  if (ack_received_ && kind_ != wanted)
+    throw type_error("'" + std::string(function) + "' in actor '" + via_->remote_uid().name + "' is of kind " +
+                     std::string(msg::wire_name(kind_)) + ", not " + std::string(msg::wire_name(wanted)) + ": " +
+                     (kind_ == msg::function_kind::context ? "open it with open_context" : "call it with run"));
+}
+
+sc::task<> dialog::wait_for_started(std::string_view function) {
+  while (!started_received_ && !finished()) {
+    const news_wait waiting(*this);
+    co_await news_.park("context.started");
+  }
+  if (started_received_) co_return;
+  if (remote_error_) std::rethrow_exception(remote_error_);
+  throw messaging_error("'" + std::string(function) + "' in actor '" + via_->remote_uid().name + "' returned without calling started()");
+}
+
+// --- results ---
+
+sc::task<bool> dialog::wait_for_return() {
+  // Nobody reads the stream any more unless one is open: what still comes is thrown away, only Return and Error count.
+  if (!stream_opened_ || stream_closed_) {
+    draining_ = true;
+    while (!yields_.empty()) yields_.pop();
+  }
+  while (!finished()) {
+    const news_wait waiting(*this);
+    co_await news_.park("result of a remote task");
+  }
+  if (return_received_) co_return true;
+  if (absorbed_) co_return false;
+  std::rethrow_exception(remote_error_);
+}
+
+void dialog::maybe_raise() const {
+  if (remote_error_ && !absorbed_) std::rethrow_exception(remote_error_);
+}
+
+// --- streaming ---
+
+void dialog::open_stream(std::optional<bool> allow_overruns, std::optional<std::size_t> buffer_messages) {
+  if (stream_opened_) throw sc::closed_resource_error("the stream of " + describe() + " was opened before: a context has one");
+  if (side_ == context_side::child && !started_sent_)
+    throw usage_error("open_stream() before started(): " + describe() + " must call started() first");
+  if (remote_error_) std::rethrow_exception(remote_error_);
+  if (cancel_called_) throw usage_error("open_stream() after cancel() in " + describe());
+  if (self_cancelled_) throw usage_error("open_stream() in " + describe() + ", which has cancelled itself");
+  stream_opened_ = true;
+  if (allow_overruns) allow_overruns_ = *allow_overruns;
+  if (buffer_messages) buffer_messages_ = *buffer_messages;
+}
+
+sc::task<bool> dialog::wait_for_yield() {
+  co_await sc::checkpoint();
+  for (;;) {
+    if (!yields_.empty()) co_return true;
+    if (remote_error_) std::rethrow_exception(remote_error_);
+    if (stop_received_ || stream_closed_ || return_received_) co_return false;
+    const news_wait waiting(*this);
+    co_await news_.park("stream.receive");
+  }
+}
+
+void dialog::check_can_send() const {
+  if (remote_error_) std::rethrow_exception(remote_error_);
+  if (stop_received_ || stream_closed_ || return_received_) const_cast<dialog*>(this)->throw_end_of_channel();
+}
+
+void dialog::throw_end_of_channel() {
+  if (!end_of_channel_) end_of_channel_ = std::make_exception_ptr(sc::end_of_channel("the stream of " + describe() + " has ended"));
+  std::rethrow_exception(end_of_channel_);
+}
+
+void dialog::close_stream() noexcept {
+  if (stream_closed_) return;
+  const bool tell = !stop_received_ && !finished();
+  abandon_stream();
+  if (!tell) return;
+  try {
+    via_->send([&](msg::buffer& out) { msg::encode_stop(out, cid_); });
+  } catch (const error&) {
+    // A channel that is gone needs no goodbye.
+  }
+}
+
+void dialog::abandon_stream() noexcept {
+  stream_closed_ = true;
+  while (!yields_.empty()) yields_.pop();
+  wake();
+}
+
+bool is_own_end(const dialog& link, const std::exception_ptr& error) { return link.is_end_of_channel(error); }
+
+std::exception_ptr dialog::refuse_payload(msg::message_kind kind, msg::bytes_view payload, std::string_view spec, const error& why) {
+  msg::error_msg fields;
+  fields.src_uid = side_ == context_side::parent ? via_->remote_uid() : via_->self().uid();
+  fields.src_type_str = fields.boxed_type_str = "MsgTypeError";
+  fields.relay_path.push_back(fields.src_uid);
+  fields.message = msg::payload_mismatch(kind, payload, spec, why.message());
+  fields.tb_str = "MsgTypeError: " + *fields.message + "\n";
+  fields.cid = cid_;
+  fields.bad_msg = msg::bad_message{.kind = kind, .cid = cid_, .pld = msg::raw(payload)};
+  auto raised = unpack_error(std::move(fields));
+  if (!remote_error_) remote_error_ = raised;
+  return raised;
+}
+
+// --- cancelling ---
+
+sc::task<> dialog::cancel_remote(sc::duration timeout, bool by_user) {
+  if (by_user && !finished()) {
+    cancel_called_ = true;
+    if (!canceller_) canceller_ = via_->self().uid();
+    opener_cancels_ = sc::runner::current()->running()->id == opener_task_;
+  }
+  if (finished() || lost_ || via_->lost()) co_return;
+  co_await sc::shielded([&] { return via_->request_cancel_task(cid_); }, timeout);
+}
+
+void dialog::cancel_self() {
+  if (self_cancelled_) return;
+  self_cancelled_ = true;
+  canceller_ = via_->self().uid();
+  scope_.cancel("the task cancelled its own context");
+}
+
+}  // namespace tractor::detail

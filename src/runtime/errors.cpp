@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/errors.hpp"
+
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+#include "tractor/msg/errors.hpp"
+#include "tractor/sc/errors.hpp"
+#include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/run.hpp"
+
+namespace tractor {
+
+runtime_failure::runtime_failure(std::string message, error_category category) : error(std::move(message), category) {}
+runtime_failure::~runtime_failure() = default;
+actor_failure::actor_failure(std::string message) : runtime_failure(std::move(message)) {}
+actor_failure::~actor_failure() = default;
+actor_too_slow_error::actor_too_slow_error(std::string message) : runtime_failure(std::move(message), error_category::overloaded) {}
+actor_too_slow_error::~actor_too_slow_error() = default;
+no_runtime::no_runtime(std::string message) : error(std::move(message), error_category::usage) {}
+no_runtime::~no_runtime() = default;
+no_result::no_result(std::string message) : error(std::move(message), error_category::usage) {}
+no_result::~no_result() = default;
+module_not_exposed::module_not_exposed(std::string message) : error(std::move(message), error_category::unimplemented) {}
+module_not_exposed::~module_not_exposed() = default;
+attribute_error::attribute_error(std::string message) : error(std::move(message), error_category::unimplemented) {}
+attribute_error::~attribute_error() = default;
+type_error::type_error(std::string message) : error(std::move(message), error_category::usage) {}
+type_error::~type_error() = default;
+messaging_error::messaging_error(std::string message) : error(std::move(message), error_category::protocol) {}
+messaging_error::~messaging_error() = default;
+keyboard_interrupt::keyboard_interrupt(std::string message) : error(std::move(message)) {}
+keyboard_interrupt::~keyboard_interrupt() = default;
+terminated::terminated(std::string message) : error(std::move(message)) {}
+terminated::~terminated() = default;
+
+std::string to_string(const uid& who) { return who.name + "@" + who.uuid.substr(0, 6); }
+
+namespace {
+
+std::string died_text(const uid& who, const spawn::death_certificate& certificate, const std::string& stderr_tail) {
+  std::string text = "actor '" + who.name + "' (pid " + std::to_string(certificate.pid) + ") died: " + certificate.text();
+  if (!stderr_tail.empty()) {
+    text += "\nthe end of its stderr:\n";
+    text += stderr_tail;
+    if (text.back() == '\n') text.pop_back();
+  }
+  return text;
+}
+
+// The error as S-ERR-8 shows it: the message, the fields that say something, and the trace in a box.
+std::string rendered(const msg::error_msg& fields, std::string_view type_name) {
+  std::string text;
+  if (type_name == "context_cancelled") {
+    text = "the task in actor '" + fields.src_uid.name + "' was cancelled";
+    if (fields.canceller)
+      text += fields.canceller->uuid == fields.src_uid.uuid ? " by itself" : " by actor '" + fields.canceller->name + "'";
+  } else {
+    text = "the task in actor '" + fields.src_uid.name + "' raised '" + fields.src_type_str + "'";
+  }
+  if (fields.message && !fields.message->empty()) text += ": " + *fields.message;
+  text += "\n |_src_uid=" + to_string(fields.src_uid);
+  if (fields.boxed_type_str != fields.src_type_str) text += "\n |_boxed_type=" + fields.boxed_type_str;
+  if (fields.relay_path.size() > 1) {
+    text += "\n |_relay_path=";
+    for (std::size_t i = 0; i < fields.relay_path.size(); ++i) text += (i == 0 ? "" : " -> ") + to_string(fields.relay_path[i]);
+  }
+  if (fields.canceller) text += "\n |_canceller=" + to_string(*fields.canceller);
+  if (fields.sender) text += "\n |_sender=" + to_string(*fields.sender);
+  if (!fields.tb_str.empty()) {
+    text += "\n +-- raised in " + to_string(fields.relay_path.empty() ? fields.src_uid : fields.relay_path.back());
+    std::string_view rest = fields.tb_str;
+    while (!rest.empty()) {
+      const auto end = rest.find('\n');
+      text += "\n | ";
+      text += rest.substr(0, end);
+      if (end == std::string_view::npos) break;
+      rest.remove_prefix(end + 1);
+    }
+    text += "\n +--";
+  }
+  return text;
+}
+
+}  // namespace
+
+actor_died::actor_died(uid who, spawn::death_certificate certificate, std::string stderr_tail)
+    : transport_closed(died_text(who, certificate, stderr_tail)),
+      who_(std::move(who)),
+      certificate_(std::move(certificate)),
+      stderr_tail_(std::move(stderr_tail)) {}
+actor_died::~actor_died() = default;
+
+remote_actor_error::remote_actor_error(msg::error_msg fields, std::string type_name)
+    : error(rendered(fields, type_name)), fields_(std::make_shared<const msg::error_msg>(std::move(fields))) {}
+remote_actor_error::remote_actor_error(const remote_actor_error&) = default;
+remote_actor_error::~remote_actor_error() = default;
+context_cancelled::context_cancelled(msg::error_msg fields) : remote_actor_error(std::move(fields), "context_cancelled") {}
+context_cancelled::~context_cancelled() = default;
+msg_type_error::msg_type_error(msg::error_msg fields) : remote_actor_error(std::move(fields), "msg_type_error") {}
+msg_type_error::~msg_type_error() = default;
+stream_overrun::stream_overrun(msg::error_msg fields) : remote_actor_error(std::move(fields), "stream_overrun") {}
+stream_overrun::~stream_overrun() = default;
+
+namespace {
+
+template <class Exception>
+bool holds(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Exception&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+struct type_row {
+  const char* name;
+  bool (*matches)(const std::exception_ptr&);
+};
+
+// Most derived first. The standard library's types take the names of Python's that mean the same.
+constexpr std::array type_rows{
+    type_row{"ContextCancelled", &holds<context_cancelled>},
+    type_row{"MsgTypeError", &holds<msg_type_error>},
+    type_row{"StreamOverrun", &holds<stream_overrun>},
+    type_row{"RemoteActorError", &holds<remote_actor_error>},
+    type_row{"TransportClosed", &holds<transport_closed>},
+    type_row{"ActorFailure", &holds<actor_failure>},
+    type_row{"ActorTooSlowError", &holds<actor_too_slow_error>},
+    type_row{"RuntimeFailure", &holds<runtime_failure>},
+    type_row{"NoRuntime", &holds<no_runtime>},
+    type_row{"NoResult", &holds<no_result>},
+    type_row{"ModuleNotExposed", &holds<module_not_exposed>},
+    type_row{"AttributeError", &holds<attribute_error>},
+    type_row{"TypeError", &holds<type_error>},
+    type_row{"MessagingError", &holds<messaging_error>},
+    type_row{"KeyboardInterrupt", &holds<keyboard_interrupt>},
+    type_row{"SystemExit", &holds<terminated>},
+    type_row{"ExceptionGroup", &holds<sc::exception_group>},
+    type_row{"EndOfChannel", &holds<sc::end_of_channel>},
+    type_row{"ClosedResourceError", &holds<sc::closed_resource_error>},
+    type_row{"BrokenResourceError", &holds<sc::broken_resource_error>},
+    type_row{"BusyResourceError", &holds<sc::busy_resource_error>},
+    type_row{"WouldBlock", &holds<sc::would_block>},
+    type_row{"TooSlowError", &holds<sc::too_slow_error>},
+    type_row{"MsgTypeError", &holds<msg::encode_error>},
+    type_row{"MsgTypeError", &holds<msg::decode_error>},
+    type_row{"OSError", &holds<os_error>},
+    type_row{"OSError", &holds<std::system_error>},
+    type_row{"IndexError", &holds<std::out_of_range>},
+    type_row{"ValueError", &holds<std::invalid_argument>},
+    type_row{"ValueError", &holds<std::domain_error>},
+    type_row{"OverflowError", &holds<std::overflow_error>},
+    type_row{"MemoryError", &holds<std::bad_alloc>},
+};
+
+// Derived classes of the standard's bases are the user's own types and keep their own names.
+bool is_exactly_runtime_error(const std::exception_ptr& error) { return sc::type_name_of(error) == "std::runtime_error"; }
+
+}  // namespace
+
+std::string wire_type_name(const std::exception_ptr& error) {
+  if (!error) return "<unknown>";
+  for (const auto& row : type_rows)
+    if (row.matches(error)) return row.name;
+  if (is_exactly_runtime_error(error) || holds<usage_error>(error)) return "RuntimeError";
+  return sc::type_name_of(error);
+}
+
+namespace {
+
+const remote_actor_error* as_remote(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const remote_actor_error& remote) {
+    return &remote;  // lives as long as `error`
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std::optional<std::string> cid) {
+  msg::error_msg packed;
+  packed.cid = std::move(cid);
+  if (const remote_actor_error* remote = as_remote(error)) {
+    const auto& fields = remote->fields();
+    packed.src_uid = fields.src_uid;
+    packed.src_type_str = fields.src_type_str;
+    packed.boxed_type_str = wire_type_name(error);
+    packed.relay_path = fields.relay_path;
+    packed.canceller = fields.canceller;
+    packed.sender = fields.sender;
+    packed.message = fields.message;
+    packed.tb_str = sc::await_trace(error) + remote->what() + "\n";
+  } else {
+    packed.src_uid = self;
+    packed.src_type_str = wire_type_name(error);
+    packed.boxed_type_str = packed.src_type_str;
+    packed.message = sc::describe(error);
+    packed.tb_str = sc::await_trace(error) + packed.src_type_str + ": " + sc::describe(error) + "\n";
+  }
+  packed.relay_path.push_back(self);
+  return packed;
+}
+
+std::exception_ptr unpack_error(msg::error_msg fields) {
+  if (fields.boxed_type_str == "ContextCancelled") return std::make_exception_ptr(context_cancelled(std::move(fields)));
+  if (fields.boxed_type_str == "MsgTypeError") return std::make_exception_ptr(msg_type_error(std::move(fields)));
+  return std::make_exception_ptr(remote_actor_error(std::move(fields)));
+}
+
+msg::error_msg make_context_cancelled(const uid& self, const std::optional<uid>& canceller, std::string_view cid, std::string_view why) {
+  msg::error_msg packed;
+  packed.src_uid = self;
+  packed.src_type_str = "ContextCancelled";
+  packed.boxed_type_str = "ContextCancelled";
+  packed.relay_path.push_back(self);
+  packed.canceller = canceller;
+  packed.cid = std::string(cid);
+  packed.message = std::string(why);
+  return packed;
+}
+
+}  // namespace tractor

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/module.hpp"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "tractor/msg/reader.hpp"
+
+namespace tractor {
+
+namespace {
+
+// What the program's modules define. The linked code is the same for everybody in the process, so this is process-wide; it is
+// written under a lock and only ever grows, so that what was found stays valid.
+struct module_table {
+  std::mutex mutex;
+  std::map<std::string_view, const module_record*> modules;
+  std::map<std::string_view, std::map<std::string_view, const detail::endpoint*>> endpoints;  // of modules read so far
+  std::map<const void*, const detail::endpoint*> by_function;
+  std::deque<detail::endpoint> storage;
+  bool all_read = false;
+};
+
+module_table& table() {
+  static module_table* const one = new module_table;  // never destroyed: actors may outlive static destruction
+  return *one;
+}
+
+void read_module(module_table& into, const module_record& record) {
+  if (into.endpoints.contains(record.name)) return;
+  into.endpoints[record.name];
+  module_builder builder(record);
+  record.define(builder);
+}
+
+}  // namespace
+
+void register_modules(const module_record* begin, const module_record* end) {
+  if (begin == nullptr) return;
+  module_table& into = table();
+  const std::lock_guard<std::mutex> lock(into.mutex);
+  for (const module_record* record = begin; record != end; ++record) {
+    const auto [at, fresh] = into.modules.emplace(record->name, record);
+    if (!fresh && at->second != record)
+      throw usage_error("module '" + std::string(record->name) + "' is defined twice: in " + at->second->file + " and in " + record->file);
+    if (fresh) into.all_read = false;
+  }
+}
+
+void module_builder::add(detail::endpoint endpoint) {
+  module_table& into = table();  // the lock is held by who reads the module
+  auto& functions = into.endpoints[endpoint.module];
+  if (functions.contains(endpoint.name))
+    throw usage_error("module '" + std::string(endpoint.module) + "' defines '" + std::string(endpoint.name) + "' twice");
+  into.storage.push_back(std::move(endpoint));
+  const detail::endpoint& stored = into.storage.back();
+  functions.emplace(stored.name, &stored);
+  into.by_function.emplace(stored.function, &stored);
+}
+
+namespace detail {
+
+bool module_known(std::string_view name) {
+  module_table& in = table();
+  const std::lock_guard<std::mutex> lock(in.mutex);
+  return in.modules.contains(name);
+}
+
+const char* module_file(std::string_view name) {
+  module_table& in = table();
+  const std::lock_guard<std::mutex> lock(in.mutex);
+  const auto found = in.modules.find(name);
+  TRACTOR_ASSERT(found != in.modules.end(), "the module is known");
+  return found->second->file;
+}
+
+const endpoint* find_endpoint(std::string_view module, std::string_view name) {
+  module_table& in = table();
+  const std::lock_guard<std::mutex> lock(in.mutex);
+  const auto record = in.modules.find(module);
+  if (record == in.modules.end()) return nullptr;
+  read_module(in, *record->second);
+  const auto& functions = in.endpoints[record->first];
+  const auto found = functions.find(name);
+  return found != functions.end() ? found->second : nullptr;
+}
+
+const endpoint& endpoint_of_function(const void* function, std::string_view pretty_name) {
+  module_table& in = table();
+  const std::lock_guard<std::mutex> lock(in.mutex);
+  if (!in.all_read) {
+    for (const auto& [name, record] : in.modules) read_module(in, *record);
+    in.all_read = true;
+  }
+  const auto found = in.by_function.find(function);
+  if (found == in.by_function.end())
+    throw usage_error("no module defines " + std::string(pretty_name) +
+                      ": add mod.def<…>() for it to a TRACTOR_MODULE, and begin main with tractor::run or tractor::child_entry");
+  return *found->second;
+}
+
+void throw_unexpected_argument(const endpoint& called, std::string_view name) {
+  throw type_error("'" + std::string(called.name) + "' got an unexpected argument '" + std::string(name) + "'");
+}
+void throw_missing_argument(const endpoint& called, std::string_view name) {
+  throw type_error("'" + std::string(called.name) + "' is missing its argument '" + std::string(name) + "'");
+}
+void throw_bad_argument(const endpoint& called, std::string_view name, std::string_view wanted, const error& why) {
+  throw type_error("argument '" + std::string(name) + "' of '" + std::string(called.name) + "' is not of type " + std::string(wanted) +
+                   ": " + why.message());
+}
+void throw_bad_arguments(const endpoint& called, const error& why) {
+  throw type_error("the arguments of '" + std::string(called.name) + "' cannot be read: " + why.message());
+}
+
+void for_each_argument(const endpoint& called, msg::bytes_view kwargs, void (*slot)(void* self, std::size_t index, msg::bytes_view item),
+                       void* self) {
+  struct found {
+    std::size_t index;
+    msg::bytes_view item;
+  };
+  std::vector<found> arguments;
+  try {
+    const msg::decode_limits limits;
+    msg::reader in(kwargs, limits);
+    const std::size_t count = in.map_header();
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string_view name = in.str();
+      std::size_t index = 0;
+      while (index < called.argument_names.size() && called.argument_names[index] != name) ++index;
+      if (index == called.argument_names.size()) throw_unexpected_argument(called, name);
+      for (const auto& earlier : arguments)
+        if (earlier.index == index)
+          throw type_error("'" + std::string(called.name) + "' got its argument '" + std::string(name) + "' twice");
+      arguments.push_back({.index = index, .item = in.raw_item().data});
+    }
+    in.expect_end();
+  } catch (const type_error&) {
+    throw;
+  } catch (const error& bad) {
+    throw_bad_arguments(called, bad);
+  }
+  for (const auto& argument : arguments) slot(self, argument.index, argument.item);
+}
+
+}  // namespace detail
+}  // namespace tractor

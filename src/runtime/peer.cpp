@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/detail/peer.hpp"
+
+#include <variant>
+
+#include "tractor/msg/errors.hpp"
+#include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/detail/incoming_call.hpp"
+#include "tractor/runtime/module.hpp"
+
+namespace tractor::detail {
+
+peer::peer(actor& self, std::unique_ptr<sc::byte_stream> stream) : self_(self), channel_(std::move(stream)) {}
+
+peer::~peer() { TRACTOR_ASSERT(dialogs_.empty() && calls_.empty(), "a peer is destroyed while dialogs run over it"); }
+
+void peer::expect(const uid& who) {
+  remote_uid_ = who;
+  channel_.set_peer_name("actor '" + who.name + "'");
+}
+
+void peer::throw_lost() {
+  loss_observed_ = true;
+  std::rethrow_exception(lost_);
+}
+
+// --- handshake ---
+
+void peer::send_aid() {
+  channel_.send([&](msg::buffer& out) { msg::encode_aid(out, self_.aid()); });
+}
+
+sc::task<> peer::receive_aid() {
+  auto message = co_await channel_.receive();
+  if (!message) throw transport_closed(channel_.why_closed() + " before it said who it is");
+  auto* aid = std::get_if<msg::aid>(&*message);
+  if (aid == nullptr) {
+    channel_.close("the peer did not begin with its identity (Aid) but with " + std::string(msg::wire_name(msg::kind_of(*message))));
+    throw transport_closed(channel_.why_closed());
+  }
+  if (!remote_uid_.uuid.empty() && aid->uuid != remote_uid_.uuid) {
+    channel_.close("the peer says that it is '" + aid->name + "' (" + aid->uuid + "), expected was '" + remote_uid_.name + "' (" +
+                   remote_uid_.uuid + ")");
+    throw transport_closed(channel_.why_closed());
+  }
+  expect(uid{.name = aid->name, .uuid = aid->uuid});
+  remote_aid_ = std::move(*aid);
+}
+
+// --- the message loop ---
+
+sc::task<> peer::serve() {
+  std::exception_ptr why;
+  try {
+    co_await channel_.receive_each(&dispatch, this);
+    why = std::make_exception_ptr(transport_closed(channel_.why_closed()));
+  } catch (const transport_closed&) {
+    why = std::current_exception();
+  }
+  if (!owner_reports_loss_) fail(why);
+}
+
+void peer::fail(const std::exception_ptr& why) {
+  if (lost_) return;
+  lost_ = why;
+  channel_.close(sc::describe(why));
+  // Telling a dialog wakes tasks but runs none, so the table does not change under this loop.
+  for (auto& [cid, entry] : dialogs_) {
+    if (entry.link != nullptr) entry.link->on_lost(why);
+    if (entry.ack != nullptr) entry.ack->done.set();
+  }
+  cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe(why));
+}
+
+void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
+  static_cast<void>(body);
+  peer& to = *static_cast<peer*>(self);
+  switch (msg::kind_of(message)) {
+    case msg::message_kind::start: to.on_start(*std::get_if<msg::start>(&message)); return;
+    case msg::message_kind::start_ack: {
+      const auto& ack = *std::get_if<msg::start_ack>(&message);
+      if (dialog* link = to.find(ack)) link->on_start_ack(ack.functype);
+      return;
+    }
+    case msg::message_kind::started: {
+      const auto& started = *std::get_if<msg::started>(&message);
+      if (dialog* link = to.find(started)) link->on_started(started.pld);
+      return;
+    }
+    case msg::message_kind::yield: {
+      const auto& yield = *std::get_if<msg::yield>(&message);
+      if (dialog* link = to.find(yield)) link->on_yield(yield.pld);
+      return;
+    }
+    case msg::message_kind::stop: {
+      const auto& stop = *std::get_if<msg::stop>(&message);
+      if (dialog* link = to.find(stop)) link->on_stop();
+      return;
+    }
+    case msg::message_kind::return_: {
+      const auto& result = *std::get_if<msg::return_>(&message);
+      if (dialog* link = to.find(result)) link->on_return(result.pld);
+      return;
+    }
+    case msg::message_kind::cancel_ack: {
+      const auto& ack = *std::get_if<msg::cancel_ack>(&message);
+      const auto found = to.dialogs_.find(ack.cid);
+      if (found == to.dialogs_.end() || found->second.ack == nullptr) return;
+      found->second.ack->answered = true;
+      found->second.ack->value = ack.pld;
+      found->second.ack->done.set();
+      return;
+    }
+    case msg::message_kind::error: to.on_error_message(*std::get_if<msg::error_msg>(&message)); return;
+    case msg::message_kind::aid:
+    case msg::message_kind::spawn_spec:
+      to.channel_.close("actor '" + to.remote_uid_.name + "' sent " + std::string(msg::wire_name(msg::kind_of(message))) +
+                        " in the middle of the conversation");
+      return;
+  }
+}
+
+// The dialog that a message belongs to; null for one that has ended or never was: late messages do no harm (S-OOB-7).
+template <class Message>
+dialog* peer::find(const Message& message) {
+  if (const auto found = dialogs_.find(message.cid); found != dialogs_.end()) return found->second.link;
+  if (const auto found = calls_.find(message.cid); found != calls_.end()) return &found->second->link();
+  return nullptr;
+}
+
+void peer::on_error_message(msg::error_msg& fields) {
+  if (!fields.cid) {
+    // The peer's runtime itself failed: everything on this channel fails with it (S-RT-22).
+    const auto why = unpack_error(std::move(fields));
+    channel_.close("the runtime of actor '" + remote_uid_.name + "' failed");
+    fail(why);
+    return;
+  }
+  const auto found = dialogs_.find(*fields.cid);
+  if (found != dialogs_.end() && found->second.ack != nullptr) {
+    found->second.ack->done.set();
+  } else if (found != dialogs_.end()) {
+    found->second.link->on_error(std::move(fields));
+  } else if (const auto call = calls_.find(*fields.cid); call != calls_.end()) {
+    call->second->link().on_error(std::move(fields));
+  }
+}
+
+// --- requests ---
+
+void peer::refuse(std::string_view cid, const std::exception_ptr& why) {
+  const msg::error_msg answer = pack_error(why, self_.uid(), std::string(cid));
+  send([&](msg::buffer& out) { msg::encode_error_msg(out, answer); });
+}
+
+void peer::on_start(const msg::start& request) {
+  if (request.uid != msg::uid_view(remote_uid_)) {
+    // A lie about identity costs the channel (S-RPC-2).
+    const std::string claim = "actor '" + remote_uid_.name + "' sent a Start in the name of '" + std::string(request.uid.name) + "' (" +
+                              std::string(request.uid.uuid) + ")";
+    refuse(request.cid, std::make_exception_ptr(messaging_error(claim)));
+    channel_.close(claim);
+    return;
+  }
+  if (request.ns == "self") {
+    on_runtime_request(request);
+    return;
+  }
+  try {
+    if (self_.cancel_called()) throw runtime_failure("actor '" + self_.name() + "' is being cancelled and takes no more requests");
+    if (calls_.size() >= tasks_per_peer_max)
+      throw runtime_failure("actor '" + self_.name() + "' runs " + std::to_string(calls_.size()) + " tasks for this peer and takes no more",
+                            error_category::overloaded);
+    if (calls_.contains(request.cid)) throw messaging_error("a task with cid '" + std::string(request.cid) + "' is running already");
+    if (!self_.exposes(request.ns))
+      throw module_not_exposed("module '" + std::string(request.ns) + "' is not exposed by actor '" + self_.name() +
+                               "': name it in enable_modules when the actor is started");
+    const endpoint* target = find_endpoint(request.ns, request.func);
+    if (target == nullptr)
+      throw attribute_error("module '" + std::string(request.ns) + "' has no function '" + std::string(request.func) + "'");
+    auto call = std::make_unique<incoming_call>(shared_from_this(), *target, target->prepare(*target, request.kwargs), request.cid);
+    incoming_call* const running = call.get();
+    calls_.emplace(running->link().cid(), running);
+    send([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, target->kind); });
+    self_.call_started();
+    self_.service().start_soon({.name = target->name}, [owned = std::move(call)]() { return owned->run(); });
+  } catch (const transport_closed&) {
+    throw;
+  } catch (const error&) {
+    refuse(request.cid, std::current_exception());
+  }
+}
+
+namespace {
+
+struct cancel_task_arguments {
+  std::string cid;
+};
+
+}  // namespace
+
+// The methods of the runtime that a peer may call: a fixed table (S-RPC-12).
+void peer::on_runtime_request(const msg::start& request) {
+  const auto acknowledge_start = [&] {
+    send([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, msg::function_kind::asyncfunc); });
+  };
+  if (request.func == "cancel") {
+    acknowledge_start();
+    self_.acknowledge_cancel(shared_from_this(), request.cid);
+    self_.cancel_soon(remote_uid_, "requested by actor '" + remote_uid_.name + "'");
+    return;
+  }
+  if (request.func == "_cancel_task") {
+    std::string target;
+    try {
+      target = msg::decode<cancel_task_arguments>(request.kwargs, {}, "kwargs").cid;
+    } catch (const error&) {
+      refuse(request.cid, std::current_exception());
+      return;
+    }
+    acknowledge_start();
+    const auto found = calls_.find(target);
+    if (found == calls_.end()) {
+      send([&](msg::buffer& out) { msg::encode_cancel_ack(out, request.cid, true); });
+      return;
+    }
+    if (found->second->cancel_requests() >= cancel_requests_per_task_max) {
+      channel_.close("actor '" + remote_uid_.name + "' asked " + std::to_string(cancel_requests_per_task_max) +
+                     " times for the cancellation of one task");
+      return;
+    }
+    found->second->acknowledge_when_done(request.cid);
+    found->second->cancel(remote_uid_, "requested by actor '" + remote_uid_.name + "'");
+    return;
+  }
+  refuse(request.cid, std::make_exception_ptr(attribute_error("the runtime of actor '" + self_.name() + "' has no method '" +
+                                                              std::string(request.func) + "' that a peer may call")));
+}
+
+void peer::cancel_calls(const std::optional<uid>& canceller, std::string_view why) {
+  for (auto& [cid, call] : calls_) call->cancel(canceller, why);
+}
+
+void peer::forget(incoming_call& call) noexcept {
+  calls_.erase(call.link().cid());
+  self_.call_ended();
+}
+
+// --- dialogs of ours ---
+
+void peer::add(dialog& link) {
+  if (lost_) throw_lost();
+  dialogs_.emplace(link.cid(), ack_entry{.link = &link, .ack = nullptr});
+}
+
+void peer::remove(dialog& link) noexcept { dialogs_.erase(link.cid()); }
+
+void peer::add(std::string_view cid, pending_ack& ack) {
+  if (lost_) throw_lost();
+  dialogs_.emplace(cid, ack_entry{.link = nullptr, .ack = &ack});
+}
+
+void peer::remove_ack(std::string_view cid) noexcept { dialogs_.erase(cid); }
+
+namespace {
+
+// Registers a request for its answer while it lives.
+class ack_registration {
+ public:
+  ack_registration(peer& at, std::string cid) : at_(at), cid_(std::move(cid)) { at_.add(cid_, ack_); }
+  ack_registration(const ack_registration&) = delete;
+  ack_registration& operator=(const ack_registration&) = delete;
+  ~ack_registration() { at_.remove_ack(cid_); }
+  [[nodiscard]] const std::string& cid() const noexcept { return cid_; }
+  [[nodiscard]] pending_ack& ack() noexcept { return ack_; }
+
+ private:
+  peer& at_;
+  std::string cid_;
+  pending_ack ack_;
+};
+
+}  // namespace
+
+sc::task<bool> peer::request_cancel_task(std::string_view task_cid) {
+  const auto keep = shared_from_this();
+  if (lost_) co_return false;
+  ack_registration request(*this, make_uuid());
+  try {
+    send([&](msg::buffer& out) {
+      msg::encode_start(
+          out, request.cid(), "self", "_cancel_task",
+          [&](msg::writer& to) {
+            to.map_header(1);
+            to.str("cid");
+            to.str(task_cid);
+          },
+          msg::uid_view(self_.uid()));
+    });
+  } catch (const transport_closed&) {
+    co_return false;
+  }
+  co_await request.ack().done.wait();
+  co_return request.ack().answered&& request.ack().value;
+}
+
+sc::task<bool> peer::request_cancel_actor() {
+  const auto keep = shared_from_this();
+  if (lost_) co_return false;
+  cancel_called_ = true;
+  ack_registration request(*this, make_uuid());
+  try {
+    send([&](msg::buffer& out) {
+      msg::encode_start(out, request.cid(), "self", "cancel", [](msg::writer& to) { to.map_header(0); }, msg::uid_view(self_.uid()));
+    });
+  } catch (const transport_closed&) {
+    co_return false;
+  }
+  co_await request.ack().done.wait();
+  co_return request.ack().answered&& request.ack().value;
+}
+
+}  // namespace tractor::detail

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/portal.hpp"
+
+#include "main_result.hpp"
+#include "tractor/sc/checkpoint.hpp"
+
+namespace tractor {
+
+portal::portal(std::shared_ptr<detail::peer> to, std::shared_ptr<detail::main_result> main) : to_(std::move(to)), main_(std::move(main)) {}
+
+sc::task<bool> portal::cancel_actor(cancel_options options) const {
+  const auto to = to_;
+  if (to->lost()) co_return false;
+  const auto acknowledged = co_await sc::shielded([&] { return to->request_cancel_actor(); }, options.timeout);
+  if (acknowledged) co_return *acknowledged;
+  if (options.raise_on_timeout)
+    throw actor_too_slow_error("actor '" + to->remote_uid().name + "' did not acknowledge its cancellation within " +
+                               std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count()) + " ms");
+  co_return false;
+}
+
+sc::task<msg::bytes> portal::main_payload() const {
+  if (!main_)
+    throw no_result("the portal to actor '" + to_->remote_uid().name + "' has no main task: only run_in_actor makes one that has a result");
+  const auto main = main_;
+  co_await main->done.wait();
+  if (main->error) std::rethrow_exception(main->error);
+  co_return main->payload;
+}
+
+namespace detail {
+
+void refuse_self(const peer& to) {
+  if (to.remote_uid().uuid == to.self().uid().uuid)
+    throw runtime_failure("Invalid Operation: actor '" + to.self().name() + "' cannot open a context into itself", error_category::usage);
+}
+
+sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view module, std::string_view name, const msg::buffer& kwargs) {
+  const uid& own = link.via().self().uid();
+  link.via().send([&](msg::buffer& out) {
+    msg::encode_start(out, link.cid(), module, name, [&](msg::writer& to) { to.raw_item(kwargs.view()); }, msg::uid_view(own));
+  });
+  co_await link.wait_for_ack(kind, name);
+}
+
+namespace {
+
+enum class local_kind : unsigned char { ordinary, cancelled, foreign_context_cancelled };
+
+local_kind kind_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const sc::cancelled&) {
+    return local_kind::cancelled;
+  } catch (const context_cancelled&) {
+    return local_kind::foreign_context_cancelled;  // that of this dialog was told apart before
+  } catch (...) {
+    return local_kind::ordinary;
+  }
+}
+
+}  // namespace
+
+sc::task<> abandon_dialog(dialog& link, const std::exception_ptr& local) {
+  if (link.remote_error() && local == link.remote_error()) {
+    if (link.absorbed()) co_return;
+    std::rethrow_exception(local);
+  }
+  const local_kind kind = kind_of(local);
+  if (kind == local_kind::ordinary) link.set_local_error(local);
+  // The end of an inner context is not our cancel() (S-CTX-55), but the remote task must not outlive this block either.
+  co_await link.cancel_remote(context_cancel_timeout, kind != local_kind::foreign_context_cancelled);
+  std::rethrow_exception(local);
+}
+
+sc::task<msg::bytes> call_remote(std::shared_ptr<peer> to, std::string module, std::string name, msg::buffer kwargs) {
+  co_await sc::checkpoint();
+  dialog link(to, context_side::parent, make_uuid());
+  link.set_function(module, name);
+  std::exception_ptr local;
+  try {
+    co_await start_dialog(link, msg::function_kind::asyncfunc, module, name, kwargs);
+    co_await link.wait_for_return();
+  } catch (...) {
+    local = std::current_exception();
+  }
+  if (local) {
+    // An error of the call itself has ended the remote task; a cancel of this wait has not.
+    if (!link.finished()) co_await link.cancel_remote(context_cancel_timeout, true);
+    std::rethrow_exception(local);
+  }
+  co_return msg::bytes(link.return_payload());
+}
+
+}  // namespace detail
+}  // namespace tractor

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/root.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "child_actor.hpp"
+#include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/errors.hpp"
+#include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/signals.hpp"
+
+namespace tractor::detail {
+
+namespace {
+
+// The part of a root that outlives its body: serves peers while the body is being cancelled (S-KIL-13).
+sc::task<> root_service(sc::task_status<> status, actor& self, sc::event& stop) {
+  co_await sc::shielded([&]() -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
+      self.set_service(&service);
+      status.started();
+      co_await stop.wait();
+      co_await self.finish_cancel();
+      self.close_all("the root actor has ended");
+      service.cancel("the root actor has ended");
+    });
+    self.set_service(nullptr);
+  });
+}
+
+// The first signal cancels the body. After that the dispositions are the old ones: a second signal kills.
+sc::task<> watch_signals(sc::task_status<> status, actor& self, sc::cancel_scope& body) {
+  co_await sc::open_signal_receiver({SIGINT, SIGTERM}, [&](sc::signal_receiver& signals) -> sc::task<> {
+    status.started();
+    self.interrupted_by = co_await signals.receive();
+    body.cancel(self.interrupted_by == SIGINT ? "SIGINT" : "SIGTERM");
+  });
+}
+
+// Ends the body's scope when a peer asks for the end of the root.
+sc::task<> watch_requests(actor& self, sc::cancel_scope& body) {
+  co_await self.cancel_requested().wait();
+  body.cancel("the root actor was cancelled");
+}
+
+}  // namespace
+
+sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
+  if (const actor* running = current_actor_or_null())
+    throw runtime_failure("actor '" + running->name() + "' is running here already: a program has one root", error_category::usage);
+  actor self(msg::aid{.name = options.name, .uuid = make_uuid(), .pid = ::getpid(), .is_registrar = false, .is_probe = false});
+  self.set_root();
+  const sc::task_local<actor*>::binding bound(current_actor_key, &self);
+  sc::event stop;
+  sc::cancel_scope body_scope({.where = {}});
+  std::exception_ptr failed;
+  co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
+    co_await around.start(root_service, std::ref(self), std::ref(stop));
+    try {
+      co_await sc::open_nursery([&](sc::nursery& watchers) -> sc::task<> {
+        if (options.handle_signals) co_await watchers.start(watch_signals, std::ref(self), std::ref(body_scope));
+        watchers.start_soon([&] { return watch_requests(self, body_scope); });
+        co_await body_scope.run(body);
+        watchers.cancel("the root's body has ended");
+      });
+    } catch (...) {
+      failed = std::current_exception();
+    }
+    stop.set();
+    around.cancel("the root's body has ended");
+  });
+  self.run_lifetime_stack();
+  // A signal's exception comes instead of what its cancel made of the body, unless that failed for reasons of its own.
+  if (failed) std::rethrow_exception(std::exchange(failed, nullptr));
+  if (self.interrupted_by == SIGINT) throw keyboard_interrupt();
+  if (self.interrupted_by == SIGTERM) throw terminated();
+  if (body_scope.cancelled_caught())
+    throw sc::scope_cancelled_error("the root actor was cancelled" +
+                                    (self.cancel_caller() ? " by actor '" + self.cancel_caller()->name + "'" : std::string()));
+}
+
+int run_main(std::function<sc::task<int>()> main) {
+  try {
+    return sc::run(main);
+  } catch (const keyboard_interrupt&) {
+    std::fputs("tractor: interrupted by SIGINT\n", stderr);
+    return 128 + SIGINT;
+  } catch (const terminated&) {
+    std::fputs("tractor: ended by SIGTERM\n", stderr);
+    return 128 + SIGTERM;
+  } catch (...) {
+    const auto error = std::current_exception();
+    std::fprintf(stderr, "%s: %s\n", wire_type_name(error).c_str(), sc::describe(error).c_str());
+    return 1;
+  }
+}
+
+}  // namespace tractor::detail

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/sc/signals.hpp"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bitset>
+#include <cstring>
+#include <mutex>
+
+#include "tractor/sc/errors.hpp"
+
+namespace tractor::sc {
+
+namespace {
+
+// One signal of the process. The handler reads `pipe` and sets `pending`; all else is changed under the mutex only.
+struct signal_slot {
+  std::atomic<int> pipe{-1};
+  std::atomic<bool> pending{false};
+  pid_t owner = 0;  // the process whose receiver holds it; a forked child's copy of its parent's claim counts for nothing
+  struct sigaction before;
+};
+
+constexpr int signal_count = 65;  // Linux: 1 to 64
+// How long closing waits for handlers that run in other threads, each a few system calls long. Bounded because a process forked in
+// the middle of one would see it running for ever.
+constexpr int handler_yields_max = 100'000;
+
+// Process-global because signal dispositions are.
+constinit std::array<signal_slot, signal_count> slots{};
+constinit std::atomic<int> handlers_running{0};
+constinit std::mutex slots_mutex;
+
+void on_signal(int number) {
+  const int saved_errno = errno;
+  handlers_running.fetch_add(1);
+  signal_slot& slot = slots[static_cast<std::size_t>(number)];
+  const int pipe = slot.pipe.load();
+  // At most one byte a signal is in the pipe, so that it cannot be full.
+  if (pipe >= 0 && !slot.pending.exchange(true)) {
+    const auto byte = static_cast<unsigned char>(number);
+    static_cast<void>(!::write(pipe, &byte, 1));
+  }
+  handlers_running.fetch_sub(1);
+  errno = saved_errno;
+}
+
+void check_catchable(int number) {
+  if (number < 1 || number >= signal_count) throw usage_error("open_signal_receiver(): there is no signal " + std::to_string(number));
+  for (const int refused : {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+    if (number == refused) throw usage_error("open_signal_receiver(): " + signal_name(number) + " cannot be received by a task");
+}
+
+}  // namespace
+
+std::string signal_name(int number) {
+  const char* const abbreviation = ::sigabbrev_np(number);
+  return abbreviation != nullptr ? std::string("SIG") + abbreviation : "signal " + std::to_string(number);
+}
+
+signal_receiver::signal_receiver(std::vector<int> numbers) {
+  if (numbers.empty()) throw usage_error("open_signal_receiver(): no signal is given");
+  std::ranges::for_each(numbers, check_catchable);
+  int ends[2];
+  check_syscall(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), "pipe2()");
+  arrivals_.reset(ends[0]);
+  handler_end_.reset(ends[1]);
+  source_.attach(arrivals_.get());
+  numbers_.reserve(numbers.size());
+  try {
+    std::ranges::for_each(numbers, [this](int number) { claim(number); });
+  } catch (...) {
+    release_all();
+    source_.detach();
+    throw;
+  }
+}
+
+signal_receiver::~signal_receiver() {
+  TRACTOR_ASSERT(source_.reader == nullptr, "a signal receiver is closed while a task waits in it");
+  release_all();
+  source_.detach();
+}
+
+void signal_receiver::claim(int number) {
+  const std::lock_guard lock(slots_mutex);
+  signal_slot& slot = slots[static_cast<std::size_t>(number)];
+  if (slot.pipe.load() >= 0 && slot.owner == ::getpid())
+    throw usage_error("open_signal_receiver(): " + signal_name(number) + " has a receiver already");
+  slot.owner = ::getpid();
+  slot.pending.store(false);
+  slot.pipe.store(handler_end_.get());
+  struct sigaction action {};
+  action.sa_handler = &on_signal;
+  action.sa_flags = SA_RESTART;
+  ::sigfillset(&action.sa_mask);
+  if (::sigaction(number, &action, &slot.before) != 0) {
+    slot.pipe.store(-1);
+    throw_os_error("sigaction(" + signal_name(number) + ")", errno);
+  }
+  numbers_.push_back(number);
+}
+
+void signal_receiver::release_all() noexcept {
+  std::bitset<signal_count> unreceived;
+  {
+    const std::lock_guard lock(slots_mutex);
+    for (const int number : numbers_) {
+      signal_slot& slot = slots[static_cast<std::size_t>(number)];
+      ::sigaction(number, &slot.before, nullptr);
+      slot.pipe.store(-1);
+    }
+    // A handler that another thread is in may hold the descriptor still.
+    for (int yields = 0; handlers_running.load() != 0 && yields < handler_yields_max; ++yields) ::sched_yield();
+    for (const int number : numbers_) {
+      const auto index = static_cast<std::size_t>(number);
+      unreceived[index] = slots[index].pending.exchange(false);
+    }
+  }
+  for (const int number : std::exchange(numbers_, {}))
+    if (unreceived[static_cast<std::size_t>(number)]) ::raise(number);
+}
+
+int signal_receiver::take() noexcept {
+  unsigned char byte = 0;
+  if (retry_eintr([&] { return ::read(arrivals_.get(), &byte, 1); }) != 1) {
+    source_.set_drained();
+    return 0;
+  }
+  slots[byte].pending.store(false);
+  return byte;
+}
+
+signal_receiver::receive_awaiter::~receive_awaiter() {
+  if (mine_) from_.receiving_ = false;
+}
+
+bool signal_receiver::receive_awaiter::await_ready() {
+  if (refuse_if_cancelled()) return true;
+  if (from_.receiving_) throw busy_resource_error("another task is receiving these signals");
+  mine_ = from_.receiving_ = true;
+  number_ = from_.take();
+  if (number_ != 0) return detail::this_runner().may_continue();
+  waiter_.self = this;
+  waiter_.ready = [](detail::io_source::waiter& told) noexcept {
+    receive_awaiter& self = *static_cast<waiter&>(told).self;
+    self.number_ = self.from_.take();
+    if (self.number_ == 0)
+      self.from_.source_.reader = &self.waiter_;
+    else
+      self.wake();
+  };
+  from_.source_.reader = &waiter_;
+  return false;
+}
+
+bool signal_receiver::receive_awaiter::abort_wait(detail::suspension& self) noexcept {
+  static_cast<receive_awaiter&>(self).from_.source_.reader = nullptr;
+  return true;
+}
+
+}  // namespace tractor::sc

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "socket_calls.hpp"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "tractor/sc/socket_listener.hpp"
+
+namespace tractor::sc::detail {
+
+unique_fd open_socket(int family) {
+  return unique_fd(check_syscall(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket()"));
+}
+
+void prepare_socket(int fd) {
+  const int flags = check_syscall(::fcntl(fd, F_GETFL), "fcntl(F_GETFL) of a socket");
+  if ((flags & O_NONBLOCK) == 0) check_syscall(::fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl(F_SETFL) of a socket");
+  check_syscall(::fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl(F_SETFD) of a socket");
+}
+
+void set_option(int fd, int level, int option, const char* option_name) {
+  const int on = 1;
+  if (::setsockopt(fd, level, option, &on, sizeof on) != 0) throw_os_error(std::string("setsockopt(") + option_name + ")", errno);
+}
+
+accept_failure classify_accept_error(int error) noexcept {
+  switch (error) {
+    case EAGAIN: return accept_failure::would_block;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: return accept_failure::out_of_resources;
+    // What was wrong with the connection that would have been next; accept(2) says to go on.
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET: return accept_failure::connection_lost;
+    default: return accept_failure::fatal;
+  }
+}
+
+socket_name unix_name(const char* doing, const std::string& path) {
+  if (path.empty()) throw os_error(std::string(doing) + "(): the path of the socket is empty", EINVAL);
+  if (path.find('\0') != std::string::npos) throw os_error(std::string(doing) + "(" + path.c_str() + "…): the path has a NUL byte", EINVAL);
+  if (path.size() > unix_path_bytes_max)
+    throw os_error(std::string(doing) + "(" + path + "): the path has " + std::to_string(path.size()) + " bytes, a socket's may have " +
+                       std::to_string(unix_path_bytes_max),
+                   ENAMETOOLONG);
+  static_assert(sizeof(sockaddr_un::sun_path) == unix_path_bytes_max + 1);
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
+  socket_name result;
+  std::memcpy(&result.storage, &name, sizeof name);
+  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return result;
+}
+
+socket_name tcp_name(const char* doing, const std::string& host, std::uint16_t port) {
+  socket_name result;
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    std::memcpy(&result.storage, &v4, sizeof v4);
+    result.length = sizeof v4;
+  } else if (::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    std::memcpy(&result.storage, &v6, sizeof v6);
+    result.length = sizeof v6;
+  } else {
+    throw os_error(std::string(doing) + "(" + to_text(host, port) + "): the host is not an IPv4 or IPv6 address; names are not resolved",
+                   EINVAL);
+  }
+  return result;
+}
+
+std::optional<tcp_endpoint> to_endpoint(const socket_name& name) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (name.family() == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &name.storage, sizeof v4);
+    if (::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text) == nullptr) return std::nullopt;
+    return tcp_endpoint{.host = text, .port = ntohs(v4.sin_port)};
+  }
+  if (name.family() == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &name.storage, sizeof v6);
+    if (::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text) == nullptr) return std::nullopt;
+    return tcp_endpoint{.host = text, .port = ntohs(v6.sin6_port)};
+  }
+  return std::nullopt;
+}
+
+std::string to_text(const std::string& host, std::uint16_t port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+}  // namespace tractor::sc::detail

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "worker_threads.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <system_error>
+
+namespace tractor::sc::detail {
+
+struct worker_threads::worker : external_job {
+  std::thread thread;
+  worker_threads* threads = nullptr;
+  std::condition_variable wake;
+  thread_call* call = nullptr;  // under the mutex, like all below
+  bool stop = false;
+};
+
+struct worker_threads::shared_state {
+  std::mutex mutex;
+  external_queue* queue = nullptr;  // null: the run is over
+  std::vector<worker*> idle;        // the last to become idle is used first
+  std::chrono::milliseconds idle_max = idle_max_default;
+};
+
+worker_threads::worker_threads(runner& run) : run_(run), shared_(std::make_shared<shared_state>()) {
+  shared_->queue = &run.external();
+  free_later_.self = this;
+  free_later_.run = [](deferred& self) noexcept { static_cast<free_later&>(self).self->free_abandoned(); };
+}
+
+worker_threads::~worker_threads() {
+  run_.cancel_deferred(free_later_);
+  free_abandoned();
+  std::vector<thread_call*> left = std::move(calls_);
+  std::vector<worker*> busy;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->queue = nullptr;
+    for (const auto& each : workers_) {
+      if (each->call != nullptr) {
+        busy.push_back(each.get());
+        std::erase(left, each->call);  // freed by the thread
+      }
+      each->stop = true;
+      each->wake.notify_one();
+    }
+  }
+  for (const auto& each : workers_) {
+    if (std::ranges::find(busy, each.get()) != busy.end())
+      each->thread.detach();
+    else
+      each->thread.join();
+  }
+  for (thread_call* const call : left) {
+    TRACTOR_ASSERT(call->waiting == nullptr, "a run ends while a task waits for a thread");
+    delete call;
+  }
+}
+
+void worker_threads::set_idle_max(std::chrono::milliseconds idle_max) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->idle_max = idle_max;
+}
+
+namespace {
+
+// A new thread inherits the mask. Faults are left alone: a blocked SIGSEGV could not even reach a crash handler.
+class blocked_signals {
+ public:
+  blocked_signals() noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) ::sigdelset(&all, fault);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  blocked_signals(const blocked_signals&) = delete;
+  blocked_signals& operator=(const blocked_signals&) = delete;
+  ~blocked_signals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+worker_threads::worker& worker_threads::add_worker() {
+  workers_.reserve(workers_.size() + 1);
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->idle.reserve(workers_.size() + 1);  // so that becoming idle cannot fail
+  }
+  auto fresh = std::make_shared<worker>();
+  fresh->threads = this;
+  // Runs when the thread was idle for too long and has left.
+  fresh->run = [](external_job& self) noexcept {
+    auto& ended = static_cast<worker&>(self);
+    ended.threads->reap(ended);
+  };
+  const blocked_signals masked;
+  try {
+    fresh->thread = std::thread(&serve, shared_, fresh);
+  } catch (const std::system_error& failed) {
+    throw_os_error("to_thread(): pthread_create()", failed.code().value());
+  }
+  workers_.push_back(std::move(fresh));
+  return *workers_.back();
+}
+
+void worker_threads::start(thread_call& call) {
+  call.threads = this;
+  call.run = [](external_job& self) noexcept {
+    auto& done = static_cast<thread_call&>(self);
+    done.threads->finished(done);
+  };
+  calls_.reserve(calls_.size() + 1);
+  worker* chosen = nullptr;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (!shared_->idle.empty()) {
+      chosen = shared_->idle.back();
+      shared_->idle.pop_back();
+      chosen->call = &call;
+    }
+  }
+  if (chosen == nullptr) {
+    chosen = &add_worker();
+    const std::lock_guard lock(shared_->mutex);
+    chosen->call = &call;
+  }
+  chosen->wake.notify_one();
+  calls_.push_back(&call);
+  run_.add_external_wait();
+}
+
+void worker_threads::serve(std::shared_ptr<shared_state> shared, std::shared_ptr<worker> self) noexcept {
+  ::pthread_setname_np(::pthread_self(), "tractor-worker");
+  std::unique_lock lock(shared->mutex);
+  for (;;) {
+    // A thread just started is not in the idle list: its first call is on the way.
+    if (!self->wake.wait_for(lock, shared->idle_max, [&] { return self->call != nullptr || self->stop; })) {
+      if (std::erase(shared->idle, self.get()) == 0) continue;
+      shared->queue->post(*self);
+      return;
+    }
+    if (self->call == nullptr) return;
+    thread_call* const call = self->call;
+    lock.unlock();
+    call->job->work();
+    lock.lock();
+    if (shared->queue == nullptr) {
+      lock.unlock();
+      delete call;
+      return;
+    }
+    self->call = nullptr;
+    shared->idle.push_back(self.get());
+    shared->queue->post(*call);
+  }
+}
+
+void worker_threads::reap(worker& ended) noexcept {
+  ended.thread.join();
+  std::erase_if(workers_, [&](const auto& each) { return each.get() == &ended; });
+}
+
+void worker_threads::forget(thread_call& call) noexcept {
+  std::erase(calls_, &call);
+  call.limiter->release_on_behalf_of(call.job.get());
+}
+
+void worker_threads::finished(thread_call& call) noexcept {
+  forget(call);
+  std::unique_ptr<thread_call> owned(&call);
+  if (thread_awaiter* const waiting = call.waiting) {
+    run_.remove_external_wait();
+    waiting->finished(std::move(call.job));
+    return;
+  }
+  // Freeing it runs destructors of the user's, which has no place inside the reactor.
+  call.next_abandoned = std::exchange(abandoned_, owned.release());
+  run_.defer(free_later_);
+}
+
+void worker_threads::abandon(thread_call& call) noexcept {
+  call.waiting = nullptr;
+  // Nobody waits for it any more; a thread that hangs must not hold a virtual clock for ever.
+  run_.remove_external_wait();
+}
+
+void worker_threads::free_abandoned() noexcept {
+  for (thread_call* gone = std::exchange(abandoned_, nullptr); gone != nullptr;) {
+    const std::unique_ptr<thread_call> owned(gone);
+    gone = gone->next_abandoned;
+  }
+}
+
+// --- the awaiting side ---
+
+thread_job::~thread_job() = default;
+
+thread_awaiter::thread_awaiter(std::unique_ptr<thread_job> job, capacity_limiter& limiter, bool abandon_on_cancel) noexcept
+    : job_(std::move(job)), limiter_(limiter), abandon_on_cancel_(abandon_on_cancel) {}
+thread_awaiter::~thread_awaiter() = default;
+
+void thread_awaiter::start() {
+  auto call = std::make_unique<thread_call>();
+  call->limiter = &limiter_;
+  call->waiting = this;
+  thread_job* const borrower = job_.get();
+  call->job = std::move(job_);
+  try {
+    this_runner().external().threads().start(*call);
+  } catch (...) {
+    limiter_.release_on_behalf_of(borrower);
+    throw;
+  }
+  call_ = call.release();
+}
+
+void thread_awaiter::finished(std::unique_ptr<thread_job> job) noexcept {
+  job_ = std::move(job);
+  wake();
+}
+
+bool thread_awaiter::abort_wait(suspension& self) noexcept {
+  auto& gone = static_cast<thread_awaiter&>(self);
+  if (!gone.abandon_on_cancel_) return false;
+  thread_call& call = *std::exchange(gone.call_, nullptr);
+  call.threads->abandon(call);
+  return true;
+}
+
+}  // namespace tractor::sc::detail
+
+namespace tractor::sc {
+
+capacity_limiter& default_thread_limiter() { return detail::this_runner().external().threads().limiter(); }
+
+}  // namespace tractor::sc

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/spawn/fork_server_client.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <unordered_map>
+#include <utility>
+
+#include "child_channel.hpp"
+#include "environment.hpp"
+#include "fork_server_protocol.hpp"
+#include "payload.hpp"
+#include "server_link.hpp"
+#include "tractor/base/error.hpp"
+#include "world_tracker.hpp"
+
+namespace tractor::spawn {
+
+namespace {
+
+// How long a server that closed its connection may take to be gone; it is killed then.
+constexpr int lost_server_bound_ms = 100;
+constexpr int messages_per_read = 64;
+constexpr const char* lost_text = "lost with the fork server";
+
+// One request as parts to be sent together: bytes that live elsewhere, and descriptors.
+class outgoing_request {
+ public:
+  detail::request_header header;
+
+  void add_bytes(const void* bytes, std::size_t count) {
+    if (count != 0) parts_[part_count_++] = {const_cast<void*>(bytes), count};
+  }
+  void add_field(detail::request_field& field, const char* name, std::span<const std::byte> bytes) {
+    field.bytes = static_cast<std::uint32_t>(bytes.size());
+    if (bytes.size() <= detail::inline_bytes_max) return add_bytes(bytes.data(), bytes.size());
+    field.in_file = 1;
+    files_[file_count_] = detail::make_memory_file(name, std::span(&bytes, 1));
+    add_descriptor(files_[file_count_++].get());
+  }
+  void add_descriptor(int fd) { descriptors_[descriptor_count_++] = fd; }
+
+  int send(detail::server_link& link) {
+    parts_[0] = {&header, sizeof(header)};
+    return link.send(std::span(parts_).first(part_count_), descriptors());
+  }
+
+  void queue(detail::server_link& link) const {
+    std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+    for (const iovec& part : std::span(parts_).subspan(1, part_count_ - 1)) bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);
+    std::vector<unique_fd> copies;
+    for (const int fd : descriptors()) copies.emplace_back(check_syscall(::fcntl(fd, F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)"));
+    link.queue(std::move(bytes), std::move(copies));
+  }
+
+ private:
+  [[nodiscard]] std::span<const int> descriptors() const { return std::span(descriptors_).first(descriptor_count_); }
+
+  std::array<iovec, 6> parts_{};
+  std::size_t part_count_ = 1;  // the header is the first
+  std::array<int, detail::message_descriptors_max> descriptors_{};
+  std::size_t descriptor_count_ = 0;
+  std::array<unique_fd, 3> files_;
+  std::size_t file_count_ = 0;
+};
+
+std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+}  // namespace
+
+class fork_server_client::connection {
+ public:
+  connection(detail::server_link link, const detail::world* born_with) : link(std::move(link)), tracker(born_with) {}
+
+  void send_request(ticket_id ticket, const spawn_request& what, const detail::child_channel& channel);
+  void send_kill(ticket_id ticket);
+  void handle(detail::received_message& received, std::vector<fork_server_event>& events);
+  void report_loss(const std::string& how, std::vector<fork_server_event>& events) const;
+
+  detail::server_link link;
+  detail::world_tracker tracker;
+  std::unordered_map<ticket_id, pid_t> open_tickets;  // -1 until it is spawned
+  std::array<std::byte, sizeof(detail::reply_header) + detail::reply_text_bytes_max> buffer;
+};
+
+void fork_server_client::connection::send_request(ticket_id ticket, const spawn_request& what, const detail::child_channel& channel) {
+  detail::world_changes changes = tracker.look();
+  const std::string overrides = detail::pack_overrides(what.environment);
+  outgoing_request message;
+  message.header.ticket = ticket;
+  message.add_descriptor(channel.child_link.get());
+  message.add_descriptor(channel.child_stderr.get());
+  if (detail::stdout_is_inherited()) {
+    message.header.has_stdout = 1;
+    message.add_descriptor(STDOUT_FILENO);
+  }
+  message.header.has_directory = static_cast<bool>(changes.directory);
+  if (changes.directory) message.add_descriptor(changes.directory.get());
+  message.header.has_facts = changes.facts_changed;
+  if (changes.facts_changed) message.add_bytes(&changes.facts, sizeof(changes.facts));
+  message.header.name_bytes = static_cast<std::uint32_t>(what.name.size());
+  message.add_bytes(what.name.data(), what.name.size());
+  message.header.has_environment = changes.environment_changed;
+  message.add_field(message.header.environment, "tractor-environment", bytes_of(changes.environment));
+  message.add_field(message.header.overrides, "tractor-environment", bytes_of(overrides));
+  message.add_field(message.header.boot, "tractor-boot", what.boot);
+
+  const int error = message.send(link);
+  if (error == EAGAIN) {
+    if (link.queued() >= queued_requests_max)
+      throw tractor::error("the fork server has not taken the last " + std::to_string(queued_requests_max) + " requests (queued_requests_max)",
+                           error_category::overloaded);
+    message.queue(link);
+  } else if (error != 0 && error != EPIPE && error != ECONNRESET) {  // of those two the next read tells
+    throw os_error("sending a request to the fork server", error);
+  }
+  tracker.commit(std::move(changes));
+  open_tickets.emplace(ticket, -1);
+}
+
+void fork_server_client::connection::send_kill(ticket_id ticket) {
+  outgoing_request message;
+  message.header.kind = detail::request_kind::kill;
+  message.header.ticket = ticket;
+  if (message.send(link) == EAGAIN) message.queue(link);
+}
+
+void fork_server_client::connection::handle(detail::received_message& received, std::vector<fork_server_event>& events) {
+  detail::reply_header header;
+  TRACTOR_ASSERT(received.bytes >= static_cast<ssize_t>(sizeof(header)), "a message of the fork server is too short");
+  std::memcpy(&header, buffer.data(), sizeof(header));
+  TRACTOR_ASSERT(header.magic == detail::fork_server_magic, "the fork server is another version of tractor");
+  const auto ticket = open_tickets.find(header.ticket);
+  if (ticket == open_tickets.end()) return;  // of a child whose pidfd found no room here
+  switch (header.kind) {
+    case detail::reply_kind::spawned:
+      if (received.descriptor_count != 1) {
+        open_tickets.erase(ticket);
+        send_kill(header.ticket);
+        events.emplace_back(failed_event{.ticket = header.ticket, .errno_value = EMFILE, .text = os_error("receiving the pidfd of a new actor", EMFILE).message()});
+        return;
+      }
+      ticket->second = header.pid;
+      events.emplace_back(spawned_event{.ticket = header.ticket, .pid = header.pid, .pidfd = std::move(received.descriptors[0])});
+      return;
+    case detail::reply_kind::failed: {
+      const char* text = reinterpret_cast<const char*>(buffer.data()) + sizeof(header);
+      const std::size_t text_bytes = std::min<std::size_t>(header.text_bytes, static_cast<std::size_t>(received.bytes) - sizeof(header));
+      open_tickets.erase(ticket);
+      events.emplace_back(failed_event{.ticket = header.ticket, .errno_value = header.error, .text = std::string(text, text_bytes)});
+      return;
+    }
+    case detail::reply_kind::exited:
+      open_tickets.erase(ticket);
+      events.emplace_back(
+          exited_event{.ticket = header.ticket, .certificate = death_certificate::from_wait_status(header.pid, header.wait_status, header.usage)});
+      return;
+  }
+}
+
+void fork_server_client::connection::report_loss(const std::string& how, std::vector<fork_server_event>& events) const {
+  for (const auto& [ticket, pid] : open_tickets) {
+    if (pid < 0)
+      events.emplace_back(failed_event{.ticket = ticket, .errno_value = ECONNRESET, .text = how + " before it answered"});
+    else
+      events.emplace_back(exited_event{.ticket = ticket, .certificate = death_certificate::lost(pid, lost_text)});
+  }
+  events.emplace_back(server_lost_event{.text = how});
+}
+
+fork_server_client::fork_server_client(fork_server_access access, fork_server_options options)
+    : access_(std::move(access)), options_(std::move(options)), owner_pid_(::getpid()) {}
+
+fork_server_client::~fork_server_client() { close(); }
+
+void fork_server_client::start() {
+  if (connection_) return;
+  require_child_entry();
+  if (access_.requests) {
+    if (auto link = detail::server_link::introduce(access_.requests.get())) {
+      connection_ = std::make_unique<connection>(std::move(*link), access_.born_with);
+      return;
+    }
+    access_.requests.reset();  // its server is gone, and this process is not: an exec'd actor, which makes one of its own
+  }
+  connection_ = std::make_unique<connection>(detail::server_link::launch_server(options_.executable), nullptr);
+}
+
+bool fork_server_client::started() const noexcept { return connection_ != nullptr; }
+int fork_server_client::fd() const noexcept { return connection_ ? connection_->link.fd() : -1; }
+bool fork_server_client::wants_write() const noexcept { return connection_ && connection_->link.wants_write(); }
+int fork_server_client::requests_fd() const noexcept { return connection_ ? connection_->link.requests_fd() : -1; }
+pid_t fork_server_client::server_pid() const noexcept { return connection_ ? connection_->link.server_pid() : -1; }
+
+fork_server_client::requested fork_server_client::request(const spawn_request& what) {
+  what.check();
+  start();
+  detail::child_channel channel = detail::open_child_channel();
+  const ticket_id ticket = ++last_ticket_;
+  connection_->send_request(ticket, what, channel);
+  return {.ticket = ticket, .ends = std::move(channel.requester)};
+}
+
+void fork_server_client::kill(ticket_id ticket) {
+  if (connection_ && connection_->open_tickets.contains(ticket)) connection_->send_kill(ticket);
+}
+
+void fork_server_client::on_readable(std::vector<fork_server_event>& events) {
+  for (int i = 0; connection_ && i < messages_per_read; ++i) {
+    detail::received_message received = connection_->link.receive(connection_->buffer);
+    if (received.bytes > 0) {
+      connection_->handle(received, events);
+      continue;
+    }
+    if (received.bytes < 0 && errno == ECONNRESET) continue;  // it died with requests unread; what it had sent is still to come
+    if (received.bytes < 0 && errno == EAGAIN) return;
+    const std::unique_ptr<connection> lost = std::move(connection_);
+    const std::string end = lost->link.reap_server(lost_server_bound_ms);
+    lost->report_loss(end.empty() ? "the fork server closed the connection" : "the fork server died (" + end + ")", events);
+  }
+}
+
+void fork_server_client::on_writable() {
+  if (connection_) connection_->link.flush();
+}
+
+void fork_server_client::close() noexcept {
+  if (!connection_) return;
+  if (::getpid() == owner_pid_) {
+    connection_->link.shut_down();
+    connection_->link.reap_server(closing_bound_ms);
+  }
+  connection_.reset();
+}
+
+}  // namespace tractor::spawn

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+#   tests/install/run.sh KIND BUILD_DIR
+#
+# Installs the build into a folder of its own, moves the folder, and builds and runs a program against it, the way KIND says:
+#   find_package   CMake, from the installed package
+#   pkg_config     the compiler and the .pc file
+#   module         CMake, with a module in a static archive (tractor_add_module)
+#   subdirectory   CMake, with the source tree as a subdirectory
+#   static         a static library, through the package and through the .pc file
+
+set -euo pipefail
+kind="$1"
+build="$(readlink -f "$2")"
+here="$(dirname "$(readlink -f "$0")")"
+source="$(dirname "$(dirname "$here")")"
+temporary="$(mktemp -d -t tractor-install-XXXXXX)"
+trap 'rm -rf "$temporary"' EXIT
+prefix="$temporary/prefix"
+
+cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
+compiler="$(cached CMAKE_CXX_COMPILER)"
+build_type="$(cached CMAKE_BUILD_TYPE)"
+# The same flags as the build's, so that ccache has what it compiled.
+like_build=(-G Ninja "-DCMAKE_CXX_COMPILER=$compiler" "-DCMAKE_BUILD_TYPE=$build_type"
+            "-DCMAKE_CXX_FLAGS_${build_type^^}=$(cached "CMAKE_CXX_FLAGS_${build_type^^}")" "-DTRACTOR_WERROR=$(cached TRACTOR_WERROR)")
+
+# Output only matters when something fails.
+quietly() {
+  "$@" >"$temporary/log" 2>&1 || {
+    printf 'failed: %s\n' "$*" >&2
+    cat "$temporary/log" >&2
+    return 1
+  }
+}
+
+# Installed in one place and used in another: nothing in the tree may know where it was.
+install_from() {
+  quietly cmake --install "$1" --prefix "$temporary/stage"
+  mv "$temporary/stage" "$prefix"
+  export PKG_CONFIG_PATH
+  PKG_CONFIG_PATH="$(dirname "$(find "$prefix" -name tractor.pc)")"
+}
+
+# configure FOLDER [OPTION...]: builds the CMake project tests/install/FOLDER in $temporary/FOLDER.
+cmake_consumer() {
+  local folder="$1"; shift
+  quietly cmake -S "$here/$folder" -B "$temporary/$folder" "${like_build[@]}" "-DCMAKE_PREFIX_PATH=$prefix" "$@"
+  quietly cmake --build "$temporary/$folder"
+}
+
+# expect STATUS COMMAND...: runs it and checks how it ends and that it speaks as a consumer.
+expect() {
+  local wanted="$1" status=0 output; shift
+  output="$("$@" 2>&1)" || status=$?
+  printf '%s\n' "$output"
+  [[ $status == "$wanted" ]] || { printf '%s ended with status %s, expected %s\n' "$1" "$status" "$wanted" >&2; return 1; }
+  [[ $output == *"consumer of tractor"* ]] || { printf '%s did not speak as a consumer\n' "$1" >&2; return 1; }
+}
+
+pkg_config_consumer() {
+  local flags
+  flags="$(pkg-config --cflags --libs "$@" tractor)"
+  printf 'pkg-config: %s\n' "$flags"
+  # shellcheck disable=SC2086  # words, as in a Makefile
+  "$compiler" -Wall -Wextra -Wpedantic -Werror "$here/consumer/main.cpp" $flags -o "$temporary/consumer"
+}
+
+case "$kind" in
+  find_package)
+    install_from "$build"
+    cmake_consumer find_package
+    expect 0 "$temporary/find_package/consumer"
+    ;;
+  pkg_config)
+    install_from "$build"
+    pkg_config_consumer
+    expect 0 env "LD_LIBRARY_PATH=$(pkg-config --variable=libdir tractor)" "$temporary/consumer"
+    version="$(pkg-config --modversion tractor)"
+    [[ $version == "$(cached CMAKE_PROJECT_VERSION)" ]] || { echo "tractor.pc says version $version" >&2; exit 1; }
+    ;;
+  module)
+    install_from "$build"
+    cmake_consumer module
+    expect 0 "$temporary/module/consumer"
+    expect 0 "$temporary/module/consumer_through_part"
+    expect 3 "$temporary/module/consumer_without"
+    ;;
+  subdirectory)
+    cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source" "-DCMAKE_CXX_COMPILER_LAUNCHER=$(cached TRACTOR_CCACHE)"
+    expect 0 "$temporary/subdirectory/consumer"
+    ;;
+  static)
+    quietly cmake -S "$source" -B "$temporary/static" "${like_build[@]}" -DBUILD_SHARED_LIBS=OFF -DTRACTOR_BUILD_TESTS=OFF \
+      -DTRACTOR_BUILD_EXAMPLES=OFF -DTRACTOR_BUILD_BENCH=OFF
+    quietly cmake --build "$temporary/static"
+    install_from "$temporary/static"
+    [[ -z "$(find "$prefix" -name 'libtractor.so*')" ]] || { echo "the static build installs a shared library" >&2; exit 1; }
+    cmake_consumer find_package
+    expect 0 "$temporary/find_package/consumer"
+    pkg_config_consumer --static
+    expect 0 "$temporary/consumer"
+    ;;
+  *)
+    printf 'there is no kind %s; see the head of %s\n' "$kind" "$0" >&2
+    exit 2
+    ;;
+esac

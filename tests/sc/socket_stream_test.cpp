@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a socket stream does beyond what every byte stream does (stream_conformance_test.cpp).
+
+#include "tractor/sc/socket_stream.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "socket_test.hpp"
+#include "tractor/sc/errors.hpp"
+
+namespace tractor::test {
+namespace {
+
+using socket_stream_test = socket_test;
+
+int socket_option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  EXPECT_EQ(::getsockopt(fd, level, name, &value, &length), 0);
+  return value;
+}
+
+TEST_F(socket_stream_test, a_blocking_descriptor_is_made_non_blocking_and_close_on_exec) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  const unique_fd other(ends[1]);
+
+  const sc::socket_stream stream{unique_fd(ends[0])};
+
+  EXPECT_EQ(stream.fd(), ends[0]);
+  EXPECT_NE(::fcntl(ends[0], F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_NE(::fcntl(ends[0], F_GETFD) & FD_CLOEXEC, 0);
+}
+
+TEST_F(socket_stream_test, a_descriptor_that_is_not_open_is_refused) { EXPECT_THROW(sc::socket_stream{unique_fd()}, os_error); }
+
+TEST_F(socket_stream_test, both_ends_of_a_pair_are_non_blocking_and_close_on_exec) {
+  const auto [left, right] = sc::open_socketpair();
+  for (const int fd : {left->fd(), right->fd()}) {
+    EXPECT_NE(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+  }
+}
+
+TEST_F(socket_stream_test, no_descriptors_left_for_a_pair_is_an_error_that_says_so) {
+  const no_descriptors_left limit;
+  try {
+    static_cast<void>(sc::open_socketpair());
+    FAIL() << "a pair was made";
+  } catch (const os_error& failed) {
+    EXPECT_EQ(failed.errno_value(), EMFILE);
+    EXPECT_EQ(failed.category(), error_category::overloaded);
+  }
+}
+
+// S-UDS-7
+TEST_F(socket_stream_test, credentials_of_a_pair_are_those_of_this_process) {
+  const auto [left, right] = sc::open_socketpair();
+  EXPECT_EQ(left->credentials(), (sc::peer_credentials{.pid = ::getpid(), .uid = ::geteuid(), .gid = ::getegid()}));
+  EXPECT_EQ(left->local_endpoint(), std::nullopt);
+  EXPECT_EQ(left->remote_endpoint(), std::nullopt);
+}
+
+// S-UDS-7
+TEST_F(socket_stream_test, credentials_of_a_connected_peer_name_its_process) {
+  sc::run([&]() -> sc::task<> {
+    const auto listener = sc::listen_unix(file("s.sock"));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      sockaddr_un name{};
+      name.sun_family = AF_UNIX;
+      std::memcpy(name.sun_path, listener->path().c_str(), listener->path().size());
+      const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+      ::_exit(::connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0 ? 0 : 1);
+    }
+    const auto stream = co_await listener->accept();
+
+    EXPECT_EQ(stream->credentials()->pid, child);
+    EXPECT_EQ(stream->credentials()->uid, ::geteuid());
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  });
+}
+
+TEST_F(socket_stream_test, endpoints_of_a_tcp_connection_mirror_each_other) {
+  sc::run([&]() -> sc::task<> {
+    const auto listener = sc::listen_tcp("127.0.0.1", 0);
+    const auto client = co_await sc::connect_tcp("127.0.0.1", listener->local_endpoint()->port);
+    const auto server = co_await listener->accept();
+
+    EXPECT_EQ(client->remote_endpoint(), listener->local_endpoint());
+    EXPECT_EQ(server->remote_endpoint(), client->local_endpoint());
+    EXPECT_EQ(server->remote_endpoint()->host, "127.0.0.1");
+    EXPECT_EQ(client->credentials(), std::nullopt);
+  });
+}
+
+TEST_F(socket_stream_test, tcp_connections_send_without_delay_on_both_ends) {
+  sc::run([&]() -> sc::task<> {
+    const auto listener = sc::listen_tcp("127.0.0.1", 0);
+    const auto client = co_await sc::connect_tcp("127.0.0.1", listener->local_endpoint()->port);
+    const auto server = co_await listener->accept();
+
+    EXPECT_EQ(socket_option(client->fd(), IPPROTO_TCP, TCP_NODELAY), 1);
+    EXPECT_EQ(socket_option(server->fd(), IPPROTO_TCP, TCP_NODELAY), 1);
+  });
+}
+
+TEST_F(socket_stream_test, eof_to_a_peer_that_reset_the_connection_is_broken) {
+  sc::run([&]() -> sc::task<> {
+    const auto listener = sc::listen_tcp("127.0.0.1", 0);
+    const auto client = co_await sc::connect_tcp("127.0.0.1", listener->local_endpoint()->port);
+    const auto server = co_await listener->accept();
+    co_await client->send_all(bytes_of("never read"));
+    server->close();
+
+    EXPECT_THROW(client->send_eof(), sc::broken_resource_error);
+    client->close();
+  });
+}
+
+// A peer that goes while nobody waits must not raise SIGPIPE.
+TEST_F(socket_stream_test, send_to_a_peer_that_is_gone_raises_no_signal) {
+  sc::run([&]() -> sc::task<> {
+    const auto [left, right] = sc::open_socketpair();
+    right->close();
+    EXPECT_NE(co_await error_of<sc::broken_resource_error>([&]() -> sc::task<> { co_await left->send_all(bytes_of("x")); }), "");
+  });
+}
+
+TEST_F(socket_stream_test, a_stream_is_usable_without_a_run_as_long_as_nothing_waits) {
+  const auto [left, right] = sc::open_socketpair();
+  std::byte buffer[8];
+
+  EXPECT_TRUE(right->try_receive(buffer).would_block());
+  EXPECT_EQ(left->try_send(bytes_of("abc")).bytes, 3u);
+  EXPECT_EQ(right->try_receive(buffer).bytes, 3u);
+
+  // What was tried outside can be waited for inside.
+  sc::run([&]() -> sc::task<> {
+    co_await left->send_all(bytes_of("def"));
+    EXPECT_EQ(co_await receive_text(*right), "def");
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { EXPECT_EQ(co_await receive_text(*right), "ghi"); });
+      co_await let_others_wait();
+      co_await left->send_all(bytes_of("ghi"));
+    });
+    right->close();
+  });
+}
+
+TEST_F(socket_stream_test, a_stream_destroyed_while_a_task_waits_in_it_stops_the_program) {
+  EXPECT_DEATH(sc::run([]() -> sc::task<> {
+                 auto ends = sc::open_socketpair();
+                 co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+                   n.start_soon([&]() -> sc::task<> { co_await receive_text(*ends.first); });
+                   co_await let_others_wait();
+                   ends.first.reset();
+                 });
+               }),
+               "a socket is destroyed while a task waits in it");
+}
+
+}  // namespace
+}  // namespace tractor::test

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// nursery::start: the new task belongs to the caller until it says that it has started, and to the nursery from then on.
+
+#include <optional>
+#include <stdexcept>
+
+#include "sc_test.hpp"
+#include "tractor/sc/nursery.hpp"
+
+namespace {
+
+using namespace sc_test;
+
+task<> server(sc::task_status<int> status, int port) {
+  co_await sc::sleep(1s);
+  status.started(port);
+  co_await sc::sleep(1s);
+}
+
+SC_TEST(start, gives_what_the_task_started_with_and_leaves_it_running) {
+  sc::time_point started{};
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    EXPECT_EQ(co_await n.start<int>(server, 80), 80);
+    started = sc::current_time();
+    EXPECT_EQ(n.task_count(), 1u);
+  });
+  EXPECT_EQ(started.time_since_epoch(), 1s);
+  EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
+}
+
+SC_TEST(start, without_a_value) {
+  bool before = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await n.start([&](sc::task_status<> status) -> task<> {
+      before = true;
+      status.started();
+      co_return;
+    });
+    EXPECT_TRUE(before);
+  });
+}
+
+SC_TEST(start, error_before_started_comes_out_of_the_call_and_leaves_the_nursery_alone) {
+  bool sibling_ended = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      co_await sc::sleep(5s);
+      sibling_ended = true;
+    });
+    EXPECT_THROW(co_await n.start([](sc::task_status<>) -> task<> {
+      co_await sc::checkpoint();
+      throw std::runtime_error("no port");
+    }),
+                 std::runtime_error);
+    EXPECT_FALSE(n.scope().cancel_called());
+  });
+  EXPECT_TRUE(sibling_ended);
+}
+
+SC_TEST(start, error_after_started_is_the_nurserys) {
+  EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await n.start([](sc::task_status<> status) -> task<> {
+      status.started();
+      co_await sc::sleep(1s);
+      throw std::runtime_error("later");
+    });
+    co_await sc::sleep_forever();
+  }),
+               std::runtime_error);
+}
+
+SC_TEST(start, ending_without_started_is_a_usage_error) {
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    EXPECT_THROW(co_await n.start([](sc::task_status<>) -> task<> { co_await sc::checkpoint(); }), tractor::usage_error);
+  });
+}
+
+SC_TEST(start, started_twice_is_a_usage_error) {
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await n.start([](sc::task_status<> status) -> task<> {
+      status.started();
+      EXPECT_THROW(status.started(), tractor::usage_error);
+      co_return;
+    });
+  });
+}
+
+SC_TEST(start, cancelled_caller_cancels_the_task_that_has_not_started) {
+  bool task_cancelled = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> {
+      co_await n.start([&](sc::task_status<>) -> task<> {
+        try {
+          co_await sc::sleep_forever();
+        } catch (const sc::cancelled&) {
+          task_cancelled = true;
+          throw;
+        }
+      });
+    });
+    EXPECT_FALSE(complete);
+    EXPECT_FALSE(n.scope().cancel_called());
+  });
+  EXPECT_TRUE(task_cancelled);
+}
+
+SC_TEST(start, cancelled_caller_leaves_the_task_that_has_started_alone) {
+  bool ended = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await sc::move_on_after(1s, [&]() -> task<> {
+      co_await n.start([&](sc::task_status<> status) -> task<> {
+        status.started();
+        co_await sc::sleep(10s);
+        ended = true;
+      });
+      co_await sc::sleep_forever();
+    });
+  });
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(sc::current_time().time_since_epoch(), 10s);
+}
+
+SC_TEST(start, task_that_says_started_while_it_is_being_cancelled_stays_with_the_caller) {
+  // trio: it must not be moved to where nobody expects a cancelled task.
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> {
+      co_await n.start([](sc::task_status<> status) -> task<> {
+        try {
+          co_await sc::sleep_forever();
+        } catch (const sc::cancelled&) {
+          status.started();
+          throw;
+        }
+      });
+      ADD_FAILURE() << "start() gave a task that is being cancelled";
+    });
+    EXPECT_FALSE(complete);
+    EXPECT_EQ(n.task_count(), 0u);
+  });
+}
+
+SC_TEST(start, body_that_ends_during_a_pending_start_waits_for_the_moved_task) {
+  std::vector<std::string> order;
+  co_await sc::open_nursery([&](nursery& outer) -> task<> {
+    sc::event calling;
+    co_await sc::open_nursery([&](nursery& inner) -> task<> {
+      outer.start_soon([&]() -> task<> {
+        calling.set();
+        co_await inner.start([&](sc::task_status<> status) -> task<> {
+          co_await sc::sleep(1s);
+          status.started();
+          co_await sc::sleep(1s);
+          order.emplace_back("moved task ended");
+        });
+        order.emplace_back("start returned");
+      });
+      co_await calling.wait();
+      co_await settle();
+    });
+    order.emplace_back("inner closed");
+  });
+  EXPECT_EQ(order, (std::vector<std::string>{"start returned", "moved task ended", "inner closed"}));
+}
+
+SC_TEST(start, in_a_nursery_that_was_cancelled_during_the_start_cancels_the_moved_task) {
+  bool task_cancelled = false;
+  co_await sc::open_nursery([&](nursery& outer) -> task<> {
+    co_await sc::open_nursery([&](nursery& inner) -> task<> {
+      sc::event calling;
+      outer.start_soon([&]() -> task<> {
+        calling.set();
+        co_await inner.start([&](sc::task_status<> status) -> task<> {
+          co_await sc::sleep(2s);
+          status.started();
+          try {
+            co_await sc::sleep_forever();
+          } catch (const sc::cancelled&) {
+            task_cancelled = true;
+            throw;
+          }
+        });
+      });
+      co_await calling.wait();
+      co_await sc::sleep(1s);
+      inner.cancel();
+    });
+  });
+  EXPECT_TRUE(task_cancelled);
+  EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
+}
+
+SC_TEST(start, task_with_scopes_of_its_own_is_moved_with_them) {
+  // The moved task stands in a shielded scope inside a cancellable one: afterwards both must hang below the new nursery.
+  bool inner_cancelled = false;
+  sc::time_point when{};
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await sc::move_on_after(1s, [&]() -> task<> {
+      co_await n.start([&](sc::task_status<> status) -> task<> {
+        co_await sc::move_on_after(100s, [&]() -> task<> {
+          co_await sc::shielded([&]() -> task<> {
+            status.started();
+            co_await sc::sleep(5s);
+          });
+          try {
+            co_await sc::sleep_forever();
+          } catch (const sc::cancelled&) {
+            inner_cancelled = true;
+            when = sc::current_time();
+            throw;
+          }
+        });
+      });
+      co_await sc::sleep_forever();
+    });
+    co_await sc::sleep(2s);
+    n.cancel();  // at 3 s, while the task is shielded until 5 s
+  });
+  EXPECT_TRUE(inner_cancelled);
+  EXPECT_EQ(when.time_since_epoch(), 5s);
+}
+
+SC_TEST(start, task_with_a_nursery_of_its_own_is_moved_with_its_children) {
+  int cancelled = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await n.start([&](sc::task_status<> status) -> task<> {
+      co_await sc::open_nursery([&](nursery& own) -> task<> {
+        for (int i = 0; i < 3; ++i)
+          own.start_soon([&]() -> task<> {
+            try {
+              co_await sc::sleep_forever();
+            } catch (const sc::cancelled&) {
+              ++cancelled;
+              throw;
+            }
+          });
+        co_await sc::checkpoint();
+        status.started();
+        co_await sc::sleep_forever();
+      });
+    });
+    co_await settle();
+    n.cancel();
+  });
+  EXPECT_EQ(cancelled, 3);
+}
+
+SC_TEST(start, from_a_shielded_caller_moves_the_task_under_the_nurserys_cancel) {
+  // The caller's shield must not stay with the task.
+  sc::time_point ended{};
+  co_await sc::move_on_after(3s, [&]() -> task<> {
+    co_await sc::open_nursery([&](nursery& n) -> task<> {
+      co_await sc::shielded([&]() -> task<> {
+        co_await n.start([&](sc::task_status<> status) -> task<> {
+          status.started();
+          try {
+            co_await sc::sleep_forever();
+          } catch (const sc::cancelled&) {
+            ended = sc::current_time();
+            throw;
+          }
+        });
+      });
+    });
+  });
+  EXPECT_EQ(ended.time_since_epoch(), 3s);
+}
+
+SC_TEST(start, status_may_be_used_by_a_task_below) {
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    const int got = co_await n.start<int>([](sc::task_status<int> status) -> task<> {
+      co_await sc::open_nursery([&](nursery& own) {
+        own.start_soon([&status]() -> task<> {
+          co_await sc::sleep(1s);
+          status.started(5);
+        });
+      });
+    });
+    EXPECT_EQ(got, 5);
+  });
+}
+
+SC_TEST(start, status_that_outlives_the_call_is_a_usage_error_not_a_dangling_pointer) {
+  std::optional<sc::task_status<int>> kept;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    EXPECT_THROW(co_await n.start<int>([&](sc::task_status<int> status) -> task<> {
+      kept.emplace(std::move(status));
+      co_return;
+    }),
+                 tractor::usage_error);
+    EXPECT_THROW(kept->started(1), tractor::usage_error);
+  });
+}
+
+SC_TEST(start, in_a_closed_nursery_is_a_usage_error) {
+  nursery* closed = nullptr;
+  auto opened = sc::open_nursery([&](nursery& n) { closed = &n; });
+  co_await opened;
+  EXPECT_THROW(co_await closed->start([](sc::task_status<> status) -> task<> {
+    status.started();
+    co_return;
+  }),
+               tractor::usage_error);
+}
+
+SC_TEST(start, already_cancelled_caller_starts_and_cancels_the_task) {
+  bool began = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    sc::cancel_scope scope;
+    scope.cancel();
+    const bool complete = co_await scope.run([&]() -> task<> {
+      co_await n.start([&](sc::task_status<> status) -> task<> {
+        began = true;
+        co_await sc::checkpoint();
+        status.started();
+      });
+    });
+    EXPECT_FALSE(complete);
+  });
+  EXPECT_TRUE(began);
+}
+
+}  // namespace
