@@ -11,6 +11,7 @@
 #include "tractor/runtime/module.hpp"
 #include "tractor/runtime/portal.hpp"
 #include "tractor/runtime/root.hpp"
+#include "tractor/runtime/server.hpp"
 #include "tractor/runtime/stream.hpp"
 #include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/checkpoint.hpp"

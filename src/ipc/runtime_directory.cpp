@@ -119,7 +119,9 @@ void make_directories(const std::string& path) {
     if (at < path.size() && path[at] != '/') continue;
     const std::string above = path.substr(0, at);
     // Somebody else may make it at the same time; what counts is that it is there.
-    if (::mkdir(above.c_str(), private_mode) != 0 && errno != EEXIST && !is_directory(above)) throw_os_error("mkdir(" + above + ")", errno);
+    if (::mkdir(above.c_str(), private_mode) == 0) continue;
+    const int error = errno;
+    if (!is_directory(above)) throw_os_error("mkdir(" + above + ")", error == EEXIST ? ENOTDIR : error);
   }
 }
 

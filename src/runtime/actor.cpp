@@ -105,6 +105,8 @@ void actor::run_lifetime_stack() noexcept {
 }
 
 void actor::close_all(std::string_view why) noexcept {
+  for (const auto& listener : listeners_) listener->close();
+  listeners_.clear();
   const auto closed = std::make_exception_ptr(transport_closed(std::string(why)));
   for (const auto& connected : std::exchange(peers_, {})) {
     connected->channel().flush();

@@ -89,6 +89,10 @@ msg::spawn_spec spawn_spec_for(const actor_options& options) {
   msg::spawn_spec spec;
   spec.runtime_vars = msg::value::map{{"_is_root", false}, {"_registry_addrs", msg::value::array{}}, {"_debug_mode", false}};
   for (const auto& module : options.enable_modules) spec.enable_modules.append(module, detail::module_file(module));
+  if (!options.bind_addrs.empty()) {
+    auto& bind = spec.bind_addrs.emplace();
+    for (const auto& where : options.bind_addrs) bind.push_back(where.wire());
+  }
   return spec;
 }
 

@@ -10,6 +10,7 @@
 #include "child_actor.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/runtime/root.hpp"
+#include "tractor/runtime/server.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/signals.hpp"
@@ -39,6 +40,8 @@ sc::task<> take_orders(actor& self, peer& parent) {
   if (spec == nullptr)
     throw messaging_error("the parent sent " + std::string(msg::wire_name(msg::kind_of(*message))) + " where its SpawnSpec was expected");
   for (const auto& [module, file] : spec->enable_modules) self.enable_module(module);
+  for (const auto& where : spec->bind_addrs.value_or(std::vector<msg::wire_address>{}))
+    listen_for(self, ipc::address::from_wire(where), {});
 }
 
 // An actor whose parent is gone has nobody to work for: it ends (S-KIL-12).

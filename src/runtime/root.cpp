@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "child_actor.hpp"
+#include "tractor/runtime/server.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
@@ -61,6 +62,8 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
   co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
     co_await around.start(root_service, std::ref(self), std::ref(stop));
     try {
+      for (const auto& module : options.enable_modules) self.enable_module(module);
+      for (const auto& where : options.bind_addrs) listen_for(self, where, {});
       co_await sc::open_nursery([&](sc::nursery& watchers) -> sc::task<> {
         if (options.handle_signals) co_await watchers.start(watch_signals, std::ref(self), std::ref(body_scope));
         watchers.start_soon([&] { return watch_requests(self, body_scope); });

@@ -222,6 +222,7 @@ struct codec<celsius> {
 namespace {
 
 TEST(codec, a_specialisation_serves_a_type_of_ones_own) {
+  EXPECT_EQ(type_name<std::vector<celsius>>(), "list[temperature]");
   EXPECT_EQ(round_trip(celsius{21.5}).degrees, 21.5);
   EXPECT_EQ(round_trip(std::vector<celsius>{{1}, {2}}).at(1).degrees, 2);
   EXPECT_EQ((decode_complaint<std::vector<celsius>>("92a131a178")), "[1]: expected a temperature, got str 'x'");

@@ -161,12 +161,15 @@ TEST_P(backend_test, exit_handlers_of_the_actor_run_and_its_output_is_flushed) {
 TEST_P(backend_test, closed_stdout_becomes_the_null_device) {
   requester parent;
   std::fflush(stdout);
-  tractor::unique_fd own_stdout(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+  const tractor::unique_fd own_stdout(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+  parent.server.start();
   ::close(STDOUT_FILENO);
-  // What is opened now gets the number 1, but must not become the child's stdout.
+  // The link gets the number 1, but must not become the child's stdout.
   started_child child = parent.start(method(), "describe");
-  const std::string world = read_all(child.ends.link.get());
+  EXPECT_EQ(STDOUT_FILENO, child.ends.link.get());
+  child.ends.link.reset(::fcntl(child.ends.link.get(), F_DUPFD_CLOEXEC, STDERR_FILENO));
   ::dup2(own_stdout.get(), STDOUT_FILENO);
+  const std::string world = read_all(child.ends.link.get());
 
   EXPECT_NE(std::string::npos, world.find("fd 1 /dev/null")) << world;
   EXPECT_TRUE(parent.await_death(child).clean());

@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "tractor/ipc/listener.hpp"
 #include "tractor/runtime/detail/peer.hpp"
 #include "tractor/runtime/errors.hpp"
 #include "tractor/sc/event.hpp"
@@ -69,6 +70,9 @@ class TRACTOR_API actor {
 
   void add_peer(std::shared_ptr<detail::peer> connected);
   void remove_peer(const detail::peer& gone) noexcept;
+  [[nodiscard]] std::size_t peer_count() const noexcept { return peers_.size(); }
+  void add_listener(std::shared_ptr<ipc::listener> listening) { listeners_.push_back(std::move(listening)); }
+  [[nodiscard]] const std::vector<std::shared_ptr<ipc::listener>>& listeners() const noexcept { return listeners_; }
   void call_started() noexcept { ++running_calls_; }
   void call_ended();
   // A peer asked for this actor's end: it is told when all tasks have ended.
@@ -99,6 +103,7 @@ class TRACTOR_API actor {
   sc::nursery* service_ = nullptr;
   std::unordered_set<std::string> modules_;
   std::vector<std::shared_ptr<detail::peer>> peers_;
+  std::vector<std::shared_ptr<ipc::listener>> listeners_;
   struct pending_cancel_ack {
     std::shared_ptr<detail::peer> to;
     std::string cid;

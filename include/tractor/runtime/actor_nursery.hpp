@@ -50,6 +50,7 @@ enum class death_policy : unsigned char {
 
 struct actor_options {
   std::vector<std::string> enable_modules = {};          // what peers may call there
+  std::vector<ipc::address> bind_addrs = {};             // where it listens for others; empty: nowhere
   std::optional<spawn::start_method> start_method = {};  // nullopt: TRACTOR_SPAWN_METHOD, else the fork server
   std::string executable = {};                           // for exec: another program whose main begins with tractor::run; empty: this one
   std::vector<spawn::environment_override> environment = {};

@@ -24,7 +24,9 @@ namespace tractor {
 
 struct root_options {
   std::string name = "root";
-  bool handle_signals = true;  // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
+  std::vector<std::string> enable_modules = {};  // what peers may call in the root
+  std::vector<ipc::address> bind_addrs = {};     // where the root listens; empty: nowhere
+  bool handle_signals = true;                    // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
 };
 
 namespace detail {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Listening, and reaching an actor by its address.
+//
+//     tractor::actor_options options{.enable_modules = {"greeter"}, .bind_addrs = {ipc::tcp_address{"127.0.0.1", 0}}};
+//     …
+//     int three = co_await tractor::open_portal(address, [](tractor::portal& worker) -> sc::task<int> {
+//       co_return co_await worker.run<&add>(1, 2);
+//     });
+//
+// An actor serves every peer that completes the handshake within `handshake_timeout`: its calls run as tasks of the actor. A peer
+// that does not, or breaks the protocol later, loses its connection; the actor goes on. Without bind_addrs an actor does
+// not listen: parent and child talk over a descriptor that the child is born with.
+
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tractor/ipc/listener.hpp"
+#include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/portal.hpp"
+
+namespace tractor {
+
+inline constexpr std::size_t connections_max = 4096;  // served by one actor at a time; one more is hung up on
+
+// Has the current actor listen there, until it ends; gives the address with the port that the system chose. Throws what ipc::listen
+// throws.
+TRACTOR_API ipc::address listen_on(const ipc::address& where, ipc::listen_options options = {});
+
+// Where the current actor listens.
+[[nodiscard]] TRACTOR_API std::vector<ipc::address> accept_addresses();
+
+namespace detail {
+TRACTOR_API ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_options options);
+[[nodiscard]] TRACTOR_API sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body);
+}  // namespace detail
+
+// Connects to the actor that listens at `to`, runs `body(portal&)` and disconnects. Throws os_error when nobody listens there, and
+// transport_closed when who does is no actor.
+template <class Body>
+[[nodiscard]] auto open_portal(ipc::address to, Body body) -> std::invoke_result_t<Body&, portal&> {
+  using value_type = typename std::invoke_result_t<Body&, portal&>::value_type;
+  if constexpr (std::is_void_v<value_type>) {
+    co_await detail::with_portal(std::move(to), [&](portal& there) -> sc::task<> { return body(there); });
+  } else {
+    std::optional<value_type> value;
+    co_await detail::with_portal(std::move(to), [&](portal& there) -> sc::task<> { value.emplace(co_await body(there)); });
+    co_return std::move(*value);
+  }
+}
+
+}  // namespace tractor

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/server.hpp"
+
+#include "tractor/sc/errors.hpp"
+
+namespace tractor {
+
+namespace detail {
+
+namespace {
+
+// One connection from the handshake to its end. Whatever is wrong with it ends here (S-OOB-8).
+sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream) {
+  auto link = std::make_shared<peer>(self, std::move(stream));
+  bool known = false;
+  try {
+    link->send_aid();
+    co_await sc::fail_after(handshake_timeout, [&] { return link->receive_aid(); });
+    known = !link->remote_aid()->is_probe;
+  } catch (const error&) {
+    // Silence, garbage, or somebody who gave up: dropped without a word, like every such visitor.
+  }
+  if (!known) {
+    link->fail(std::make_exception_ptr(transport_closed("the handshake was not completed")));
+    co_return;
+  }
+  self.add_peer(link);
+  co_await link->serve();
+  self.remove_peer(*link);
+}
+
+sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
+  try {
+    for (;;) {
+      auto connection = co_await listener->accept();
+      if (self.peer_count() >= connections_max) continue;  // the stream's destructor hangs up
+      self.service().start_soon(
+          {.name = "peer"}, [&self, stream = std::move(connection.stream)]() mutable { return serve_connection(self, std::move(stream)); });
+    }
+  } catch (const sc::closed_resource_error&) {
+    // The actor has stopped listening.
+  }
+}
+
+}  // namespace
+
+ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_options options) {
+  std::shared_ptr<ipc::listener> listener = ipc::listen(where, options);
+  self.add_listener(listener);
+  self.service().start_soon({.name = "listener"}, [&self, listener] { return accept_loop(self, listener); });
+  return listener->local();
+}
+
+sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body) {
+  actor& self = current_actor();
+  auto stream = co_await ipc::connect(std::move(to));
+  auto link = std::make_shared<peer>(self, std::move(stream));
+  link->send_aid();
+  co_await sc::fail_after(handshake_timeout, [&] { return link->receive_aid(); });
+  self.add_peer(link);
+  std::exception_ptr failed;
+  // The message loop outlives a cancel of the body: the end of its dialogs still has to come in. It is a task of the actor.
+  sc::event served;
+  self.service().start_soon({.name = "portal to " + link->remote_uid().name}, [&served, link]() -> sc::task<> {
+    struct at_end {
+      sc::event& done;
+      ~at_end() { done.set(); }
+    } const signal{served};
+    co_await link->serve();
+  });
+  portal there(link);
+  try {
+    co_await body(there);
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  link->fail(std::make_exception_ptr(transport_closed("the portal to actor '" + link->remote_uid().name + "' was closed")));
+  co_await sc::shielded([&]() -> sc::task<> { co_await served.wait(); });
+  self.remove_peer(*link);
+  if (failed) std::rethrow_exception(std::exchange(failed, nullptr));
+}
+
+}  // namespace detail
+
+ipc::address listen_on(const ipc::address& where, ipc::listen_options options) {
+  return detail::listen_for(current_actor(), where, options);
+}
+
+std::vector<ipc::address> accept_addresses() {
+  std::vector<ipc::address> addresses;
+  for (const auto& listener : current_actor().listeners()) addresses.push_back(listener->local());
+  return addresses;
+}
+
+}  // namespace tractor
