@@ -93,6 +93,11 @@ sc::task<> channel::drained() {
   if (closed_) throw_closed();
 }
 
+sc::task<> channel::flushed() {
+  flush();
+  while (!closed_ && !outgoing_.empty()) co_await congested_.park("channel.flushed");
+}
+
 // Reads once into the splitter; gives 0 at a clean end.
 sc::task<std::size_t> channel::fill() {
   if (closed_) throw_closed();

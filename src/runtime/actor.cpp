@@ -87,6 +87,11 @@ sc::task<> actor::finish_cancel() {
       // Who asked is gone, or its channel is.
     }
   }
+  // The last words have to reach the socket before the channels close; a peer that does not read them holds nobody up for long.
+  co_await sc::move_on_after(last_words_timeout, [&]() -> sc::task<> {
+    const auto connected = peers_;
+    for (const auto& to : connected) co_await to->channel().flushed();
+  });
 }
 
 void actor::add_peer(std::shared_ptr<detail::peer> connected) { peers_.push_back(std::move(connected)); }

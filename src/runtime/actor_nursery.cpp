@@ -134,6 +134,7 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     co_await sc::fail_after(child->options.boot_timeout, [&] { return child->link->receive_aid(); });
     if (child->process->pid() < 0) co_await child->process->spawned().wait();
     child->booted = true;
+    changed_.unpark_all();  // a nursery that is ending waits for this one too
   } catch (...) {
     failed = std::current_exception();
   }
@@ -145,10 +146,10 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
 // The child did not become an actor: makes sure that it is gone, and says why in one error.
 sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
   co_await sc::shielded([&]() -> sc::task<> {
+    child->link->channel().close("the actor did not start");  // one that did boot in the end has nobody to work for
     const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
     bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
     if (!dead) {
-      child->link->channel().close("the actor did not start");
       child->process->signal(SIGKILL);
       co_await exited();
     }
@@ -223,9 +224,13 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     const bool dead =
         co_await sc::move_on_after(death_certificate_timeout, [&]() -> sc::task<> { co_await child->process->exited().wait(); });
     const bool asked = child->ending || child->link->cancel_called();
+    // Somebody else may have asked: another actor, or a signal. Then it ends in good order, with status 0.
+    const bool in_good_order = asked || (dead && child->process->certificate()->clean());
     std::exception_ptr why;
     if (asked)
       why = std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' has ended: it was cancelled"));
+    else if (in_good_order)
+      why = std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' has ended: exit status 0"));
     else if (dead)
       why = std::make_exception_ptr(actor_died(child->who, *child->process->certificate(), child->process->stderr_output().tail()));
     else
@@ -234,7 +239,7 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
                                                      ") lives: " + child->link->channel().why_closed()));
     if (child->link->lost()) why = child->link->lost();  // the actor's own runtime said why (S-RT-22)
     child->link->fail(why);
-    if (!asked && !child->link->loss_observed() && child->options.on_death == death_policy::raise) {
+    if (!in_good_order && !child->link->loss_observed() && child->options.on_death == death_policy::raise) {
       record(child->who, why);
       fail("actor '" + child->who.name + "' is gone");
     }

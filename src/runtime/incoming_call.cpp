@@ -59,7 +59,9 @@ void incoming_call::answer(bool cut_off, const std::exception_ptr& failure) {
     } else {
       try {
         to.send([&](msg::buffer& out) { call_->encode_return(out, link_.cid()); });
-      } catch (const msg::encode_error&) {
+      } catch (const transport_closed&) {
+        throw;
+      } catch (...) {
         // The result has no msgpack form: the peer gets that as text instead of silence (S-CTX-33).
         send_error(pack_error(std::current_exception(), self.uid(), link_.cid()));
       }

@@ -187,7 +187,7 @@ void peer::on_start(const msg::start& request) {
     self_.service().start_soon({.name = target->name}, [owned = std::move(call)]() { return owned->run(); });
   } catch (const transport_closed&) {
     throw;
-  } catch (const error&) {
+  } catch (...) {  // a codec of the user's may throw anything
     refuse(request.cid, std::current_exception());
   }
 }

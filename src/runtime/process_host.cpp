@@ -3,11 +3,12 @@
 #include "process_host.hpp"
 
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <variant>
+
+#include "spawn/pidfd.hpp"
 
 namespace tractor::detail {
 
@@ -94,8 +95,7 @@ void child_process::signal(int signo) noexcept {
   if (executed_) {
     executed_->signal(signo);
   } else if (pidfd_) {
-    static_cast<void>(
-        ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signo, nullptr, 0));  // ESRCH: it is dead, the certificate is on its way
+    static_cast<void>(spawn::detail::signal_pidfd(pidfd_.get(), signo));  // ESRCH: it is dead, the certificate is on its way
   } else if (signo == SIGKILL) {
     host_.server_.kill(ticket_);
   }

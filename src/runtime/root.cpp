@@ -25,8 +25,11 @@ sc::task<> root_service(sc::task_status<> status, actor& self, sc::event& stop) 
       self.set_service(&service);
       status.started();
       co_await stop.wait();
+      // The root always ends by cancelling itself: tasks that peers asked for, then its channels (S-RT-11, S-RT-17).
+      self.cancel_soon(self.uid(), "the root actor has ended");
       co_await self.finish_cancel();
       self.close_all("the root actor has ended");
+      self.run_lifetime_stack();
       service.cancel("the root actor has ended");
     });
     self.set_service(nullptr);
@@ -76,7 +79,6 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
     stop.set();
     around.cancel("the root's body has ended");
   });
-  self.run_lifetime_stack();
   // A signal's exception comes instead of what its cancel made of the body, unless that failed for reasons of its own.
   if (failed) std::rethrow_exception(std::exchange(failed, nullptr));
   if (self.interrupted_by == SIGINT) throw keyboard_interrupt();

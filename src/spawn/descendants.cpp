@@ -4,6 +4,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -115,6 +117,18 @@ int highest_descriptor() {
   for (const int fd : open)  // one of them was the listing's own, and is closed by now
     if (fd > highest && ::fcntl(fd, F_GETFD) >= 0) highest = fd;
   return highest;
+}
+
+bool adopt_orphans(bool adopt) noexcept {
+  int before = 0;
+  ::prctl(PR_GET_CHILD_SUBREAPER, &before);
+  ::prctl(PR_SET_CHILD_SUBREAPER, adopt ? 1 : 0);
+  return before != 0;
+}
+
+void reap_dead_children() noexcept {
+  while (retry_eintr([] { return ::waitpid(-1, nullptr, WNOHANG); }) > 0) {
+  }
 }
 
 }  // namespace tractor::spawn::detail

@@ -25,4 +25,10 @@ namespace tractor::spawn::detail {
 // The highest descriptor that is open in this process.
 [[nodiscard]] int highest_descriptor();
 
+// Whether orphans among the descendants become children of this process (PR_SET_CHILD_SUBREAPER). Gives what was so before.
+bool adopt_orphans(bool adopt) noexcept;
+
+// Waits for every child that is dead, and for none that lives.
+void reap_dead_children() noexcept;
+
 }  // namespace tractor::spawn::detail

@@ -96,7 +96,6 @@ TEST_F(socket_file, socket_of_a_dead_process_is_removed_by_its_name) {
   const uds_address where = default_uds_address("worker", 42);
   {
     // As kill -9 leaves it: bound, and nobody there.
-    const unique_fd dead(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const auto listener = sc::listen_unix(directory() + "/s");
     fs::rename(directory() + "/s", where.path());
   }

@@ -107,7 +107,7 @@ TEST(codec, errors_name_the_element) {
   EXPECT_EQ((decode_complaint<std::map<int, int>>("820102c203")), "[1]: expected int, got bool False");
   EXPECT_EQ((decode_complaint<std::map<int, int>>("8201020304", {.elements_max = 1})),
             "a map of 2 exceeds the bound of 1 elements in all (elements_max)");
-  EXPECT_EQ((decode_complaint<std::vector<int>>("9101a1", {}, "pld")), "pld: 2 bytes follow the value");
+  EXPECT_EQ((decode_complaint<std::vector<int>>("9101a1a1", {}, "pld")), "pld: 2 bytes follow the value");
 }
 
 TEST(codec, errors_of_encoding_name_the_element) {

@@ -114,7 +114,7 @@ void change_own_world(const std::string& directory) {
   ::setenv("TRACTOR_TEST_NEW", "after the server started", 1);
   ::unsetenv("TRACTOR_TEST_OLD");
   ::umask(0137);
-  for (const auto resource : {RLIMIT_NOFILE, RLIMIT_CORE, RLIMIT_STACK}) {
+  for (const auto resource : {RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_STACK}) {
     rlimit limit;
     ::getrlimit(resource, &limit);
     limit.rlim_cur = resource == RLIMIT_NOFILE ? 200 : limit.rlim_cur / 2;

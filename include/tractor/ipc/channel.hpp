@@ -63,6 +63,9 @@ class TRACTOR_API channel {
   [[nodiscard]] bool congested() const noexcept { return outgoing_.size() - sent_ > outgoing_bytes_high; }
   [[nodiscard]] sc::task<> drained();
 
+  // Waits until the socket has taken everything, or the channel is closed.
+  [[nodiscard]] sc::task<> flushed();
+
   // Receives frames and hands each, decoded, to `sink`, which must not wait. Returns at a clean end of the stream; throws
   // transport_closed for every other end. One task at a time.
   using message_sink = void (*)(void* self, msg::envelope& message, msg::bytes_view body);

@@ -43,13 +43,13 @@ enum class message_kind : std::uint8_t { aid, spawn_spec, start, start_ack, star
 
 // An actor's identity, on the wire an array of two strings.
 struct uid {
-  std::string name;
-  std::string uuid;
+  std::string name{};
+  std::string uuid{};
   friend auto operator<=>(const uid&, const uid&) = default;
 };
 struct uid_view {
-  std::string_view name;
-  std::string_view uuid;
+  std::string_view name{};
+  std::string_view uuid{};
   uid_view() = default;
   uid_view(std::string_view n, std::string_view u) : name(n), uuid(u) {}
   uid_view(const uid& from) : name(from.name), uuid(from.uuid) {}  // NOLINT(google-explicit-constructor): a view of it
@@ -61,31 +61,31 @@ using wire_address = std::pair<std::string, std::variant<std::string, std::int64
 
 // The first message on every connection, both ways. Two are the same actor when their uuids are (S-MSG-11).
 struct aid {
-  std::string name;
-  std::string uuid;
-  std::optional<std::int64_t> pid;
-  std::optional<bool> is_registrar;
+  std::string name{};
+  std::string uuid{};
+  std::optional<std::int64_t> pid{};
+  std::optional<bool> is_registrar{};
   bool is_probe = false;
 };
 
 // From parent to child once the child has connected (S-MSG-5).
 struct spawn_spec {
-  value::map parent_main_data;
-  value::map runtime_vars;
-  ordered_map<std::string, std::string> enable_modules;  // module to file path
-  std::vector<wire_address> reg_addrs;
-  std::optional<std::vector<wire_address>> bind_addrs;
+  value::map parent_main_data{};
+  value::map runtime_vars{};
+  ordered_map<std::string, std::string> enable_modules{};  // module to file path
+  std::vector<wire_address> reg_addrs{};
+  std::optional<std::vector<wire_address>> bind_addrs{};
 };
 
 inline constexpr std::string_view any_payload_spec = "typing.Any";
 
 // Run a task (S-MSG-6).
 struct start {
-  std::string_view cid;
-  std::string_view ns;
-  std::string_view func;
-  raw_view kwargs;  // a map
-  uid_view uid;
+  std::string_view cid{};
+  std::string_view ns{};
+  std::string_view func{};
+  raw_view kwargs{};  // a map
+  uid_view uid{};
   std::string_view pld_spec = any_payload_spec;
   bool has_extra = false;  // the map held keys beyond the six: ask find_key(body, key)
 };
@@ -94,50 +94,50 @@ enum class function_kind : std::uint8_t { asyncfunc, asyncgen, context };
 [[nodiscard]] TRACTOR_API std::string_view wire_name(function_kind kind) noexcept;
 
 struct start_ack {
-  std::string_view cid;
+  std::string_view cid{};
   function_kind functype = function_kind::asyncfunc;
   bool has_extra = false;
 };
 struct started {
-  std::string_view cid;
-  raw_view pld;
+  std::string_view cid{};
+  raw_view pld{};
 };
 struct yield {
-  std::string_view cid;
-  raw_view pld;
+  std::string_view cid{};
+  raw_view pld{};
 };
 struct return_ {
-  std::string_view cid;
-  raw_view pld;
+  std::string_view cid{};
+  raw_view pld{};
 };
 struct stop {
-  std::string_view cid;
+  std::string_view cid{};
 };
 struct cancel_ack {
-  std::string_view cid;
+  std::string_view cid{};
   bool pld = false;
 };
 
 // A Started, Yield or Return that did not fit its dialog's type, kept whole.
 struct bad_message {
   message_kind kind = message_kind::started;
-  std::string cid;
-  raw pld;
+  std::string cid{};
+  raw pld{};
 };
 
 // Also carries ContextCancelled, StreamOverrun and MsgTypeError (S-MSG-9).
 struct error_msg {
-  uid src_uid;
-  std::string src_type_str;
-  std::string boxed_type_str;
-  std::vector<uid> relay_path;
-  std::optional<std::string> message;
-  std::string tb_str;
-  std::optional<uid> canceller;
-  std::optional<uid> sender;
-  std::optional<std::string> cid;
-  std::optional<bad_message> bad_msg;
-  std::optional<value::map> bad_msg_as_dict;
+  uid src_uid{};
+  std::string src_type_str{};
+  std::string boxed_type_str{};
+  std::vector<uid> relay_path{};
+  std::optional<std::string> message{};
+  std::string tb_str{};
+  std::optional<uid> canceller{};
+  std::optional<uid> sender{};
+  std::optional<std::string> cid{};
+  std::optional<bad_message> bad_msg{};
+  std::optional<value::map> bad_msg_as_dict{};
 };
 
 using envelope = std::variant<aid, spawn_spec, start, start_ack, started, yield, return_, stop, cancel_ack, error_msg>;

@@ -11,7 +11,7 @@ namespace tractor::msg {
 
 // Points into somebody else's buffer and is valid as long as that.
 struct raw_view {
-  bytes_view data;
+  bytes_view data{};
 
   constexpr operator bytes_view() const noexcept { return data; }  // NOLINT(google-explicit-constructor): decode<T>(message.pld)
 };

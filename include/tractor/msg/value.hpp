@@ -111,9 +111,10 @@ class TRACTOR_API value {
   [[nodiscard]] std::string text(std::size_t bytes_max = value_text_bytes_max) const;
 
   friend TRACTOR_API bool operator==(const value& a, const value& b);
-  friend bool operator==(const value& a, std::string_view b) noexcept {
+  template <std::convertible_to<std::string_view> Text>
+  friend bool operator==(const value& a, const Text& b) noexcept {
     const auto* text = a.get_if<std::string>();
-    return text != nullptr && *text == b;
+    return text != nullptr && *text == std::string_view(b);
   }
 
  private:

@@ -41,7 +41,7 @@ enum class swallow_policy : unsigned char {
 
 struct run_options {
   virtual_clock* clock = nullptr;     // null: CLOCK_MONOTONIC
-  std::optional<std::uint64_t> seed;  // set: shuffled scheduling and reproducible randomness
+  std::optional<std::uint64_t> seed = std::nullopt;  // set: shuffled scheduling and reproducible randomness
   swallow_policy swallow = swallow_policy::warn;
 };
 

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/testing/leak_check.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "spawn/descendants.hpp"
+#include "tractor/base/error.hpp"
+#include "tractor/sc/run.hpp"
+#include "tractor/sc/sc.hpp"
+
+namespace tractor::testing {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto look_again = std::chrono::milliseconds(2);
+constexpr const char* segments_directory = "/dev/shm";
+
+// The entries of a directory; none where it cannot be read.
+template <class Visit>
+void for_each_entry(const std::string& path, Visit visit) {
+  std::error_code failed;
+  for (auto at = fs::directory_iterator(path, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) visit(*at);
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// "1234 (_subactor[worker@1234])"
+std::string describe_process(pid_t pid) {
+  const std::string at = "/proc/" + std::to_string(pid);
+  std::string title = contents(at + "/cmdline");
+  for (char& c : title)
+    if (c == '\0') c = ' ';
+  title.erase(title.find_last_not_of(' ') + 1);
+  if (title.empty()) {
+    title = contents(at + "/comm");  // a zombie has no arguments left
+    if (title.ends_with('\n')) title.pop_back();
+  }
+  return std::to_string(pid) + " (" + title + ")";
+}
+
+// The letter of /proc/PID/stat; the name before it may hold anything but ends with the last parenthesis. 0: the process is gone.
+char process_state(pid_t pid) {
+  const std::string stat = contents("/proc/" + std::to_string(pid) + "/stat");
+  const auto end_of_name = stat.rfind(')');
+  return end_of_name != std::string::npos && end_of_name + 2 < stat.size() ? stat[end_of_name + 2] : '\0';
+}
+
+const char* kind_of(const fs::file_status& status) {
+  switch (status.type()) {
+    case fs::file_type::socket: return "socket file ";
+    case fs::file_type::directory: return "directory ";
+    default: return "file ";
+  }
+}
+
+std::string make_directory() {
+  const char* parent = std::getenv("TMPDIR");
+  std::string path = std::string(parent != nullptr && *parent == '/' ? parent : "/tmp") + "/tractor-test-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) throw os_error("mkdtemp(" + path + ")", errno);
+  for (const char* below : {"/run", "/tmp"})
+    if (::mkdir((path + below).c_str(), 0700) != 0) throw os_error("mkdir(" + path + below + ")", errno);
+  return path;
+}
+
+}  // namespace
+
+leak_check::leak_check(std::chrono::milliseconds grace) : grace_(grace), directory_(make_directory()) {
+  const std::map<std::string, std::string> ours{{"XDG_RUNTIME_DIR", runtime_directory()}, {"TMPDIR", temporary_directory()}};
+  for (const auto& [name, value] : ours) {
+    const char* had = std::getenv(name.c_str());
+    environment_before_[name] = had != nullptr ? std::optional<std::string>(had) : std::nullopt;
+    ::setenv(name.c_str(), value.c_str(), 1);
+  }
+  adopted_before_ = spawn::detail::adopt_orphans(true);
+  before_ = look();
+}
+
+leak_check::~leak_check() {
+  spawn::detail::adopt_orphans(adopted_before_);
+  for (const auto& [name, value] : environment_before_) {
+    if (value)
+      ::setenv(name.c_str(), value->c_str(), 1);
+    else
+      ::unsetenv(name.c_str());
+  }
+  std::error_code ignored;
+  fs::remove_all(directory_, ignored);
+}
+
+leak_check::snapshot leak_check::look() {
+  snapshot now;
+  for (const pid_t pid : spawn::detail::list_children_by_walk()) now.children.insert(pid);
+  for_each_entry("/proc/self/fd", [&](const fs::directory_entry& entry) {
+    std::error_code gone;
+    const auto target = fs::read_symlink(entry.path(), gone);
+    if (!gone) now.descriptors.emplace(std::stoi(entry.path().filename().string()), target.string());
+  });
+  // The listing itself had one, which is closed by now.
+  std::erase_if(now.descriptors, [](const auto& each) { return ::fcntl(each.first, F_GETFD) < 0; });
+  for_each_entry("/proc/self/task", [&](const fs::directory_entry& entry) { now.threads.insert(std::stoi(entry.path().filename().string())); });
+  for_each_entry(segments_directory, [&](const fs::directory_entry& entry) {
+    struct stat info{};
+    if (::lstat(entry.path().c_str(), &info) == 0 && info.st_uid == ::geteuid()) now.segments.insert(entry.path().string());
+  });
+  return now;
+}
+
+void leak_check::compare_files(std::vector<std::string>& leaks) const {
+  // The runtime directory itself is meant to stay.
+  std::error_code failed;
+  for (auto at = fs::recursive_directory_iterator(runtime_directory(), failed); !failed && at != fs::recursive_directory_iterator();
+       at.increment(failed))
+    if (!at->is_directory(failed)) leaks.push_back(kind_of(at->symlink_status(failed)) + at->path().string() + " in the runtime directory");
+  for_each_entry(temporary_directory(), [&](const fs::directory_entry& entry) {
+    std::error_code gone;
+    leaks.push_back("temporary " + (kind_of(entry.symlink_status(gone)) + entry.path().string()));
+  });
+}
+
+std::vector<std::string> leak_check::compare() const {
+  const snapshot now = look();
+  std::vector<std::string> leaks;
+  for (const pid_t pid : now.children) {
+    if (before_.children.contains(pid)) continue;
+    const char state = process_state(pid);
+    if (state == '\0') continue;
+    leaks.push_back("child process " + describe_process(pid) + (state == 'Z' ? " is a zombie: nobody waited for it" : " is alive"));
+  }
+  for (const auto& [fd, target] : now.descriptors) {
+    const auto had = before_.descriptors.find(fd);
+    if (had == before_.descriptors.end() || had->second != target)
+      leaks.push_back("descriptor " + std::to_string(fd) + " (" + target + ") is open");
+  }
+  for (const pid_t thread : now.threads)
+    if (!before_.threads.contains(thread)) leaks.push_back("thread " + std::to_string(thread) + " runs");
+  for (const auto& segment : now.segments)
+    if (!before_.segments.contains(segment)) leaks.push_back("shared-memory segment " + segment);
+  compare_files(leaks);
+  return leaks;
+}
+
+std::vector<std::string> leak_check::leaks() const {
+  auto found = compare();
+  for (auto waited = std::chrono::milliseconds::zero(); !found.empty() && waited < grace_; waited += look_again) {
+    sc::run([]() -> sc::task<> { co_await sc::sleep(look_again); });
+    found = compare();
+  }
+  return found;
+}
+
+void leak_check::reap_orphans() const noexcept { spawn::detail::reap_dead_children(); }
+
+}  // namespace tractor::testing

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the actors of these tests can do: module "kit", and "other" for what an actor does not expose.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tractor/tractor.hpp"
+
+namespace kit {
+
+namespace sc = tractor::sc;
+
+// --- identity and world ---
+
+struct identity {
+  std::string name;
+  std::string uuid;
+  int pid = 0;
+  int parent_pid = 0;
+  bool root = false;
+  std::string title;
+};
+sc::task<identity> who();
+
+struct surroundings {
+  std::string directory;
+  std::optional<std::string> variable;  // RT_VARIABLE
+  unsigned umask = 0;
+  std::uint64_t descriptors_max = 0;
+  std::string input;
+  std::vector<int> descriptors;
+};
+sc::task<surroundings> world();
+
+sc::task<> open_second_root();
+// Removes `path` when the actor ends.
+sc::task<> own_file(std::string path);
+
+// --- calls ---
+
+enum class colour : unsigned char { red, green };
+struct point {
+  int x = 0;
+  int y = 0;
+};
+struct everything {
+  bool flag = false;
+  std::int64_t small = 0;
+  std::uint64_t big = 0;
+  double real = 0;
+  std::string text;
+  tractor::msg::bytes raw;
+  std::optional<int> nothing;
+  std::optional<int> something;
+  std::vector<point> points;
+  std::map<std::string, int> table;
+  std::variant<int, std::string> either;
+  colour paint = colour::red;
+  std::chrono::milliseconds pause{};
+};
+sc::task<everything> echo(everything value);
+sc::task<std::string> echo_text(std::string text);
+sc::task<int> add(int a, int b);
+sc::task<int> add_optional(int a, std::optional<int> b);
+sc::task<> nothing();
+sc::task<std::string> invalid_text();
+sc::task<> forever();
+
+struct custom_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// Throws the error of that name.
+sc::task<> fail(std::string type, std::string text);
+// Starts an actor below that, and so on `hops` times, the last of which fails; each passes the error on.
+sc::task<> fail_below(int hops, std::string type);
+// The names from here to `depth` levels below.
+sc::task<std::vector<identity>> chain(int depth, std::string method);
+
+// --- what happened in this process ---
+
+sc::task<int> count_cancelled();
+// Waits for ever; counts how often that was cancelled.
+sc::task<> wait_and_count();
+sc::task<std::size_t> running_calls();
+
+// --- contexts ---
+
+template <class First = void, class In = void, class Out = void>
+using context = tractor::context<First, In, Out>;
+
+sc::task<std::string> simple(context<int>& ctx, int value);
+sc::task<> sleeper(context<>& ctx);
+// Runs for ever and counts its cancellation.
+sc::task<> counted_sleeper(context<>& ctx);
+// started, then throws once it is told to (a stream item).
+sc::task<> fail_when_told(context<void, int>& ctx, std::string type);
+sc::task<> fail_before_started(context<int>& ctx);
+sc::task<int> never_started(context<int>& ctx);
+sc::task<> started_twice(context<int>& ctx);
+sc::task<> stream_before_started(context<int, int, int>& ctx);
+sc::task<std::string> bad_started_then_good(context<std::string>& ctx);
+sc::task<> cancels_itself(context<>& ctx, bool before_started);
+sc::task<int> cancels_itself_and_returns(context<>& ctx);
+sc::task<int> swallows_the_cancel(context<>& ctx);
+sc::task<> fails_when_cancelled(context<>& ctx, std::string type);
+sc::task<> error_then_cancelled_in_cleanup(context<>& ctx);
+// Ends only `shielded_ms` after it was cancelled.
+sc::task<> slow_to_end(context<>& ctx, int shielded_ms);
+sc::task<tractor::uid> own_uid(context<int>& ctx);
+
+// --- streams ---
+
+sc::task<int> echo_stream(context<void, int, int>& ctx);
+// Sends 0 … count-1, ends the stream, returns count.
+sc::task<int> send_numbers(context<void, int, int>& ctx, int count);
+// Sends when told how many; says afterwards that it did, by its result.
+sc::task<int> send_numbers_on_request(context<void, int, int>& ctx);
+// Opens its stream when the parent closes its own; gives what it then finds.
+sc::task<std::vector<int>> receive_late(context<void, int, int>& ctx, bool allow_overruns);
+sc::task<> never_opens(context<void, int, int>& ctx);
+sc::task<int> sum(context<void, int, int>& ctx);
+sc::task<> send_text(context<void, int, std::string>& ctx);
+sc::task<std::string> receive_wrong_type(context<void, std::string, int>& ctx);
+sc::task<> send_invalid_text(context<void, int, std::string>& ctx);
+sc::task<> reopen(context<void, int, int>& ctx);
+sc::task<> close_while_sending(context<void, int, int>& ctx);
+sc::task<> fail_in_stream(context<void, int, int>& ctx);
+
+// --- processes ---
+
+// Ends the process: "kill", "abort", "exit", "segv".
+sc::task<> die(std::string how);
+sc::task<> die_in_context(context<>& ctx, std::string how);
+// Told with started(), stops answering: "busy", in a loop, or "asleep", in a system call; with SIGTERM blocked or not.
+sc::task<> block(context<int>& ctx, std::string how, bool deaf);
+// The same below an actor that this one starts; hands over both pids.
+sc::task<> block_below(context<std::vector<int>>& ctx, std::string how, bool deaf);
+// A daemon below an actor, kept until this is cancelled.
+sc::task<> hold_below(context<std::vector<int>>& ctx);
+sc::task<> cancel_whole_actor(context<>& ctx, std::string requester);
+sc::task<> print(std::string text, bool to_stderr);
+sc::task<> print_for_ever(context<>& ctx);
+
+}  // namespace kit

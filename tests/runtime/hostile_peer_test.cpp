@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What peers that misbehave can do to an actor: lose their own connection, and nothing else. The actor and the raw peer are tasks of
+// one run on the virtual clock; after each attack an honest peer is served.
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/sc/sc_test.hpp"
+#include "tractor/ipc/socket_file.hpp"
+#include "tractor/tractor.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+namespace sc = tractor::sc;
+namespace ipc = tractor::ipc;
+namespace msg = tractor::msg;
+
+sc::task<int> twice(int number) { co_return 2 * number; }
+sc::task<> wait_for_ever() { co_await sc::sleep_forever(); }
+
+TRACTOR_MODULE(hostile_target) {
+  mod.def<&twice>("twice", "number");
+  mod.def<&wait_for_ever>("wait_for_ever");
+}
+
+const tractor::uid intruder{.name = "intruder", .uuid = "5f0c2f6e-0000-4000-8000-000000000001"};
+
+// A peer that speaks for itself: a channel over a raw connection.
+class raw_peer {
+ public:
+  explicit raw_peer(std::unique_ptr<sc::byte_stream> stream) : channel_(std::move(stream)) {}
+
+  void send_bytes(std::string_view bytes) {
+    channel_.send([&](msg::buffer& out) { out.append(bytes); });
+  }
+  void send_aid() {
+    channel_.send([&](msg::buffer& out) {
+      msg::encode_aid(out, {.name = intruder.name, .uuid = intruder.uuid, .pid = 1, .is_registrar = false, .is_probe = false});
+    });
+  }
+  void send_frame(const msg::value& body) {
+    channel_.send([&](msg::buffer& out) {
+      msg::frame_scope frame(out);
+      msg::encode(out, body);
+      frame.finish();
+    });
+  }
+  void send_start(std::string_view cid, std::string_view ns, std::string_view func, const msg::value::map& kwargs = {},
+                  const tractor::uid& claimed = intruder) {
+    channel_.send([&](msg::buffer& out) {
+      msg::encode_start(out, cid, ns, func, [&](msg::writer& to) { msg::encode_item(to, kwargs); }, msg::uid_view(claimed));
+    });
+  }
+  // "Return", "Error:ModuleNotExposed", …; "closed" at the end of the connection.
+  sc::task<std::string> answer() {
+    try {
+      auto message = co_await channel_.receive();
+      if (!message) co_return "closed";
+      if (const auto* error = std::get_if<msg::error_msg>(&*message)) {
+        last_message_ = error->message.value_or("");
+        co_return "Error:" + error->boxed_type_str;
+      }
+      co_return std::string(msg::wire_name(msg::kind_of(*message)));
+    } catch (const tractor::transport_closed&) {
+      co_return "closed";
+    }
+  }
+  sc::task<> shake_hands() {
+    send_aid();
+    const auto first = co_await answer();
+    EXPECT_EQ(first, "Aid");
+  }
+  [[nodiscard]] const std::string& last_message() const { return last_message_; }
+  void hang_up() { channel_.close("done"); }
+
+ private:
+  ipc::channel channel_;
+  std::string last_message_;
+};
+
+enum class transport { uds, tcp };
+
+class hostile_peer : public testing::TestWithParam<transport> {
+ protected:
+  // Runs `attack(raw_peer&)` against a listening actor, then checks that the actor serves others.
+  static void against_actor(const std::function<sc::task<>(raw_peer&)>& attack) {
+    sc_test::run_test([&] { return scenario(attack); });
+  }
+
+ private:
+  static sc::task<> scenario(const std::function<sc::task<>(raw_peer&)>& attack) {
+    const std::string dir = testing::TempDir() + "tractor-hostile-" + std::to_string(::getpid());
+    const ipc::address where = GetParam() == transport::tcp ? ipc::address(ipc::tcp_address{"127.0.0.1", 0})
+                                                            : ipc::address(ipc::uds_address{dir, "target.sock"});
+    co_await tractor::open_root_actor(
+        [&]() -> sc::task<> {
+          const auto address = tractor::accept_addresses().at(0);
+          raw_peer peer(co_await ipc::connect(address));
+          co_await attack(peer);
+          peer.hang_up();
+          raw_peer honest(co_await ipc::connect(address));
+          co_await honest.shake_hands();
+          honest.send_start("honest", "hostile_target", "twice", {{"number", 21}});
+          EXPECT_EQ(co_await honest.answer(), "StartAck");
+          EXPECT_EQ(co_await honest.answer(), "Return");
+          honest.hang_up();
+        },
+        {.enable_modules = {"hostile_target"}, .bind_addrs = {where}, .handle_signals = false});
+    if (GetParam() == transport::uds) {
+      EXPECT_FALSE(std::filesystem::exists(dir + "/target.sock")) << "the listener left its socket file";
+      std::filesystem::remove(dir);
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(transports, hostile_peer, testing::Values(transport::uds, transport::tcp),
+                         [](const auto& tested) { return tested.param == transport::uds ? "uds" : "tcp"; });
+
+// S-OOB-8, S-CHN-2: text that is no frame at all: its first four bytes announce more than any frame may have.
+TEST_P(hostile_peer, that_speaks_http_is_hung_up_on) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    peer.send_bytes("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(co_await peer.answer(), "Aid");
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
+
+// S-RT-12, S-SRV-5
+TEST_P(hostile_peer, that_stays_silent_is_hung_up_on_after_the_handshake_timeout) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    EXPECT_EQ(co_await peer.answer(), "Aid");
+    const auto before = sc::current_time();
+    EXPECT_EQ(co_await peer.answer(), "closed");
+    EXPECT_EQ(sc::current_time() - before, tractor::handshake_timeout);
+  });
+}
+
+// S-CHN-2
+TEST_P(hostile_peer, that_begins_with_another_message_is_hung_up_on) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    peer.send_start("c1", "hostile_target", "twice", {{"number", 1}});
+    EXPECT_EQ(co_await peer.answer(), "Aid");
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
+
+// S-SRV-5: a probe is answered and never served.
+TEST_P(hostile_peer, that_only_probes_is_answered_and_hung_up_on) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    peer.send_frame({{"msg_type", "Aid"}, {"name", "registry-probe"}, {"uuid", "x"}, {"pid", 1}, {"is_registrar", nullptr}, {"is_probe", true}});
+    EXPECT_EQ(co_await peer.answer(), "Aid");
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
+
+struct bad_frame {
+  const char* name;
+  std::string bytes;
+};
+
+std::string nested_too_deep() {
+  std::string body = "\x82\xa8msg_type\xa4Stop\xa3" "cid";
+  body += std::string(2000, '\x91');
+  body += '\xc0';
+  std::string frame(4, '\0');
+  for (std::size_t i = 0; i < 4; ++i) frame[i] = static_cast<char>(body.size() >> (8 * i));
+  return frame + body;
+}
+
+const std::vector<bad_frame>& bad_frames() {
+  static const std::vector<bad_frame> all{
+      {"a frame of 4 GiB", std::string("\xff\xff\xff\xff", 4) + "x"},
+      {"an empty frame", std::string("\0\0\0\0", 4)},
+      {"a body that is no msgpack", std::string("\x03\0\0\0\xc1\xc1\xc1", 7)},
+      {"an unknown tag", std::string("\x0f\0\0\0\x81\xa8msg_type\xa4Nope", 19)},
+      {"no tag", std::string("\x01\0\0\0\x80", 5)},
+      {"an array for the map", std::string("\x01\0\0\0\x90", 5)},
+      {"a Start without its fields", std::string("\x10\0\0\0\x81\xa8msg_type\xa5Start", 20)},
+      {"a map that is too deep", nested_too_deep()},
+  };
+  return all;
+}
+
+// S-FRM-7, S-FRM-8, R-1: whatever cannot be decoded ends its channel.
+TEST_P(hostile_peer, that_sends_what_cannot_be_decoded_loses_its_channel) {
+  for (const auto& bad : bad_frames()) {
+    SCOPED_TRACE(bad.name);
+    against_actor([&](raw_peer& peer) -> sc::task<> {
+      co_await peer.shake_hands();
+      peer.send_bytes(bad.bytes);
+      EXPECT_EQ(co_await peer.answer(), "closed");
+    });
+  }
+}
+
+// S-FRM-6: an end in the middle of a frame.
+TEST_P(hostile_peer, that_hangs_up_inside_a_frame_harms_nobody) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_bytes(std::string_view("\x64\0\0\0\x87\xa8msg", 9));
+  });
+}
+
+// A second identity in the middle of the conversation.
+TEST_P(hostile_peer, that_introduces_itself_twice_loses_its_channel) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_aid();
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
+
+// S-RPC-2
+TEST_P(hostile_peer, that_lies_about_who_it_is_gets_an_error_and_loses_its_channel) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("c1", "hostile_target", "twice", {{"number", 1}}, {.name = "root", .uuid = "somebody-else"});
+    EXPECT_EQ(co_await peer.answer(), "Error:MessagingError");
+    EXPECT_TRUE(sc_test::contains(peer.last_message(), "'root' (somebody-else)")) << peer.last_message();
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
+
+// S-POR-4, S-RPC-4, S-RPC-12: a request that cannot be served is refused; the channel lives on.
+TEST_P(hostile_peer, whose_requests_cannot_be_served_gets_an_error_for_each) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("c1", "secret_module", "f");
+    EXPECT_EQ(co_await peer.answer(), "Error:ModuleNotExposed");
+    EXPECT_TRUE(sc_test::contains(peer.last_message(), "enable_modules")) << peer.last_message();
+    peer.send_start("c2", "hostile_target", "nope");
+    EXPECT_EQ(co_await peer.answer(), "Error:AttributeError");
+    peer.send_start("c3", "hostile_target", "twice", {{"number", "many"}});
+    EXPECT_EQ(co_await peer.answer(), "Error:TypeError");
+    peer.send_start("c4", "hostile_target", "twice", {{"numbr", 1}});
+    EXPECT_EQ(co_await peer.answer(), "Error:TypeError");
+    peer.send_start("c5", "hostile_target", "twice");
+    EXPECT_EQ(co_await peer.answer(), "Error:TypeError");
+    peer.send_start("c6", "self", "__class__");
+    EXPECT_EQ(co_await peer.answer(), "Error:AttributeError");
+    peer.send_start("c7", "self", "_cancel_task");
+    EXPECT_EQ((co_await peer.answer()).substr(0, 6), "Error:");
+    peer.send_start("c8", "hostile_target", "twice", {{"number", 4}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(co_await peer.answer(), "Return");
+  });
+}
+
+// S-RPC-1, S-OOB-7: messages for dialogs that do not exist are dropped.
+TEST_P(hostile_peer, whose_messages_belong_to_no_dialog_is_ignored) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_frame({{"msg_type", "Yield"}, {"cid", "nobody"}, {"pld", 1}});
+    peer.send_frame({{"msg_type", "Return"}, {"cid", "nobody"}, {"pld", 1}});
+    peer.send_frame({{"msg_type", "Stop"}, {"cid", "nobody"}});
+    peer.send_frame({{"msg_type", "CancelAck"}, {"cid", "nobody"}, {"pld", true}});
+    peer.send_start("c1", "hostile_target", "twice", {{"number", 4}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(co_await peer.answer(), "Return");
+  });
+}
+
+// S-RPC-7: a cancel of an unknown task is acknowledged; one of a running task when that has ended.
+TEST_P(hostile_peer, that_cancels_tasks_is_acknowledged_after_their_end) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("k0", "self", "_cancel_task", {{"cid", "nobody"}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(co_await peer.answer(), "CancelAck");
+    peer.send_start("t1", "hostile_target", "wait_for_ever");
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    peer.send_start("k1", "self", "_cancel_task", {{"cid", "t1"}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(co_await peer.answer(), "Error:ContextCancelled");
+    EXPECT_EQ(co_await peer.answer(), "CancelAck");
+  });
+}
+
+// S-RPC-10: tasks of a peer that is gone are cancelled; the actor can end.
+TEST_P(hostile_peer, that_hangs_up_takes_its_tasks_along) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("t1", "hostile_target", "wait_for_ever");
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(tractor::current_actor().running_calls(), 1u);
+    peer.hang_up();
+    co_await sc_test::settle();
+    EXPECT_EQ(tractor::current_actor().running_calls(), 0u);
+  });
+}
+
+}  // namespace

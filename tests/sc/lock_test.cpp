@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Locks, semaphores and capacity limiters: exclusion, fairness, ownership, and what a cancel leaves behind.
+
+#include "tractor/sc/lock.hpp"
+
+#include "sc_test.hpp"
+#include "tractor/sc/capacity_limiter.hpp"
+#include "tractor/sc/semaphore.hpp"
+
+namespace {
+
+using namespace sc_test;
+
+SC_TEST(lock, one_task_at_a_time_holds_it) {
+  sc::lock lock;
+  int inside = 0, most = 0;
+  co_await sc::open_nursery([&](nursery& n) {
+    for (int i = 0; i < 10; ++i)
+      n.start_soon([&]() -> task<> {
+        const auto guard = co_await lock.hold();
+        most = std::max(most, ++inside);
+        co_await sc::checkpoint();
+        --inside;
+      });
+  });
+  EXPECT_EQ(most, 1);
+  EXPECT_FALSE(lock.locked());
+}
+
+SC_TEST(lock, is_passed_on_in_the_order_of_arrival_and_cannot_be_snatched) {
+  sc::lock lock;
+  std::vector<int> order;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await lock.acquire();
+    for (int i = 0; i < 3; ++i) {
+      n.start_soon([&, i]() -> task<> {
+        const auto guard = co_await lock.hold();
+        order.push_back(i);
+      });
+      co_await settle();
+    }
+    lock.release();
+    EXPECT_TRUE(lock.locked());  // it is the next one's already
+    EXPECT_THROW(lock.acquire_nowait(), sc::would_block);
+    co_await lock.acquire();
+    order.push_back(9);
+    lock.release();
+  });
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 9}));
+}
+
+SC_TEST(lock, acquired_again_by_its_owner_is_a_usage_error) {
+  sc::lock lock;
+  co_await lock.acquire();
+  EXPECT_THROW(co_await lock.acquire(), tractor::usage_error);
+  EXPECT_THROW(lock.acquire_nowait(), tractor::usage_error);
+  lock.release();
+}
+
+SC_TEST(lock, released_by_another_task_is_a_usage_error) {
+  sc::lock lock;
+  EXPECT_THROW(lock.release(), tractor::usage_error);
+  co_await lock.acquire();
+  co_await sc::open_nursery([&](nursery& n) {
+    n.start_soon([&]() -> task<> {
+      EXPECT_THROW(lock.release(), tractor::usage_error);
+      co_return;
+    });
+  });
+  lock.release();
+}
+
+SC_TEST(lock, cancelled_waiter_does_not_hold_it) {
+  sc::lock lock;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await lock.acquire();
+    n.start_soon([&]() -> task<> { EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await lock.acquire(); })); });
+    co_await sc::sleep(2s);
+    EXPECT_EQ(lock.waiting(), 0u);
+    lock.release();
+    EXPECT_FALSE(lock.locked());
+  });
+}
+
+SC_TEST(lock, cancel_after_it_was_passed_on_leaves_the_task_holding_it) {
+  // The hand-over is done; a guard must give it back, else it is lost for ever.
+  sc::lock lock;
+  sc::cancel_scope scope;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await lock.acquire();
+    n.start_soon([&]() -> task<> {
+      co_await scope.run([&]() -> task<> {
+        const auto guard = co_await lock.hold();
+        co_await sc::checkpoint();
+      });
+    });
+    co_await settle();
+    lock.release();
+    scope.cancel();
+  });
+  EXPECT_FALSE(lock.locked());
+}
+
+SC_TEST(lock, free_one_is_a_checkpoint) {
+  sc::lock lock;
+  sc::cancel_scope scope;
+  EXPECT_FALSE(co_await scope.run([&]() -> task<> {
+    scope.cancel();
+    co_await lock.acquire();
+  }));
+  EXPECT_FALSE(lock.locked());
+}
+
+SC_TEST(lock, guard_moves_and_releases_early) {
+  sc::lock lock;
+  auto guard = co_await lock.hold();
+  auto moved = std::move(guard);
+  EXPECT_TRUE(lock.locked());
+  moved.release();
+  EXPECT_FALSE(lock.locked());
+  moved.release();
+}
+
+SC_TEST(semaphore, lets_so_many_in) {
+  sc::semaphore slots(3);
+  int inside = 0, most = 0;
+  co_await sc::open_nursery([&](nursery& n) {
+    for (int i = 0; i < 20; ++i)
+      n.start_soon([&]() -> task<> {
+        const auto slot = co_await slots.hold();
+        most = std::max(most, ++inside);
+        co_await sc::sleep(1ms);
+        --inside;
+      });
+  });
+  EXPECT_EQ(most, 3);
+  EXPECT_EQ(slots.value(), 3u);
+}
+
+SC_TEST(semaphore, release_goes_to_who_waits_and_not_to_the_value) {
+  sc::semaphore zero(0);
+  bool got = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      co_await zero.acquire();
+      got = true;
+    });
+    co_await settle();
+    EXPECT_EQ(zero.waiting(), 1u);
+    zero.release();
+    EXPECT_EQ(zero.value(), 0u);
+    EXPECT_THROW(zero.acquire_nowait(), sc::would_block);
+  });
+  EXPECT_TRUE(got);
+}
+
+SC_TEST(semaphore, released_beyond_its_maximum_is_a_usage_error) {
+  sc::semaphore one(1, 1);
+  EXPECT_THROW(one.release(), tractor::usage_error);
+  one.acquire_nowait();
+  one.release();
+  EXPECT_EQ(one.value(), 1u);
+  EXPECT_THROW(sc::semaphore(2, 1), tractor::usage_error);
+  co_return;
+}
+
+SC_TEST(semaphore, at_maximum_zero_can_still_hand_over) {
+  sc::semaphore hand_over(0, 0);
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> { co_await hand_over.acquire(); });
+    co_await settle();
+    hand_over.release();
+    EXPECT_THROW(hand_over.release(), tractor::usage_error);
+  });
+}
+
+SC_TEST(semaphore, cancelled_waiter_took_nothing) {
+  sc::semaphore zero(0);
+  EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await zero.acquire(); }));
+  zero.release();
+  EXPECT_EQ(zero.value(), 1u);
+}
+
+SC_TEST(capacity_limiter, lends_its_tokens_and_no_more) {
+  sc::capacity_limiter limiter(2);
+  int inside = 0, most = 0;
+  co_await sc::open_nursery([&](nursery& n) {
+    for (int i = 0; i < 9; ++i)
+      n.start_soon([&]() -> task<> {
+        const auto token = co_await limiter.hold();
+        most = std::max(most, ++inside);
+        co_await sc::sleep(1ms);
+        --inside;
+      });
+  });
+  EXPECT_EQ(most, 2);
+  EXPECT_EQ(limiter.available_tokens(), 2u);
+}
+
+SC_TEST(capacity_limiter, one_token_a_borrower) {
+  sc::capacity_limiter limiter(5);
+  co_await limiter.acquire();
+  EXPECT_THROW(co_await limiter.acquire(), tractor::usage_error);
+  EXPECT_THROW(limiter.acquire_nowait(), tractor::usage_error);
+  int a = 0, b = 0;
+  limiter.acquire_on_behalf_of_nowait(&a);
+  co_await limiter.acquire_on_behalf_of(&b);
+  EXPECT_EQ(limiter.borrowed_tokens(), 3u);
+  EXPECT_THROW(limiter.acquire_on_behalf_of_nowait(&a), tractor::usage_error);
+  limiter.release_on_behalf_of(&a);
+  EXPECT_THROW(limiter.release_on_behalf_of(&a), tractor::usage_error);
+  limiter.release_on_behalf_of(&b);
+  limiter.release();
+  EXPECT_THROW(limiter.release(), tractor::usage_error);
+}
+
+SC_TEST(capacity_limiter, growing_wakes_who_waits_and_shrinking_takes_nothing_away) {
+  sc::capacity_limiter limiter(1);
+  int holding = 0;
+  sc::event done;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    for (int i = 0; i < 4; ++i)
+      n.start_soon([&]() -> task<> {
+        const auto token = co_await limiter.hold();
+        ++holding;
+        co_await done.wait();
+      });
+    co_await settle();
+    EXPECT_EQ(holding, 1);
+    limiter.set_total_tokens(3);
+    co_await settle();
+    EXPECT_EQ(holding, 3);
+    limiter.set_total_tokens(1);
+    EXPECT_EQ(limiter.borrowed_tokens(), 3u);
+    EXPECT_EQ(limiter.available_tokens(), 0u);
+    done.set();
+  });
+  EXPECT_EQ(holding, 4);
+  EXPECT_EQ(limiter.borrowed_tokens(), 0u);
+}
+
+SC_TEST(capacity_limiter, borrower_that_waits_twice_is_a_usage_error) {
+  sc::capacity_limiter limiter(0);
+  int borrower = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      co_await limiter.acquire_on_behalf_of(&borrower);
+      limiter.release_on_behalf_of(&borrower);
+    });
+    co_await settle();
+    EXPECT_THROW(co_await limiter.acquire_on_behalf_of(&borrower), tractor::usage_error);
+    limiter.set_total_tokens(1);
+  });
+}
+
+SC_TEST(capacity_limiter, cancelled_waiter_borrowed_nothing) {
+  sc::capacity_limiter limiter(0);
+  EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await limiter.acquire(); }));
+  limiter.set_total_tokens(1);
+  EXPECT_EQ(limiter.available_tokens(), 1u);
+  EXPECT_EQ(limiter.waiting(), 0u);
+}
+
+}  // namespace

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A cancel that is caught and dropped is found: the scope ends as cancelled whatever the body returned, and under
+// swallow_policy::fail the task fails. One that is rethrown, kept, replaced or met again is not.
+//
+// S-CTX-43
+
+#include <exception>
+#include <optional>
+#include <stdexcept>
+
+#include "sc_test.hpp"
+#include "tractor/sc/cancel_scope.hpp"
+
+namespace {
+
+using namespace sc_test;
+
+task<> swallow_one() {
+  try {
+    co_await sc::sleep_forever();
+  } catch (const sc::cancelled&) {
+  }
+}
+
+// Runs `body` under the given policy; gives what the run threw.
+std::exception_ptr run_with(sc::swallow_policy policy, std::function<task<>()> body) {
+  sc::virtual_clock clock;
+  sc::runner scheduler({.clock = &clock, .seed = 1, .swallow = policy});
+  scheduler.start(std::move(body));
+  scheduler.run_to_completion();
+  return scheduler.error();
+}
+
+TEST(swallow, scope_ends_as_cancelled_whatever_the_body_returned) {
+  std::optional<int> got = 1;
+  bool caught = false;
+  testing::internal::CaptureStderr();
+
+  const auto error = run_with(sc::swallow_policy::warn, [&]() -> task<> {
+    sc::cancel_scope scope({.deadline = sc::current_time() + 1s});
+    got = co_await scope.run([]() -> task<int> {
+      co_await swallow_one();
+      co_return 5;
+    });
+    caught = scope.cancelled_caught();
+  });
+
+  const std::string warning = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(error, nullptr);
+  EXPECT_EQ(got, std::nullopt);
+  EXPECT_TRUE(caught);
+  EXPECT_TRUE(contains(warning, "task 'main' caught sc::cancelled and dropped it")) << warning;
+  EXPECT_TRUE(contains(warning, "swallow_test.cpp")) << warning;
+}
+
+TEST(swallow, fails_the_task_under_the_test_kits_policy) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
+    co_await sc::open_nursery([](nursery& n) {
+      n.start_soon({.name = "greedy"}, []() -> task<> { co_await sc::move_on_after(1s, swallow_one); });
+    });
+  });
+  testing::internal::GetCapturedStderr();
+
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+  EXPECT_TRUE(contains(sc::describe(error), "greedy"));
+}
+
+TEST(swallow, in_the_main_task_fails_the_run) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> { co_await sc::move_on_after(1s, swallow_one); });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+}
+
+TEST(swallow, by_a_task_of_a_cancelled_nursery_is_found) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
+    co_await sc::open_nursery([](nursery& n) -> task<> {
+      n.start_soon(swallow_one);
+      co_await settle();
+      n.cancel();
+    });
+  });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+}
+
+TEST(swallow, by_a_nursery_body_is_found) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
+    co_await sc::move_on_after(1s, []() -> task<> { co_await sc::open_nursery([](nursery&) -> task<> { co_await swallow_one(); }); });
+  });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+}
+
+TEST(swallow, by_catch_all_is_found) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
+    co_await sc::move_on_after(1s, []() -> task<> {
+      try {
+        co_await sc::sleep_forever();
+      } catch (...) {
+      }
+    });
+  });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+}
+
+TEST(swallow, in_an_exception_ptr_that_is_dropped_is_found) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
+    co_await sc::move_on_after(1s, []() -> task<> {
+      std::exception_ptr kept;
+      try {
+        co_await sc::sleep_forever();
+      } catch (...) {
+        kept = std::current_exception();
+      }
+    });
+  });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+}
+
+SC_TEST(swallow_not, kept_in_an_exception_ptr_and_rethrown_later) {
+  const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
+    std::exception_ptr kept;
+    try {
+      co_await sc::sleep_forever();
+    } catch (...) {
+      kept = std::current_exception();
+    }
+    co_await sc::cancel_shielded_checkpoint();
+    std::rethrow_exception(kept);
+  });
+  EXPECT_FALSE(complete);
+}
+
+SC_TEST(swallow_not, kept_in_an_exception_ptr_across_the_end_of_an_inner_scope) {
+  const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
+    std::exception_ptr kept;
+    sc::cancel_scope inner;
+    co_await inner.run([&]() -> task<> {
+      try {
+        co_await sc::sleep_forever();
+      } catch (...) {
+        kept = std::current_exception();
+      }
+    });
+    std::rethrow_exception(kept);
+  });
+  EXPECT_FALSE(complete);
+}
+
+SC_TEST(swallow_not, replaced_by_another_error) {
+  EXPECT_THROW(co_await sc::move_on_after(1s,
+                                          []() -> task<> {
+                                            try {
+                                              co_await sc::sleep_forever();
+                                            } catch (const sc::cancelled&) {
+                                              throw std::runtime_error("replaced");
+                                            }
+                                          }),
+               std::runtime_error);
+}
+
+SC_TEST(swallow_not, met_again_at_the_next_checkpoint) {
+  const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
+    co_await swallow_one();
+    co_await sc::checkpoint();
+  });
+  EXPECT_FALSE(complete);
+}
+
+SC_TEST(swallow_not, copied_and_rethrown) {
+  const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
+    try {
+      co_await sc::sleep_forever();
+    } catch (const sc::cancelled& caught) {
+      const sc::cancelled copy(caught);
+      throw copy;
+    }
+  });
+  EXPECT_FALSE(complete);
+}
+
+SC_TEST(swallow_not, absorbed_by_a_scope_inside_before_a_normal_end) {
+  const bool complete = co_await sc::move_on_after(10s, []() -> task<> {
+    co_await sc::move_on_after(1s, []() -> task<> { co_await sc::sleep_forever(); });
+    co_await sc::checkpoint();
+  });
+  EXPECT_TRUE(complete);
+}
+
+SC_TEST(swallow_not, caught_by_a_handler_for_std_exception) {
+  // It does not derive from std::exception, so the usual handler lets it through.
+  const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
+    try {
+      co_await sc::sleep_forever();
+    } catch (const std::exception&) {
+      ADD_FAILURE() << "cancelled is a std::exception";
+    }
+  });
+  EXPECT_FALSE(complete);
+}
+
+SC_TEST(swallow_not, exception_ptr_that_outlives_its_task) {
+  std::exception_ptr kept;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      try {
+        co_await sc::sleep_forever();
+      } catch (...) {
+        kept = std::current_exception();
+        throw;
+      }
+    });
+    co_await settle();
+    n.cancel();
+  });
+  EXPECT_EQ(sc::describe(kept), "cancelled");
+}
+
+}  // namespace

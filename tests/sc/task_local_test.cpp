@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Task-locals and the task tree: what belongs to a task, and what a task looks like from outside.
+
+#include "tractor/sc/task_local.hpp"
+
+#include <memory>
+
+#include "sc_test.hpp"
+#include "tractor/sc/task_tree.hpp"
+
+namespace {
+
+using namespace sc_test;
+
+constinit sc::task_local<int> number;
+constinit sc::task_local<std::string> word;
+constinit sc::task_local<std::shared_ptr<int>> shared;
+
+SC_TEST(task_local, is_nothing_where_nobody_set_it) {
+  EXPECT_EQ(number.get(), nullptr);
+  co_return;
+}
+
+TEST(task_local, is_nothing_outside_a_run) { EXPECT_EQ(number.get(), nullptr); }
+
+SC_TEST(task_local, is_set_inside_and_unset_outside) {
+  co_await number.with(1, []() -> task<> {
+    EXPECT_EQ(*number.get(), 1);
+    co_await number.with(2, []() -> task<> {
+      EXPECT_EQ(*number.get(), 2);
+      co_await sc::checkpoint();
+      EXPECT_EQ(*number.get(), 2);
+    });
+    EXPECT_EQ(*number.get(), 1);
+  });
+  EXPECT_EQ(number.get(), nullptr);
+}
+
+SC_TEST(task_local, keys_do_not_meet) {
+  co_await number.with(1, []() -> task<> {
+    co_await word.with("w", []() -> task<> {
+      EXPECT_EQ(*number.get(), 1);
+      EXPECT_EQ(*word.get(), "w");
+      co_return;
+    });
+  });
+}
+
+SC_TEST(task_local, child_sees_what_its_starter_saw_at_the_start) {
+  int seen = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await number.with(7, [&]() -> task<> {
+      n.start_soon([&]() -> task<> {
+        co_await sc::sleep(1s);  // long after the binding is gone
+        seen = *number.get();
+      });
+      co_return;
+    });
+    EXPECT_EQ(number.get(), nullptr);
+  });
+  EXPECT_EQ(seen, 7);
+}
+
+SC_TEST(task_local, value_set_in_a_child_is_invisible_to_parent_and_siblings) {
+  co_await number.with(1, [&]() -> task<> {
+    co_await sc::open_nursery([&](nursery& n) {
+      n.start_soon([]() -> task<> {
+        co_await number.with(2, []() -> task<> { co_await sc::sleep(1s); });
+      });
+      n.start_soon([]() -> task<> {
+        co_await settle();
+        EXPECT_EQ(*number.get(), 1);
+      });
+    });
+    EXPECT_EQ(*number.get(), 1);
+  });
+}
+
+SC_TEST(task_local, value_is_freed_with_the_last_task_that_sees_it) {
+  const auto token = std::make_shared<int>(0);
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await shared.with(token, [&]() -> task<> {
+      n.start_soon([]() -> task<> { co_await sc::sleep(1s); });
+      co_return;
+    });
+    EXPECT_EQ(token.use_count(), 2);
+    co_await sc::sleep(2s);
+    EXPECT_EQ(token.use_count(), 1);
+  });
+}
+
+SC_TEST(task_local, is_unset_when_the_body_is_cancelled) {
+  co_await sc::move_on_after(1s, []() -> task<> { co_await number.with(3, []() -> task<> { co_await sc::sleep_forever(); }); });
+  EXPECT_EQ(number.get(), nullptr);
+}
+
+task<> waits_here(sc::event& event) { co_await event.wait(); }
+
+SC_TEST(task_tree, shows_names_states_waits_and_await_chains) {
+  sc::event event;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon({.name = "outer"}, [&]() -> task<> {
+      co_await sc::open_nursery([&](nursery& own) { own.start_soon({.name = "inner"}, waits_here, std::ref(event)); });
+    });
+    co_await sc::sleep(2s);
+
+    const sc::task_info tree = sc::task_tree();
+    EXPECT_EQ(tree.name, "main");
+    EXPECT_EQ(tree.state, sc::task_state::running);
+    SC_REQUIRE(tree.children.size() == 1);
+    const auto& outer = tree.children.front();
+    EXPECT_EQ(outer.name, "outer");
+    EXPECT_EQ(outer.waiting_for, "nursery exit");
+    SC_REQUIRE(outer.children.size() == 1);
+    const auto& inner = outer.children.front();
+    EXPECT_EQ(inner.state, sc::task_state::waiting);
+    EXPECT_EQ(inner.waiting_for, "event.wait");
+    EXPECT_GE(inner.waiting, 2s);
+    SC_REQUIRE(!inner.await_chain.empty());
+    EXPECT_TRUE(contains(inner.await_chain.front().function_name(), "waits_here"));
+    EXPECT_TRUE(contains(inner.spawned_at.file_name(), "task_local_test.cpp"));
+
+    const std::string text = sc::to_text(tree);
+    EXPECT_TRUE(contains(text, "  - outer")) << text;
+    EXPECT_TRUE(contains(text, "    - inner")) << text;
+    EXPECT_TRUE(contains(text, "waits in event.wait since 2000 ms")) << text;
+    event.set();
+  });
+}
+
+SC_TEST(task_tree, says_who_is_cancelled_and_names_a_nameless_task_by_its_function) {
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([]() -> task<> { co_await sc::shielded([]() -> task<> { co_await sc::sleep(1s); }); });
+    co_await settle();
+    n.cancel();
+    const auto tree = sc::task_tree();
+    EXPECT_TRUE(tree.cancelled);
+    SC_REQUIRE(tree.children.size() == 1);
+    EXPECT_FALSE(tree.children.front().cancelled);
+    EXPECT_FALSE(tree.children.front().name.empty());
+  });
+}
+
+TEST(task_tree, outside_a_run_is_a_usage_error) { EXPECT_THROW(static_cast<void>(sc::task_tree()), tractor::usage_error); }
+
+}  // namespace
