@@ -100,7 +100,7 @@ TEST_F(fork_server_test, executable_that_is_no_actor_ends_with_a_status) {
 TEST_F(fork_server_test, two_hundred_children_live_at_once) {
   requester parent;
   std::vector<started_child> children;
-  for (int i = 0; i < 200; ++i) children.push_back(parent.start(start_method::forkserver, "hello"));
+  for (int i = 0; i < 200; ++i) children.push_back(parent.start(start_method::forkserver, "hello_and_vanish"));
   for (started_child& child : children) EXPECT_EQ("hello", read_line(child.ends.link.get()));
   for (started_child& child : children) child.ends.link.reset();
   for (started_child& child : children) {
@@ -113,9 +113,9 @@ TEST_F(fork_server_test, two_hundred_children_live_at_once) {
 TEST_F(fork_server_test, link_of_one_child_ends_though_fifty_others_live) {
   requester parent;
   std::vector<started_child> others;
-  for (int i = 0; i < 25; ++i) others.push_back(parent.start(start_method::forkserver, "hello"));
-  started_child child = parent.start(start_method::forkserver, "hello");
-  for (int i = 0; i < 25; ++i) others.push_back(parent.start(start_method::forkserver, "hello"));
+  for (int i = 0; i < 25; ++i) others.push_back(parent.start(start_method::forkserver, "hello_and_vanish"));
+  started_child child = parent.start(start_method::forkserver, "hello_and_vanish");
+  for (int i = 0; i < 25; ++i) others.push_back(parent.start(start_method::forkserver, "hello_and_vanish"));
 
   child.ends.link.reset();
 
@@ -174,8 +174,8 @@ TEST_F(fork_server_test, requests_to_a_stopped_server_wait_in_order_and_none_is_
   parent.server.start();
   ASSERT_EQ(0, ::kill(parent.server.server_pid(), SIGSTOP));
   std::vector<fork_server_client::requested> asked;
-  while (!parent.server.wants_write() || asked.size() < 100) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("end 7", 5))}));
-  for (int i = 0; i < 10; ++i) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("end 7", 5))}));
+  while (!parent.server.wants_write() || asked.size() < 100) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("vanish", 6))}));
+  for (int i = 0; i < 10; ++i) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("vanish", 6))}));
   parent.server.kill(asked.back().ticket);
   ASSERT_EQ(0, ::kill(parent.server.server_pid(), SIGCONT));
 
@@ -193,7 +193,7 @@ TEST_F(fork_server_test, requests_to_a_stopped_server_wait_in_order_and_none_is_
 TEST_F(fork_server_test, requester_that_does_not_read_gets_every_answer_later) {
   requester parent;
   std::vector<fork_server_client::requested> asked;
-  for (int i = 0; i < 400; ++i) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("end 7", 5))}));
+  for (int i = 0; i < 400; ++i) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("vanish", 6))}));
 
   for (const auto& one : asked) {
     EXPECT_GT(parent.await_event<spawned_event>(one.ticket).pid, 0);

@@ -1,28 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a user's program does with the library, however it found it: compile against the headers, call into the library,
-// catch what it throws. Prints one line that the install tests look for.
+// What a user's program does with the library, however it found it: start an actor, call it, catch what it throws. Prints one
+// line that the install tests look for.
 
-#include <fcntl.h>
-
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
-#include "tractor/base/fd.hpp"
-#include "tractor/version.hpp"
+#include "tractor/tractor.hpp"
 
-int main() {
+namespace sc = tractor::sc;
+
+namespace {
+
+sc::task<int> add(int a, int b) { co_return a + b; }
+sc::task<> refuse(std::string why) {
+  throw std::invalid_argument(why);
+  co_return;
+}
+
+TRACTOR_MODULE(calculator) {
+  mod.def<&add>("add", "a", "b");
+  mod.def<&refuse>("refuse", "why");
+}
+
+sc::task<int> amain() {
   if (std::strcmp(tractor::library_version(), TRACTOR_VERSION) != 0) {
     std::fprintf(stderr, "headers are %s, the library is %s\n", TRACTOR_VERSION, tractor::library_version());
-    return 1;
+    co_return 1;
   }
-  try {
-    tractor::check_syscall(::open("/nonexistent", O_RDONLY | O_CLOEXEC), "open(/nonexistent)");
-  } catch (const tractor::os_error& e) {
-    if (e.errno_value() != ENOENT) return 1;
-    std::printf("consumer of tractor %s: %s\n", TRACTOR_VERSION, e.what());
-    return 0;
-  }
-  return 1;
+  co_return co_await tractor::open_nursery([](tractor::actor_nursery& an) -> sc::task<int> {
+    auto portal = co_await an.start_actor("worker", {.enable_modules = {"calculator"}});
+    const int three = co_await portal.run<&add>(1, 2);
+    std::string refused;
+    try {
+      co_await portal.run<&refuse>("no");
+    } catch (const tractor::remote_actor_error& e) {
+      refused = e.src_type_str();
+    }
+    co_await portal.cancel_actor();
+    std::printf("consumer of tractor %s: 1 + 2 is %d, refused with %s\n", TRACTOR_VERSION, three, refused.c_str());
+    co_return three == 3 && refused == "ValueError" ? 0 : 1;
+  });
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return tractor::run(argc, argv, amain); }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A record in a linker section, to which nothing refers by symbol: what an actor module is to the linker.
+// A module in a static archive, to which nothing refers by symbol.
 
-#include "module_record.hpp"
+#include <string>
+
+#include "tractor/tractor.hpp"
 
 namespace {
 
-[[gnu::section("consumer_modules"), gnu::used, gnu::retain]] constinit const consumer::module_record greeter{"greeter"};
+tractor::sc::task<std::string> greet(std::string name) { co_return "hello " + name; }
+
+TRACTOR_MODULE(greeter) { mod.def<&greet>("greet", "name"); }
 
 }  // namespace

@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ends with status 0 when the module `greeter` of a static archive is in the program, with 3 when the linker dropped it.
+// Calls the module `greeter` of a static archive by name, in an actor. Ends with status 0 when that works, with 3 when the linker
+// dropped the module and the error says so.
 
 #include <cstdio>
-#include <cstring>
+#include <string>
 
-#include "module_record.hpp"
-#include "tractor/version.hpp"
+#include "tractor/tractor.hpp"
 
-// The linker defines both when the section is there.
-extern "C" {
-[[gnu::weak]] extern const consumer::module_record __start_consumer_modules;
-[[gnu::weak]] extern const consumer::module_record __stop_consumer_modules;
-}
+namespace sc = tractor::sc;
 
-int main() {
-  std::printf("consumer of tractor %s, modules:", tractor::library_version());
-  bool found = false;
-  for (const auto* record = &__start_consumer_modules; record != &__stop_consumer_modules; ++record) {
-    std::printf(" %s", record->name);
-    found = found || std::strcmp(record->name, "greeter") == 0;
+namespace {
+
+sc::task<int> amain() {
+  try {
+    co_return co_await tractor::open_nursery([](tractor::actor_nursery& an) -> sc::task<int> {
+      auto portal = co_await an.start_actor("worker", {.enable_modules = {"greeter"}});
+      const auto text = co_await portal.run_from_ns<std::string>("greeter", "greet", {{"name", "archive"}});
+      co_await portal.cancel_actor();
+      std::printf("consumer of tractor %s: %s\n", tractor::library_version(), text.c_str());
+      co_return text == "hello archive" ? 0 : 1;
+    });
+  } catch (const tractor::module_not_exposed& e) {
+    std::printf("consumer of tractor %s: %s\n", tractor::library_version(), e.what());
+    co_return std::string(e.what()).find("tractor_add_module") != std::string::npos ? 3 : 1;
   }
-  std::printf("\n");
-  return found ? 0 : 3;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return tractor::run(argc, argv, amain); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: all_fields_have_addresses<message, 2UL>
+// expect: all_fields_have_addresses<message, count>
 // expect: this type has a bit-field and cannot be reflected: describe
 
 #include "tractor/msg/codec.hpp"

@@ -117,6 +117,16 @@ consteval obstacle find_obstacle() {
   }
 }
 
+struct pointers_of {
+  template <class... Fields>
+  constexpr auto operator()(Fields&... fields) const {
+    return std::array<const void*, sizeof...(Fields)>{static_cast<const void*>(&fields)...};
+  }
+};
+
+template <class T, std::size_t Count>
+inline constexpr bool all_fields_have_addresses = !std::is_same_v<decltype(bind_fields<Count>(external<T>.object, pointers_of{})), refused>;
+
 // Spelled out in the compiler's message as "requirement 'free_of<the_type, obstacle::a_base>'".
 template <class T, obstacle Why>
 inline constexpr bool free_of = find_obstacle<T>() != Why;
@@ -137,33 +147,21 @@ consteval void explain_obstacle() {
   static_assert(free_of<T, obstacle::an_anonymous_union>, "this type has an anonymous union or struct" TRACTOR_MSG_WAY_OUT);
 }
 
-struct pointers_of {
-  template <class... Fields>
-  constexpr auto operator()(Fields&... fields) const {
-    return std::array<const void*, sizeof...(Fields)>{static_cast<const void*>(&fields)...};
-  }
-};
-
-template <class T, std::size_t Count>
-inline constexpr bool all_fields_have_addresses = !std::is_same_v<decltype(bind_fields<Count>(external<T>.object, pointers_of{})), refused>;
-
 // The addresses of the fields of an object that exists in name only: their spelling holds the names.
 template <class T, std::size_t Count>
 consteval auto field_pointers() {
-  constexpr bool bound = all_fields_have_addresses<T, Count>;
-  static_assert(all_fields_have_addresses<T, Count>, "this type has a bit-field" TRACTOR_MSG_WAY_OUT);
-  if constexpr (bound)
-    return bind_fields<Count>(external<T>.object, pointers_of{});
-  else
-    return std::array<const void*, Count>{};  // spares the reader errors that follow from the first
+  return bind_fields<Count>(external<T>.object, pointers_of{});
 }
 
 template <class T>
 consteval std::size_t aggregate_field_count() {
-  if constexpr (find_obstacle<T>() == obstacle::none) {
-    return count_initialisers<T>();
-  } else {
+  if constexpr (find_obstacle<T>() != obstacle::none) {
     explain_obstacle<T>();
+    return 0;
+  } else if constexpr (constexpr std::size_t count = count_initialisers<T>(); all_fields_have_addresses<T, count>) {
+    return count;
+  } else {
+    static_assert(all_fields_have_addresses<T, count>, "this type has a bit-field" TRACTOR_MSG_WAY_OUT);
     return 0;
   }
 }
