@@ -36,8 +36,8 @@ tractor::sc::task<> spin_for_ever(tractor::context<int>& ctx);
 // Starts an idle and a spinning actor below itself, tells their pids and its own, and waits.
 tractor::sc::task<> hold_leaves(tractor::context<std::vector<int>>& ctx, std::string method);
 
-inline constexpr std::int64_t stream_report_every = 1024;                      // messages
-inline constexpr std::size_t stream_window = 4 * stream_report_every;          // sent and not counted yet
+inline constexpr std::int64_t stream_report_every = 1024;              // messages
+inline constexpr std::size_t stream_window = 4 * stream_report_every;  // sent and not counted yet
 inline constexpr std::size_t bulk_report_every = 16, bulk_window = 4 * bulk_report_every;
 
 // Options of an actor of the benchmarks; `method` is "forkserver" or "exec".

@@ -98,7 +98,8 @@ void watched_process::await_end(int bound_ms) const {
   pollfd wait{pidfd_, POLLIN, 0};
   const int ready = ::poll(&wait, 1, bound_ms);
   if (ready < 0) fail("poll");
-  if (ready == 0) throw std::runtime_error("process " + std::to_string(pid_) + " lives on " + std::to_string(bound_ms) + " ms after the kill");
+  if (ready == 0)
+    throw std::runtime_error("process " + std::to_string(pid_) + " lives on " + std::to_string(bound_ms) + " ms after the kill");
 }
 
 // --- the tree ---

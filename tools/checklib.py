@@ -26,6 +26,8 @@ def files(root, folders, suffixes=(".hpp", ".cpp")):
     """Regular files below the folders of root, sorted, as (relative path, text)."""
     for folder in folders:
         for path in sorted((root / folder).rglob("*")):
+            if {"data", "seeds"} & set(path.relative_to(root).parts):
+                continue  # recordings and fuzz seeds are what they are
             if path.is_file() and path.suffix in suffixes:
                 yield path.relative_to(root), path.read_text(encoding="utf-8")
 

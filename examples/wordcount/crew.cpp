@@ -19,7 +19,8 @@ struct work {
 
 class crew {
  public:
-  crew(tractor::actor_nursery& actors, const options& wanted) : actors_(actors), options_(wanted), source_(wanted.directory) {}
+  crew(tractor::actor_nursery& actors, const options& wanted)
+      : actors_(actors), options_(wanted), source_(wanted.directory, wanted.piece_bytes), totals_(wanted.piece_bytes) {}
 
   // Runs all workers until everything is counted.
   sc::task<> run() {

@@ -15,6 +15,7 @@ namespace wordcount {
 struct options {
   std::filesystem::path directory = "/usr/share/common-licenses";
   unsigned workers = 1;
+  std::uint64_t piece_bytes = piece_bytes_default;
   bool restart = false;   // replace a worker that died
   unsigned attempts = 3;  // so many workers may die of one piece, or one after another without finishing any
 };

@@ -2,7 +2,7 @@
 //
 // Counts the words of every regular file below a directory, with a crew of worker actors.
 //
-//     wordcount [DIR] [--workers N] [--restart] [--attempts N]
+//     wordcount [DIR] [--workers N] [--restart] [--attempts N] [--piece-bytes N]
 //
 // Words are what `find DIR -type f -print0 | LC_ALL=C.UTF-8 wc -w --files0-from=-` of GNU coreutils counts. Files that hold a NUL byte are
 // skipped and counted as skipped. The root cuts and groups the files into pieces and hands them out (pieces.hpp, crew.hpp); the workers
@@ -24,13 +24,15 @@ namespace {
 
 constexpr unsigned workers_max = 1024;
 constexpr unsigned attempts_max = 1000;
+constexpr unsigned piece_bytes_max = 16U << 20;  // what was counted in a piece must fit a frame
 
 constexpr const char* usage =
-    "usage: wordcount [DIR] [--workers N] [--restart] [--attempts N]\n"
-    "  DIR           where to look for files (/usr/share/common-licenses)\n"
-    "  --workers N   how many worker actors (one a core)\n"
-    "  --restart     replace a worker that dies, and count again what it had in hand\n"
-    "  --attempts N  with --restart: so many workers may die of one piece (3)\n";
+    "usage: wordcount [DIR] [--workers N] [--restart] [--attempts N] [--piece-bytes N]\n"
+    "  DIR              where to look for files (/usr/share/common-licenses)\n"
+    "  --workers N      how many worker actors (one a core)\n"
+    "  --restart        replace a worker that dies, and count again what it had in hand\n"
+    "  --attempts N     with --restart: so many workers may die of one piece (3)\n"
+    "  --piece-bytes N  how much of a file a worker gets at a time (2097152)\n";
 
 std::optional<unsigned> parse_number(const char* text, unsigned most) {
   unsigned value = 0;
@@ -47,14 +49,19 @@ std::optional<wordcount::options> parse(int argc, char** argv) {
   bool have_directory = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
-    if (argument == "--workers" || argument == "--attempts") {
-      const unsigned most = argument == "--workers" ? workers_max : attempts_max;
+    if (argument == "--workers" || argument == "--attempts" || argument == "--piece-bytes") {
+      const unsigned most = argument == "--workers" ? workers_max : argument == "--attempts" ? attempts_max : piece_bytes_max;
       const auto number = parse_number(++i < argc ? argv[i] : nullptr, most);
       if (!number) {
         std::fprintf(stderr, "wordcount: %s takes a number from 1 to %u\n", argument.data(), most);
         return std::nullopt;
       }
-      (argument == "--workers" ? wanted.workers : wanted.attempts) = *number;
+      if (argument == "--workers")
+        wanted.workers = *number;
+      else if (argument == "--attempts")
+        wanted.attempts = *number;
+      else
+        wanted.piece_bytes = *number;
     } else if (argument == "--restart") {
       wanted.restart = true;
     } else if (argument.starts_with("-") || have_directory || argument.empty()) {

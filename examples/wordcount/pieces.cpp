@@ -19,7 +19,7 @@ msg::bytes to_bytes(const fs::path& path) {
 
 }  // namespace
 
-piece_source::piece_source(const fs::path& root) {
+piece_source::piece_source(const fs::path& root, std::uint64_t piece_bytes) : piece_bytes_(piece_bytes) {
   std::error_code failed;
   const fs::file_status status = fs::symlink_status(root, failed);
   const std::string name = printable(root.native());
@@ -79,11 +79,11 @@ std::optional<piece> piece_source::next() {
   for (;;) {
     if (!ahead_) ahead_ = next_file();
     if (!ahead_) break;
-    if (ahead_->bytes > piece_bytes_max) {
+    if (ahead_->bytes > piece_bytes_) {
       if (!group.ranges.empty()) break;
       return cut_range();
     }
-    if (group.ranges.size() == piece_files_max || (!group.ranges.empty() && bytes + ahead_->bytes > piece_bytes_max)) break;
+    if (group.ranges.size() == piece_files_max || (!group.ranges.empty() && bytes + ahead_->bytes > piece_bytes_)) break;
     bytes += ahead_->bytes;
     group.ranges.push_back({.file = ahead_->number, .path = std::move(ahead_->path), .begin = 0, .end = std::nullopt});
     ahead_.reset();
@@ -94,7 +94,7 @@ std::optional<piece> piece_source::next() {
 }
 
 piece piece_source::cut_range() {
-  file_range range{.file = ahead_->number, .path = ahead_->path, .begin = ahead_->cut, .end = ahead_->cut + piece_bytes_max};
+  file_range range{.file = ahead_->number, .path = ahead_->path, .begin = ahead_->cut, .end = ahead_->cut + piece_bytes_};
   if (*range.end >= ahead_->bytes) {
     range.end = std::nullopt;  // whatever was appended meanwhile belongs to the last
     ahead_.reset();

@@ -17,7 +17,7 @@ namespace wordcount {
 class piece_source {
  public:
   // Throws tractor::error when `root` does not exist, or is a symbolic link.
-  explicit piece_source(const std::filesystem::path& root);
+  piece_source(const std::filesystem::path& root, std::uint64_t piece_bytes);
 
   // nullopt: that was all.
   [[nodiscard]] std::optional<piece> next();
@@ -36,6 +36,7 @@ class piece_source {
   [[nodiscard]] std::optional<found_file> next_file();
   [[nodiscard]] piece cut_range();
 
+  std::uint64_t piece_bytes_;
   std::vector<std::filesystem::path> directories_;  // found and not read
   std::filesystem::directory_iterator entries_;
   std::optional<std::filesystem::path> only_file_;

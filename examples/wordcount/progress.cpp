@@ -25,7 +25,7 @@ void progress_line::show(const totals& so_far) {
   last_ = now;
   shown_ = true;
   std::fprintf(stderr, "\r\033[K%llu files, %.1f MiB, %llu words", static_cast<unsigned long long>(so_far.files()),
-               static_cast<double>(so_far.bytes()) / mebibyte, static_cast<unsigned long long>(so_far.words()));
+               static_cast<double>(so_far.bytes_seen()) / mebibyte, static_cast<unsigned long long>(so_far.words_seen()));
   std::fflush(stderr);
 }
 

@@ -32,6 +32,10 @@ bool is_whole(const file_range& range) { return range.begin == 0 && !range.end; 
 void totals::add(const piece& what, const piece_report& report, std::vector<std::uint64_t>& give_up) {
   if (report.piece != what.number || report.ranges.size() != what.ranges.size())
     throw tractor::error("a worker answered piece " + std::to_string(report.piece) + " when it was at " + std::to_string(what.number));
+  for (const range_report& range : report.ranges) {
+    words_seen_ += range.words;
+    bytes_seen_ += range.bytes;
+  }
   const word_table words = decode_words(report);
   if (!is_whole(what.ranges.front())) {
     add_cut(what.ranges.front(), report.ranges.front(), words, give_up);
@@ -61,7 +65,7 @@ void totals::add_cut(const file_range& range, const range_report& report, const 
   file.words.add(words);
   file.bytes += report.bytes;
   ++file.ranges_in;
-  if (!range.end) file.ranges_all = range.begin / piece_bytes_max + 1;
+  if (!range.end) file.ranges_all = range.begin / piece_bytes_ + 1;
   if (file.ranges_in != file.ranges_all) return;
   words_.add(file.words);
   bytes_ += file.bytes;
@@ -93,7 +97,7 @@ std::string totals::report() const {
   };
   for (std::size_t i = 0; i < shown; ++i) row(all[i].second, printable(all[i].first));
   if (shown != 0) text += '\n';
-  row(words(), "words");
+  row(words_.total(), "words");
   row(all.size(), "different words");
   row(files_, "files");
   row(bytes_, "bytes");

@@ -18,11 +18,15 @@ inline constexpr std::size_t commonest_words = 20;
 
 class totals {
  public:
+  explicit totals(std::uint64_t piece_bytes) noexcept : piece_bytes_(piece_bytes) {}
+
   // Merges the answer to `what`. A file found to be no text is added to `give_up`.
   void add(const piece& what, const piece_report& report, std::vector<std::uint64_t>& give_up);
 
-  [[nodiscard]] std::uint64_t words() const noexcept { return words_.total(); }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+  // What the workers have answered so far, files that are not complete included.
+  [[nodiscard]] std::uint64_t words_seen() const noexcept { return words_seen_; }
+  [[nodiscard]] std::uint64_t bytes_seen() const noexcept { return bytes_seen_; }
+  // Complete files.
   [[nodiscard]] std::uint64_t files() const noexcept { return files_; }
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
 
@@ -40,7 +44,10 @@ class totals {
   void drop(const file_range& range, const range_report& report);
   void add_cut(const file_range& range, const range_report& report, const word_table& words, std::vector<std::uint64_t>& give_up);
 
+  std::uint64_t piece_bytes_;
   word_table words_;
+  std::uint64_t words_seen_ = 0;
+  std::uint64_t bytes_seen_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t files_ = 0;
   std::uint64_t skipped_ = 0;

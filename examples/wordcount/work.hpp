@@ -15,9 +15,9 @@ namespace wordcount {
 namespace sc = tractor::sc;
 namespace msg = tractor::msg;
 
-inline constexpr std::uint64_t piece_bytes_max = std::uint64_t{2} << 20;  // a bigger file is cut into ranges of this size
-inline constexpr std::size_t piece_files_max = 256;                       // as many small files share a piece
-inline constexpr std::size_t backlog_pieces_max = 4;                      // handed to one worker and not answered
+inline constexpr std::uint64_t piece_bytes_default = std::uint64_t{2} << 20;  // a bigger file is cut into ranges of this size
+inline constexpr std::size_t piece_files_max = 256;                           // as many small files share a piece
+inline constexpr std::size_t backlog_pieces_max = 4;                          // handed to one worker and not answered
 
 // Part of a file. The nominal bounds fall anywhere: a range begins for real behind the first ASCII space at or after begin - 1 and ends
 // where the next one begins for real, so every word and every character lies in exactly one range, however a file is cut.

@@ -13,8 +13,8 @@
 namespace tractor {
 
 void assertion_failed(const char* expression, const char* file, int line, const char* why) noexcept {
-  std::fprintf(stderr, "tractor: broken invariant in process %d: %s\n  %s\n  at %s:%d\n", static_cast<int>(::getpid()), why, expression, file,
-               line);
+  std::fprintf(stderr, "tractor: broken invariant in process %d: %s\n  %s\n  at %s:%d\n", static_cast<int>(::getpid()), why, expression,
+               file, line);
   std::fflush(stderr);
   std::abort();
 }

@@ -41,7 +41,7 @@ void channel::queued() {
 }
 
 void channel::flush() noexcept {
-  if (closed_ || waiting_to_write_) return;
+  if (closed_ || mute_ || waiting_to_write_) return;
   while (sent_ < outgoing_.size()) {
     const sc::io_result result = stream_->try_send(outgoing_.view().subspan(sent_));
     if (result.would_block()) {
@@ -50,7 +50,7 @@ void channel::flush() noexcept {
       break;
     }
     if (result.errno_value != 0) {
-      fail("the connection to " + peer_name_ + " broke while sending [" + errno_name(result.errno_value) + "]");
+      stop_sending("the connection to " + peer_name_ + " broke while sending [" + errno_name(result.errno_value) + "]");
       return;
     }
     sent_ += result.bytes;
@@ -78,24 +78,30 @@ void channel::close(std::string why) noexcept {
 void channel::fail(std::string why) noexcept {
   if (closed_) return;
   closed_ = true;
-  why_closed_ = std::move(why);
+  stop_sending(std::move(why));
+  stream_->close();
+}
+
+// The peer takes no more. What it sent before is still to be read, the end of the stream included.
+void channel::stop_sending(std::string why) noexcept {
+  if (!mute_) why_closed_ = std::move(why);
+  mute_ = true;
   if (sc::runner* run = sc::runner::current()) run->cancel_deferred(flush_);
   if (waiting_to_write_) stream_->set_writer(nullptr);
   waiting_to_write_ = false;
   outgoing_.clear();
   sent_ = 0;
-  stream_->close();
   congested_.unpark_all();
 }
 
 sc::task<> channel::drained() {
-  while (!closed_ && congested()) co_await congested_.park("channel.drained");
-  if (closed_) throw_closed();
+  while (!mute_ && congested()) co_await congested_.park("channel.drained");
+  if (mute_) throw_closed();
 }
 
 sc::task<> channel::flushed() {
   flush();
-  while (!closed_ && !outgoing_.empty()) co_await congested_.park("channel.flushed");
+  while (!mute_ && !outgoing_.empty()) co_await congested_.park("channel.flushed");
 }
 
 // Reads once into the splitter; gives 0 at a clean end.

@@ -87,7 +87,8 @@ std::string frame_splitter::describe_eof() const {
   const std::size_t held = end_ - begin_;
   if (held == 0) return "the stream ended between two frames";
   if (held < frame_header_bytes)
-    return "the stream ended inside a frame: " + std::to_string(held) + " of " + std::to_string(frame_header_bytes) + " bytes of the header had arrived";
+    return "the stream ended inside a frame: " + std::to_string(held) + " of " + std::to_string(frame_header_bytes) +
+           " bytes of the header had arrived";
   return "the stream ended inside a frame: " + std::to_string(held - frame_header_bytes) + " of " + std::to_string(announced()) +
          " bytes of the body had arrived";
 }

@@ -45,6 +45,7 @@ class literal_printer {
         const std::size_t count = in.map_header();
         print_list('{', '}', count, [&](std::size_t) {
           print(in);
+          if (full_) return;  // the key was cut: what comes next in the input is not its value
           out_ += ": ";
           print(in);
         });
@@ -71,20 +72,21 @@ class literal_printer {
       case item_kind::real: detail::append_double_literal(out_, item.as_double()); break;
       case item_kind::str: detail::append_str_literal(out_, item.as_str(), room()); break;
       case item_kind::bin: detail::append_bytes_literal(out_, item.as_bytes(), room()); break;
-      case item_kind::array:
-        print_list('[', ']', item.size(), [&](std::size_t i) { print(item.as_array()[i]); });
-        break;
+      case item_kind::array: print_list('[', ']', item.size(), [&](std::size_t i) { print(item.as_array()[i]); }); break;
       case item_kind::map: {
         auto entry = item.as_map().begin();
         print_list('{', '}', item.size(), [&](std::size_t) {
           print(entry->first);
+          if (full_) return;
           out_ += ": ";
           print(entry->second);
           ++entry;
         });
         break;
       }
-      case item_kind::ext: detail::append_ext_literal(out_, item.get_if<value::ext>()->type, item.get_if<value::ext>()->data, room()); break;
+      case item_kind::ext:
+        detail::append_ext_literal(out_, item.get_if<value::ext>()->type, item.get_if<value::ext>()->data, room());
+        break;
       case item_kind::nil:
       case item_kind::invalid: out_ += "None"; break;
     }

@@ -11,8 +11,8 @@ namespace tractor::msg {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> tags{"Aid",     "SpawnSpec", "Start",  "StartAck", "Started",
-                                                "Yield",   "Return",    "Stop",   "CancelAck", "Error"};
+constexpr std::array<std::string_view, 10> tags{"Aid",   "SpawnSpec", "Start", "StartAck",  "Started",
+                                                "Yield", "Return",    "Stop",  "CancelAck", "Error"};
 static_assert(std::variant_size_v<envelope> == tags.size());
 
 std::optional<message_kind> kind_by_tag(std::string_view tag) noexcept {

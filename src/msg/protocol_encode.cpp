@@ -2,8 +2,8 @@
 
 #include <type_traits>
 
-#include "tractor/msg/protocol.hpp"
 #include "tractor/msg/errors.hpp"
+#include "tractor/msg/protocol.hpp"
 
 namespace tractor::msg {
 
@@ -24,11 +24,22 @@ constexpr std::size_t constant_bytes_max = 48;
 // Everything up to and with the header of `cid`'s key, for maps whose size is always the same.
 constexpr std::string_view head_of(message_kind kind) noexcept {
   switch (kind) {
-    case message_kind::started: return "\x83\xa8msg_type\xa7Started\xa3""cid"sv;
-    case message_kind::yield: return "\x83\xa8msg_type\xa5Yield\xa3""cid"sv;
-    case message_kind::return_: return "\x83\xa8msg_type\xa6Return\xa3""cid"sv;
-    case message_kind::cancel_ack: return "\x83\xa8msg_type\xa9""CancelAck\xa3""cid"sv;
-    case message_kind::stop: return "\x82\xa8msg_type\xa4Stop\xa3""cid"sv;
+    case message_kind::started:
+      return "\x83\xa8msg_type\xa7Started\xa3"
+             "cid"sv;
+    case message_kind::yield:
+      return "\x83\xa8msg_type\xa5Yield\xa3"
+             "cid"sv;
+    case message_kind::return_:
+      return "\x83\xa8msg_type\xa6Return\xa3"
+             "cid"sv;
+    case message_kind::cancel_ack:
+      return "\x83\xa8msg_type\xa9"
+             "CancelAck\xa3"
+             "cid"sv;
+    case message_kind::stop:
+      return "\x82\xa8msg_type\xa4Stop\xa3"
+             "cid"sv;
     default: return {};
   }
 }
@@ -78,9 +89,15 @@ void put_payload_head(writer& out, message_kind kind, std::string_view cid) {
 
 void put_start_head(writer& out, std::string_view cid, std::string_view ns, std::string_view func, std::size_t extra_count) {
   out.map_header(7 + extra_count);
-  put_key_and_text(out, "\xa8msg_type\xa5Start\xa3""cid"sv, cid);
+  put_key_and_text(out,
+                   "\xa8msg_type\xa5Start\xa3"
+                   "cid"sv,
+                   cid);
   put_key_and_text(out, "\xa2ns"sv, ns);
-  put_key_and_text(out, "\xa4""func"sv, func);
+  put_key_and_text(out,
+                   "\xa4"
+                   "func"sv,
+                   func);
   out.out().append("\xa6kwargs"sv);
 }
 
@@ -117,8 +134,14 @@ void encode_start_ack(buffer& out, std::string_view cid, function_kind functype,
   frame_scope frame(out);
   writer to(out);
   to.map_header(3 + extra.size());
-  put_key_and_text(to, "\xa8msg_type\xa8StartAck\xa3""cid"sv, cid);
-  put_key_and_text(to, "\xa8""functype"sv, wire_name(functype));
+  put_key_and_text(to,
+                   "\xa8msg_type\xa8StartAck\xa3"
+                   "cid"sv,
+                   cid);
+  put_key_and_text(to,
+                   "\xa8"
+                   "functype"sv,
+                   wire_name(functype));
   put_extra(to, extra);
   frame.finish();
 }

@@ -64,21 +64,22 @@ struct item_form {
   std::uint8_t fixed_bytes;
   counts what;
 };
-constexpr item_form forms[32] = {
-    {0, 0, counts::nothing}, {0, 0, counts::invalid},  {0, 0, counts::nothing}, {0, 0, counts::nothing}, {1, 0, counts::bytes},
-    {2, 0, counts::bytes},   {4, 0, counts::bytes},    {1, 1, counts::bytes},   {2, 1, counts::bytes},   {4, 1, counts::bytes},
-    {0, 4, counts::nothing}, {0, 8, counts::nothing},  {0, 1, counts::nothing}, {0, 2, counts::nothing}, {0, 4, counts::nothing},
-    {0, 8, counts::nothing}, {0, 1, counts::nothing},  {0, 2, counts::nothing}, {0, 4, counts::nothing}, {0, 8, counts::nothing},
-    {0, 2, counts::nothing}, {0, 3, counts::nothing},  {0, 5, counts::nothing}, {0, 9, counts::nothing}, {0, 17, counts::nothing},
-    {1, 0, counts::bytes},   {2, 0, counts::bytes},    {4, 0, counts::bytes},   {2, 0, counts::elements}, {4, 0, counts::elements},
-    {2, 0, counts::entries}, {4, 0, counts::entries}};
+constexpr item_form forms[32] = {{0, 0, counts::nothing},  {0, 0, counts::invalid},  {0, 0, counts::nothing}, {0, 0, counts::nothing},
+                                 {1, 0, counts::bytes},    {2, 0, counts::bytes},    {4, 0, counts::bytes},   {1, 1, counts::bytes},
+                                 {2, 1, counts::bytes},    {4, 1, counts::bytes},    {0, 4, counts::nothing}, {0, 8, counts::nothing},
+                                 {0, 1, counts::nothing},  {0, 2, counts::nothing},  {0, 4, counts::nothing}, {0, 8, counts::nothing},
+                                 {0, 1, counts::nothing},  {0, 2, counts::nothing},  {0, 4, counts::nothing}, {0, 8, counts::nothing},
+                                 {0, 2, counts::nothing},  {0, 3, counts::nothing},  {0, 5, counts::nothing}, {0, 9, counts::nothing},
+                                 {0, 17, counts::nothing}, {1, 0, counts::bytes},    {2, 0, counts::bytes},   {4, 0, counts::bytes},
+                                 {2, 0, counts::elements}, {4, 0, counts::elements}, {2, 0, counts::entries}, {4, 0, counts::entries}};
 
 }  // namespace
 
 bytes_view reader::take(const std::byte* content, std::size_t count) {
   if (count > static_cast<std::size_t>(end_ - content)) fail_truncated();
   if (count > limits_->string_bytes_max)
-    fail("an item of " + std::to_string(count) + " bytes is above the bound of " + std::to_string(limits_->string_bytes_max) + " (string_bytes_max)");
+    fail("an item of " + std::to_string(count) + " bytes is above the bound of " + std::to_string(limits_->string_bytes_max) +
+         " (string_bytes_max)");
   at_ = content + count;
   return {content, count};
 }

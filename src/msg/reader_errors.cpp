@@ -36,7 +36,8 @@ std::string_view kind_name(item_kind kind) noexcept {
 void reader::fail(std::string reason) { throw decode_error({}, std::move(reason)); }
 
 void reader::fail_size() const {
-  fail("the input of " + std::to_string(bytes_left()) + " bytes is above the bound of " + std::to_string(limits_->bytes_max) + " (bytes_max)");
+  fail("the input of " + std::to_string(bytes_left()) + " bytes is above the bound of " + std::to_string(limits_->bytes_max) +
+       " (bytes_max)");
 }
 
 void reader::fail_expected(std::string_view expected) const { fail_expected_at(at_, expected); }
@@ -52,8 +53,8 @@ void reader::fail_expected_at(const std::byte* start, std::string_view expected)
 
 void reader::fail_truncated() const {
   if (at_ == end_) fail("the input ends where a value is expected");
-  fail("the input ends within " + std::string(kind_of(*at_) == item_kind::array ? "an " : "a ") + std::string(kind_name(kind_of(*at_))) + ", " +
-       std::to_string(bytes_left()) + " bytes after its start");
+  fail("the input ends within " + std::string(kind_of(*at_) == item_kind::array ? "an " : "a ") + std::string(kind_name(kind_of(*at_))) +
+       ", " + std::to_string(bytes_left()) + " bytes after its start");
 }
 
 void reader::fail_trailing() const { fail(std::to_string(bytes_left()) + " bytes follow the value"); }

@@ -163,7 +163,8 @@ split_duration read_timestamp(reader& in) {
     nanoseconds = number(0, 4);
     seconds = static_cast<std::int64_t>(number(4, 8));
   }
-  if (nanoseconds >= static_cast<std::uint64_t>(nanoseconds_a_second)) in.fail_expected_at(start, "a timestamp with less than a second of nanoseconds");
+  if (nanoseconds >= static_cast<std::uint64_t>(nanoseconds_a_second))
+    in.fail_expected_at(start, "a timestamp with less than a second of nanoseconds");
   return {seconds, static_cast<std::int32_t>(nanoseconds)};
 }
 

@@ -81,7 +81,8 @@ std::size_t value::size() const noexcept {
 
 const value& value::at(std::size_t index) const {
   const array& elements = as_array();
-  if (index >= elements.size()) throw decode_error({}, "no element " + std::to_string(index) + " in an array of " + std::to_string(elements.size()));
+  if (index >= elements.size())
+    throw decode_error({}, "no element " + std::to_string(index) + " in an array of " + std::to_string(elements.size()));
   return elements[index];
 }
 
@@ -143,7 +144,9 @@ std::strong_ordering order(const value& a, const value& b) {
     case item_kind::real: return order_doubles(a.as_double(), b.as_double());
     case item_kind::str: return a.as_str() <=> b.as_str();
     case item_kind::bin: return a.as_bytes() <=> b.as_bytes();
-    case item_kind::array: return std::lexicographical_compare_three_way(a.as_array().begin(), a.as_array().end(), b.as_array().begin(), b.as_array().end(), order);
+    case item_kind::array:
+      return std::lexicographical_compare_three_way(a.as_array().begin(), a.as_array().end(), b.as_array().begin(), b.as_array().end(),
+                                                    order);
     case item_kind::map: return order_maps(a.as_map(), b.as_map());
     case item_kind::ext: {
       const auto &ext_a = *a.get_if<value::ext>(), &ext_b = *b.get_if<value::ext>();

@@ -26,18 +26,16 @@ void encode_array(writer& out, const value::array& from) {
   }
 }
 
-value::array decode_array(reader& in) {
+void decode_array(reader& in, value::array& to) {
   const std::size_t count = in.array_header();
   const reader::nested scope(in);
-  value::array elements;
-  elements.reserve(std::min(count, elements_reserved_max));
+  to.reserve(std::min(count, elements_reserved_max));
   std::size_t index = 0;
   try {
-    for (; index < count; ++index) elements.push_back(decode_value(in));
+    for (; index < count; ++index) decode_value(in, to.emplace_back());
   } catch (const decode_error& error) {
     detail::rethrow_in_element(error, index);
   }
-  return elements;
 }
 
 // Entries with text as their key are called by it, others by their number.
@@ -81,44 +79,51 @@ void encode_value(writer& out, const value& from) {
   }
 }
 
-value::map decode_value_map(reader& in) {
+void decode_value_map(reader& in, value::map& to) {
   const std::size_t count = in.map_header();
   const reader::nested scope(in);
-  value::map entries;
-  entries.reserve(std::min(count, elements_reserved_max));
+  to.clear();
+  to.reserve(std::min(count, elements_reserved_max));
   for (std::size_t index = 0; index < count; ++index) {
-    value key;
+    auto& [key, mapped] = to.append();
     try {
-      key = decode_value(in);
-      value mapped = decode_value(in);
-      entries.append(std::move(key), std::move(mapped));
+      decode_value(in, key);
+      decode_value(in, mapped);
     } catch (const decode_error& error) {
       rethrow_at(error, index, key);
     }
   }
-  return entries;
 }
 
-value decode_value(reader& in) {
+void decode_value(reader& in, value& to) {
   switch (in.peek()) {
-    case item_kind::nil: in.nil(); return {};
-    case item_kind::boolean: return in.boolean();
+    case item_kind::nil:
+      in.nil();
+      to.emplace<std::monostate>();
+      return;
+    case item_kind::boolean: to.emplace<bool>(in.boolean()); return;
     case item_kind::integer: {
       const integer_item item = in.any_integer();
-      if (item.negative) return static_cast<std::int64_t>(item.bits);
-      return item.bits;
+      const auto small = static_cast<std::int64_t>(item.bits);
+      if (item.negative == (small < 0))
+        to.emplace<std::int64_t>(small);
+      else
+        to.emplace<std::uint64_t>(item.bits);
+      return;
     }
-    case item_kind::real: return in.real();
-    case item_kind::str: return in.str();
+    case item_kind::real: to.emplace<double>(in.real()); return;
+    case item_kind::str: to.emplace<std::string>(in.str()); return;
     case item_kind::bin: {
       const bytes_view data = in.bin();
-      return bytes(data.begin(), data.end());
+      to.emplace<bytes>(data.begin(), data.end());
+      return;
     }
-    case item_kind::array: return decode_array(in);
-    case item_kind::map: return decode_value_map(in);
+    case item_kind::array: decode_array(in, to.emplace<value::array>()); return;
+    case item_kind::map: decode_value_map(in, to.emplace<value::map>()); return;
     case item_kind::ext: {
       const ext_item item = in.ext();
-      return value::ext{item.type, bytes(item.data.begin(), item.data.end())};
+      to.emplace<value::ext>(item.type, bytes(item.data.begin(), item.data.end()));
+      return;
     }
     case item_kind::invalid: break;
   }

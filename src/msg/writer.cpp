@@ -41,7 +41,9 @@ void writer::fail_utf8(std::string_view text) {
   fail(std::move(reason));
 }
 
-void writer::fail_count(std::size_t count) { fail("a size of " + std::to_string(count) + " is above msgpack's " + std::to_string(count_max)); }
+void writer::fail_count(std::size_t count) {
+  fail("a size of " + std::to_string(count) + " is above msgpack's " + std::to_string(count_max));
+}
 
 void writer::fail_depth() { fail("the value nests deeper than " + std::to_string(encode_depth_max) + " levels (encode_depth_max)"); }
 

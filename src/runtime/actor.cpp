@@ -114,7 +114,7 @@ void actor::close_all(std::string_view why) noexcept {
   listeners_.clear();
   const auto closed = std::make_exception_ptr(transport_closed(std::string(why)));
   for (const auto& connected : std::exchange(peers_, {})) {
-    connected->channel().flush();
+    connected->channel().close(std::string(why));
     connected->fail(closed);
   }
   processes_.reset();

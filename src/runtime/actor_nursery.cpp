@@ -36,7 +36,7 @@ sc::task<> actor_nursery::run(std::function<sc::task<>(actor_nursery&)> body) {
       record(owner_.uid(), std::current_exception());
     }
     // Whatever went wrong, or nothing: no actor is left after this. Shielded, the channels stay in use until the last is reaped.
-    if (!children_.empty()) co_await sc::shielded([&] { return end_all(); });
+    if (!children_.empty() || starting_ != 0) co_await sc::shielded([&] { return end_all(); });
     closed_ = true;
     tasks.cancel("the actor nursery has ended");
   });
@@ -46,7 +46,7 @@ sc::task<> actor_nursery::run(std::function<sc::task<>(actor_nursery&)> body) {
 
 sc::task<> actor_nursery::join() {
   for (;;) {
-    if (failing_ || children_.empty()) co_return;
+    if (failing_ || (children_.empty() && starting_ == 0)) co_return;
     // A cancel that somebody asked for through a portal runs to its end, acknowledged or not (S-KIL-11).
     for (const auto& child : children_)
       if (child->booted && child->link->cancel_called() && !child->ending) start_ending(child, false);
@@ -100,6 +100,17 @@ msg::spawn_spec spawn_spec_for(const actor_options& options) {
 
 sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, actor_options options) {
   if (closed_ || tasks_ == nullptr) throw usage_error("this actor nursery is closed: its block has ended, no actor can be started in it");
+  // Another task's start keeps the block open, at whatever point it is.
+  struct starting {
+    actor_nursery& an;
+    explicit starting(actor_nursery& in) noexcept : an(in) { ++an.starting_; }
+    starting(const starting&) = delete;
+    starting& operator=(const starting&) = delete;
+    ~starting() {
+      --an.starting_;
+      an.changed_.unpark_all();
+    }
+  } const counted(*this);
   co_await sc::checkpoint();
   for (const auto& module : options.enable_modules)
     if (!detail::module_known(module))
@@ -124,6 +135,29 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
   co_return child;
 }
 
+namespace {
+
+template <class... Errors>
+bool is_any(const std::exception_ptr& error) {
+  return (... || [&] {
+    try {
+      std::rethrow_exception(error);
+    } catch (const Errors&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }());
+}
+
+bool is_too_slow(const std::exception_ptr& error) { return is_any<sc::too_slow_error>(error); }
+// What a task ends with, or its actor, that was told to.
+bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, transport_closed>(error); }
+
+long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
+
+}  // namespace
+
 // The child's end of the link exists before the child: identity and spawn spec are there when it first looks.
 sc::task<> actor_nursery::await_boot(child_ptr child) {
   std::exception_ptr failed;
@@ -134,7 +168,9 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     co_await sc::fail_after(child->options.boot_timeout, [&] { return child->link->receive_aid(); });
     if (child->process->pid() < 0) co_await child->process->spawned().wait();
     child->booted = true;
-    changed_.unpark_all();  // a nursery that is ending waits for this one too
+    // A nursery that is ending waits for this one too, and one that joins for whoever asks for its end.
+    child->link->on_cancel_called([this] { changed_.unpark_all(); });
+    changed_.unpark_all();
   } catch (...) {
     failed = std::current_exception();
   }
@@ -158,8 +194,10 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
     std::string text = "actor '" + child->who.name + "' did not start: ";
     if (!child->process->failure().empty())
       text += child->process->failure();
+    else if (is_too_slow(why))
+      text += "it did not say who it is within " + std::to_string(milliseconds(child->options.boot_timeout)) + " ms";
     else if (dead)
-      text += "its process (pid " + std::to_string(child->process->pid()) + ") ended with " + child->process->certificate()->text();
+      text += "its process (pid " + std::to_string(child->process->pid()) + ") ended: " + child->process->certificate()->text();
     else
       text += sc::describe(why);
     if (const auto tail = child->process->stderr_output().tail(); !tail.empty()) text += "\nthe end of its stderr:\n" + tail;
@@ -203,8 +241,8 @@ sc::task<> actor_nursery::collect(child_ptr child, std::string module, std::stri
         std::make_exception_ptr(runtime_failure("the nursery of actor '" + child->who.name + "' was cancelled before it returned"));
   } catch (...) {
     child->main->error = std::current_exception();
-    // An end that this nursery asked for is no error of the actor's.
-    failed = !child->ending && !child->link->cancel_called();
+    // An end that this nursery asked for is no error of the actor's; one in its cleanup is (S-CTX-43).
+    failed = (!child->ending && !child->link->cancel_called()) || !is_end(child->main->error);
   }
   child->main->done.set();
   if (failed) {
@@ -260,7 +298,7 @@ void actor_nursery::reaped(const child_ptr& child) {
 
 void actor_nursery::start_ending(const child_ptr& child, bool hard_kill) {
   if (child->ending || child->process->exited().is_set()) return;
-  child->ending = true;
+  child->ending = true;  // from here on its end is no surprise
   tasks_->start_soon({.name = "end of " + child->who.name}, [this, child, hard_kill] { return end_child(child, hard_kill); });
 }
 
@@ -268,12 +306,10 @@ void actor_nursery::start_ending(const child_ptr& child, bool hard_kill) {
 sc::task<> actor_nursery::end_child(child_ptr child, bool hard_kill) {
   co_await sc::shielded([&]() -> sc::task<> {
     const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
-    if (hard_kill) {
-      child->process->signal(SIGTERM);
-    } else if (!child->link->lost()) {
-      const auto acknowledged = co_await sc::move_on_after(portal_cancel_timeout, [&] { return child->link->request_cancel_actor(); });
-      if (!acknowledged.value_or(false)) child->process->signal(SIGTERM);
-    }
+    std::optional<bool> acknowledged = child->link->cancel_acknowledged();
+    if (!*acknowledged && !hard_kill && !child->link->lost())
+      acknowledged = co_await sc::move_on_after(portal_cancel_timeout, [&] { return child->link->request_cancel_actor(); });
+    if (!acknowledged.value_or(false)) child->process->signal(SIGTERM);
     child->asked.set();
     const bool ended = co_await sc::move_on_after(hard_kill_timeout, exited);
     if (ended) co_return;
@@ -288,11 +324,16 @@ sc::task<> actor_nursery::end_child(child_ptr child, bool hard_kill) {
 sc::task<> actor_nursery::cancel(bool hard_kill) {
   cancel_called_ = true;
   const auto all = children_;
-  for (const auto& child : all)
+  for (const auto& child : all) {
+    if (child->ending && hard_kill) child->process->signal(SIGTERM);
     if (child->booted) start_ending(child, hard_kill);
+  }
   const auto asked = [&]() -> sc::task<> {
-    for (const auto& child : all)
-      if (child->ending && !child->process->exited().is_set()) co_await child->asked.wait();
+    for (const auto& child : all) {
+      while (!child->booted && !child->process->exited().is_set()) co_await changed_.park("boot of an actor to be cancelled");  // S-KIL-3
+      start_ending(child, hard_kill);
+      if (!child->process->exited().is_set()) co_await child->asked.wait();
+    }
   };
   const bool in_time = co_await sc::move_on_after(nursery_cancel_timeout, asked);
   if (!in_time)
@@ -302,7 +343,7 @@ sc::task<> actor_nursery::cancel(bool hard_kill) {
 
 sc::task<> actor_nursery::end_all() {
   cancel_called_ = true;
-  while (!children_.empty()) {
+  while (!children_.empty() || starting_ != 0) {
     for (const auto& child : children_)
       if (child->booted) start_ending(child, false);
     co_await changed_.park("end of all actors");

@@ -3,12 +3,17 @@
 // The main function of an actor that another actor started.
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "child_actor.hpp"
 #include "tractor/msg/errors.hpp"
+#include "tractor/runtime/context.hpp"
+#include "tractor/runtime/module.hpp"
+#include "tractor/runtime/portal.hpp"
 #include "tractor/runtime/root.hpp"
 #include "tractor/runtime/server.hpp"
 #include "tractor/sc/checkpoint.hpp"
@@ -50,7 +55,19 @@ sc::task<> serve_parent(actor& self, std::shared_ptr<peer> parent) {
   self.cancel_soon(std::nullopt, "the connection to its parent ended");
 }
 
-sc::task<int> child_main(spawn::birth& born) {
+enum class ending : unsigned char { returns, exits };
+
+// What peers asked for has ended and has been told of. Only the runtime's own watchers are left: unwinding them would take longer than
+// all else of an actor's end. Threads are waited for where there are any, so then the run ends as every run does.
+void exit_at_once(actor& self, int status) {
+  sc::runner& run = sc::detail::this_runner();
+  if (run.has_external()) return;
+  self.run_lifetime_stack();
+  sc::detail::current_runner = nullptr;  // an exit handler may run a scheduler of its own
+  std::exit(status);
+}
+
+sc::task<int> child_main(spawn::birth& born, ending how) {
   const auto boot = msg::decode<boot_record>(born.boot, {}, "boot");
   actor self(msg::aid{.name = born.name, .uuid = boot.uuid, .pid = ::getpid(), .is_registrar = false, .is_probe = false});
   self.set_fork_server(std::move(born.fork_server));
@@ -82,6 +99,7 @@ sc::task<int> child_main(spawn::birth& born) {
       co_await self.finish_cancel();
     }
     self.close_all("actor '" + self.name() + "' has ended");
+    if (how == ending::exits) exit_at_once(self, status);
     service.cancel("the actor has ended");
   });
   self.run_lifetime_stack();
@@ -90,7 +108,7 @@ sc::task<int> child_main(spawn::birth& born) {
 
 int serve_actor(spawn::birth&& born) {
   try {
-    return sc::run([&] { return child_main(born); });
+    return sc::run([&] { return child_main(born, ending::exits); });
   } catch (...) {
     const auto error = std::current_exception();
     std::fprintf(stderr, "tractor: actor '%s' failed: %s: %s\n", born.name.c_str(), wire_type_name(error).c_str(),
@@ -99,12 +117,62 @@ int serve_actor(spawn::birth&& born) {
   }
 }
 
-// Touches what every actor will use, once, in the fork server: children then share these pages.
+// --- the rehearsal ---
+
+sc::task<int> rehearsed(int number) { co_return number; }
+sc::task<int> rehearsed_context(context<int>& ctx, int number) {
+  co_await ctx.started(number);
+  co_return number;
+}
+void define_rehearsal(module_builder& mod) {
+  mod.def<&rehearsed>("call", "number");
+  mod.def<&rehearsed_context>("context", "number");
+}
+constexpr module_record rehearsal_module{"_rehearsal", __FILE__, &define_rehearsal};
+
+// The life of an actor, with this end as its parent: the handshake, a call, a context, the end.
+sc::task<> rehearse(unique_fd near, spawn::birth born, std::string uuid) {
+  co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
+    service.start_soon([&]() -> sc::task<> { static_cast<void>(co_await child_main(born, ending::returns)); });
+    actor self(msg::aid{.name = "parent", .uuid = std::move(uuid), .pid = ::getpid(), .is_registrar = false, .is_probe = false});
+    self.set_service(&service);
+    const auto child = std::make_shared<peer>(self, std::make_unique<sc::socket_stream>(std::move(near)));
+    child->send_aid();
+    msg::spawn_spec spec;
+    spec.enable_modules.append(rehearsal_module.name, rehearsal_module.file);
+    child->channel().send([&](msg::buffer& out) { msg::encode_spawn_spec(out, spec); });
+    co_await child->receive_aid();
+    service.start_soon([child] { return child->serve(); });
+    const portal there(child);
+    static_cast<void>(co_await there.run<&rehearsed>(1));
+    co_await there.open_context<&rehearsed_context>({1}, [](auto&, int) -> sc::task<> { co_return; });
+    co_await child->request_cancel_actor();
+    child->fail(std::make_exception_ptr(transport_closed("the rehearsal has ended")));
+  });
+}
+
+// Lives an actor's life once in the fork server, so that every child finds done what one has to do only once: symbols bound, tables
+// made, modules read. What goes wrong here goes wrong where it is told, in the actor.
 void warm_up() {
-  static_cast<void>(sc::run([]() -> sc::task<int> {
-    co_await sc::open_nursery([](sc::nursery& n) { n.start_soon([]() -> sc::task<> { co_await sc::checkpoint(); }); });
-    co_return 0;
-  }));
+  register_modules(&rehearsal_module, &rehearsal_module + 1);
+  read_all_modules();
+  try {
+    int ends[2];
+    check_syscall(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), "socketpair for the rehearsal");
+    unique_fd near(ends[0]), far(ends[1]);
+    sc::run([&]() -> sc::task<> {
+      boot_record boot{.uuid = make_uuid(), .parent_name = "parent", .parent_uuid = make_uuid()};
+      msg::buffer bytes;
+      msg::encode(bytes, boot);
+      spawn::birth born;
+      born.name = "rehearsal";
+      born.link = std::move(far);
+      born.boot.assign(bytes.view().begin(), bytes.view().end());
+      co_await rehearse(std::move(near), std::move(born), boot.parent_uuid);
+    });
+  } catch (const std::exception&) {
+    // The first actor will meet the same.
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "tractor/runtime/stream.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
+#include "tractor/sc/exception_group.hpp"
 
 namespace tractor::detail {
 
@@ -22,6 +23,19 @@ void payload_queue::push(msg::bytes_view payload) {
   }
   slots_[(head_ + count_) % slots_.size()].assign(payload.begin(), payload.end());
   ++count_;
+}
+
+bool is_only(const std::exception_ptr& error, const std::exception_ptr& leaf) noexcept {
+  if (error == leaf) return true;
+  try {
+    std::rethrow_exception(error);
+  } catch (const sc::exception_group& group) {
+    for (const auto& member : group.exceptions())
+      if (!is_only(member, leaf)) return false;
+    return true;
+  } catch (...) {
+    return false;
+  }
 }
 
 // A wait for news, with the note whether it is the opener that waits (S-CTX-48).
@@ -80,7 +94,7 @@ void dialog::on_started(msg::bytes_view payload) {
 }
 
 void dialog::on_yield(msg::bytes_view payload) {
-  if (finished() || stream_closed_ || draining_ || stop_received_) return;
+  if (finished() || stream_closed_ || draining_ || stop_received_ || overrun_) return;
   if (yields_.size() >= (allow_overruns_ ? overrun_messages_max : buffer_messages_)) {
     refuse_overrun();
     return;
@@ -95,6 +109,7 @@ void dialog::on_stop() {
 }
 
 void dialog::on_return(msg::bytes_view payload) {
+  peer_ended_ = true;
   if (finished()) return;
   return_received_ = true;
   return_payload_.assign(payload.begin(), payload.end());
@@ -108,7 +123,13 @@ bool dialog::asked_by_us(const msg::error_msg& fields) const {
          fields.src_uid.uuid == via_->remote_uid().uuid && canceller_ && canceller_->uuid == own.uuid;
 }
 
+// The peer's runtime dropped a message of ours; its task does not know of that.
+bool dialog::told_of_overrun(const msg::error_msg& fields) const {
+  return fields.boxed_type_str == "StreamOverrun" && fields.sender && fields.sender->uuid == via_->self().uid().uuid;
+}
+
 void dialog::on_error(msg::error_msg fields) {
+  if (!told_of_overrun(fields)) peer_ended_ = true;
   if (finished()) return;
   if (side_ == context_side::parent && asked_by_us(fields)) {
     absorbed_ = true;
@@ -125,8 +146,9 @@ void dialog::on_error(msg::error_msg fields) {
 
 void dialog::on_lost(const std::exception_ptr& why) {
   lost_ = true;
+  peer_ended_ = true;
   if (finished()) return;
-  via_->set_loss_observed();
+  if (!abandoned_) via_->set_loss_observed();
   record_remote_error(why, true);
 }
 
@@ -152,11 +174,17 @@ void dialog::refuse_overrun() {
   overrun.message = "actor '" + own.name + "' has " + std::to_string(yields_.size()) + " unread messages of actor '" +
                     via_->remote_uid().name + "' in " + describe() + " and dropped one more; " +
                     (stream_opened_ ? "its task reads too slowly" : "its task never opened the stream");
+  overrun_ = std::make_exception_ptr(stream_overrun(overrun));
   try {
     via_->send([&](msg::buffer& out) { msg::encode_error_msg(out, overrun); });
   } catch (const error&) {
     // The channel ended; the dialog is told of that by other means.
   }
+}
+
+sc::task<> dialog::raise_loss() {
+  co_await via_->wait_for_loss();
+  via_->throw_lost();
 }
 
 // --- opening ---
@@ -214,6 +242,7 @@ void dialog::open_stream(std::optional<bool> allow_overruns, std::optional<std::
   if (cancel_called_) throw usage_error("open_stream() after cancel() in " + describe());
   if (self_cancelled_) throw usage_error("open_stream() in " + describe() + ", which has cancelled itself");
   stream_opened_ = true;
+  draining_ = false;  // a wait for the result may have been given up before
   if (allow_overruns) allow_overruns_ = *allow_overruns;
   if (buffer_messages) buffer_messages_ = *buffer_messages;
 }
@@ -223,7 +252,9 @@ sc::task<bool> dialog::wait_for_yield() {
   for (;;) {
     if (!yields_.empty()) co_return true;
     if (remote_error_) std::rethrow_exception(remote_error_);
-    if (stop_received_ || stream_closed_ || return_received_) co_return false;
+    // The sender is told and fails by it, which is the error to raise; one that had ended already never learns of it.
+    if (overrun_ && return_received_ && !stream_closed_) std::rethrow_exception(overrun_);
+    if (stream_closed_ || return_received_ || (stop_received_ && !overrun_)) co_return false;
     const news_wait waiting(*this);
     co_await news_.park("stream.receive");
   }
@@ -279,10 +310,12 @@ sc::task<> dialog::cancel_remote(sc::duration timeout, bool by_user) {
   if (by_user && !finished()) {
     cancel_called_ = true;
     if (!canceller_) canceller_ = via_->self().uid();
-    opener_cancels_ = sc::runner::current()->running()->id == opener_task_;
   }
-  if (finished() || lost_ || via_->lost()) co_return;
+  if (peer_ended_ || via_->lost()) co_return;
+  const bool by_opener = sc::runner::current()->running()->id == opener_task_;
+  if (by_opener) opener_cancels_ = true;
   co_await sc::shielded([&] { return via_->request_cancel_task(cid_); }, timeout);
+  if (by_opener) opener_cancels_ = false;  // an acknowledgement that comes later finds it elsewhere, and wakes it (S-CTX-48)
 }
 
 void dialog::cancel_self() {

@@ -4,9 +4,11 @@
 
 #include <array>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "tractor/msg/errors.hpp"
+#include "tractor/msg/utf8.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/run.hpp"
@@ -173,6 +175,27 @@ std::string wire_type_name(const std::exception_ptr& error) {
 
 namespace {
 
+// Any text of a program as text that can be sent: UTF-8, and not without bound.
+std::string sendable(std::string text) {
+  if (text.size() > error_text_bytes_max) {
+    std::size_t end = error_text_bytes_max;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    text.resize(end);
+    text += " […]";
+  }
+  if (msg::is_utf8(text)) return text;
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string shown;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x80)
+      shown += c;
+    else
+      for (const char part : {'\\', 'x', digits[static_cast<unsigned char>(c) >> 4U], digits[static_cast<unsigned char>(c) & 15U]})
+        shown += part;
+  }
+  return shown;
+}
+
 const remote_actor_error* as_remote(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -202,9 +225,10 @@ msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std:
     packed.src_uid = self;
     packed.src_type_str = wire_type_name(error);
     packed.boxed_type_str = packed.src_type_str;
-    packed.message = sc::describe(error);
-    packed.tb_str = sc::await_trace(error) + packed.src_type_str + ": " + sc::describe(error) + "\n";
+    packed.message = sendable(sc::describe(error));
+    packed.tb_str = sc::await_trace(error) + packed.src_type_str + ": " + *packed.message + "\n";
   }
+  packed.tb_str = sendable(std::move(packed.tb_str));
   packed.relay_path.push_back(self);
   return packed;
 }

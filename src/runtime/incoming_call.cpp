@@ -28,7 +28,8 @@ sc::task<> incoming_call::run() {
   std::exception_ptr failure;
   std::exception_ptr outer_cancel;
   try {
-    cut_off = !co_await link_.scope().run([this] { return call_->run(link_); });
+    const bool complete = co_await link_.scope().run([this] { return call_->run(link_); });
+    cut_off = !complete || link_.scope().cancel_called();  // whatever it made of the cancel (S-CTX-43)
   } catch (const sc::cancelled&) {
     // The actor's own nursery is cancelled: the peer is told like of any cancel, then it goes on.
     outer_cancel = std::current_exception();

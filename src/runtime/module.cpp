@@ -77,6 +77,18 @@ const char* module_file(std::string_view name) {
   return found->second->file;
 }
 
+void read_all_modules() noexcept {
+  module_table& in = table();
+  const std::lock_guard<std::mutex> lock(in.mutex);
+  for (const auto& [name, record] : in.modules) {
+    try {
+      read_module(in, *record);
+    } catch (...) {
+      in.endpoints.erase(name);
+    }
+  }
+}
+
 const endpoint* find_endpoint(std::string_view module, std::string_view name) {
   module_table& in = table();
   const std::lock_guard<std::mutex> lock(in.mutex);

@@ -25,6 +25,11 @@ void peer::throw_lost() {
   std::rethrow_exception(lost_);
 }
 
+sc::task<> peer::wait_for_loss() {
+  const auto keep = shared_from_this();
+  while (!lost_) co_await loss_known_.park("why the connection ended");
+}
+
 // --- handshake ---
 
 void peer::send_aid() {
@@ -64,13 +69,14 @@ sc::task<> peer::serve() {
 void peer::fail(const std::exception_ptr& why) {
   if (lost_) return;
   lost_ = why;
-  channel_.close(sc::describe(why));
+  loss_known_.unpark_all();
+  if (!channel_.closed()) channel_.close(sc::describe(why));
   // Telling a dialog wakes tasks but runs none, so the table does not change under this loop.
   for (auto& [cid, entry] : dialogs_) {
     if (entry.link != nullptr) entry.link->on_lost(why);
     if (entry.ack != nullptr) entry.ack->done.set();
   }
-  cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe(why));
+  if (!calls_.empty()) cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe(why));
 }
 
 void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
@@ -124,8 +130,9 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
 // The dialog that a message belongs to; null for one that has ended or never was: late messages do no harm (S-OOB-7).
 template <class Message>
 dialog* peer::find(const Message& message) {
-  if (const auto found = dialogs_.find(message.cid); found != dialogs_.end()) return found->second.link;
-  if (const auto found = calls_.find(message.cid); found != calls_.end()) return &found->second->link();
+  if (recent_ != nullptr && recent_->cid() == message.cid) return recent_;
+  if (const auto found = dialogs_.find(message.cid); found != dialogs_.end()) return recent_ = found->second.link;
+  if (const auto found = calls_.find(message.cid); found != calls_.end()) return recent_ = &found->second->link();
   return nullptr;
 }
 
@@ -168,7 +175,12 @@ void peer::on_start(const msg::start& request) {
     return;
   }
   try {
-    if (self_.cancel_called()) throw runtime_failure("actor '" + self_.name() + "' is being cancelled and takes no more requests");
+    if (self_.cancel_called()) {
+      // Answered like a task that was running when the cancel came.
+      const auto answer = make_context_cancelled(self_.uid(), self_.cancel_caller(), request.cid, "the actor is being cancelled");
+      send([&](msg::buffer& out) { msg::encode_error_msg(out, answer); });
+      return;
+    }
     if (calls_.size() >= tasks_per_peer_max)
       throw runtime_failure("actor '" + self_.name() + "' runs " + std::to_string(calls_.size()) + " tasks for this peer and takes no more",
                             error_category::overloaded);
@@ -243,6 +255,7 @@ void peer::cancel_calls(const std::optional<uid>& canceller, std::string_view wh
 }
 
 void peer::forget(incoming_call& call) noexcept {
+  if (recent_ == &call.link()) recent_ = nullptr;
   calls_.erase(call.link().cid());
   self_.call_ended();
 }
@@ -254,7 +267,10 @@ void peer::add(dialog& link) {
   dialogs_.emplace(link.cid(), ack_entry{.link = &link, .ack = nullptr});
 }
 
-void peer::remove(dialog& link) noexcept { dialogs_.erase(link.cid()); }
+void peer::remove(dialog& link) noexcept {
+  if (recent_ == &link) recent_ = nullptr;
+  dialogs_.erase(link.cid());
+}
 
 void peer::add(std::string_view cid, pending_ack& ack) {
   if (lost_) throw_lost();
@@ -309,6 +325,7 @@ sc::task<bool> peer::request_cancel_actor() {
   const auto keep = shared_from_this();
   if (lost_) co_return false;
   cancel_called_ = true;
+  if (cancel_hook_) cancel_hook_();
   ack_registration request(*this, make_uuid());
   try {
     send([&](msg::buffer& out) {
@@ -318,7 +335,8 @@ sc::task<bool> peer::request_cancel_actor() {
     co_return false;
   }
   co_await request.ack().done.wait();
-  co_return request.ack().answered&& request.ack().value;
+  cancel_acknowledged_ = cancel_acknowledged_ || (request.ack().answered && request.ack().value);
+  co_return cancel_acknowledged_;
 }
 
 }  // namespace tractor::detail

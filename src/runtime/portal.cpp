@@ -38,9 +38,15 @@ void refuse_self(const peer& to) {
 
 sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view module, std::string_view name, const msg::buffer& kwargs) {
   const uid& own = link.via().self().uid();
-  link.via().send([&](msg::buffer& out) {
-    msg::encode_start(out, link.cid(), module, name, [&](msg::writer& to) { to.raw_item(kwargs.view()); }, msg::uid_view(own));
-  });
+  bool lost = false;
+  try {
+    link.via().send([&](msg::buffer& out) {
+      msg::encode_start(out, link.cid(), module, name, [&](msg::writer& to) { to.raw_item(kwargs.view()); }, msg::uid_view(own));
+    });
+  } catch (const transport_closed&) {
+    lost = true;
+  }
+  if (lost) co_await link.raise_loss();
   co_await link.wait_for_ack(kind, name);
 }
 
@@ -63,10 +69,12 @@ local_kind kind_of(const std::exception_ptr& error) {
 }  // namespace
 
 sc::task<> abandon_dialog(dialog& link, const std::exception_ptr& local) {
-  if (link.remote_error() && local == link.remote_error()) {
+  if (link.remote_error() && is_only(local, link.remote_error())) {
     if (link.absorbed()) co_return;
-    std::rethrow_exception(local);
+    co_await link.cancel_remote(context_cancel_timeout, false);
+    std::rethrow_exception(link.remote_error());
   }
+  link.set_abandoned();
   const local_kind kind = kind_of(local);
   if (kind == local_kind::ordinary) link.set_local_error(local);
   // The end of an inner context is not our cancel() (S-CTX-55), but the remote task must not outlive this block either.
@@ -87,7 +95,10 @@ sc::task<msg::bytes> call_remote(std::shared_ptr<peer> to, std::string module, s
   }
   if (local) {
     // An error of the call itself has ended the remote task; a cancel of this wait has not.
-    if (!link.finished()) co_await link.cancel_remote(context_cancel_timeout, true);
+    if (!link.finished()) {
+      link.set_abandoned();
+      co_await link.cancel_remote(context_cancel_timeout, true);
+    }
     std::rethrow_exception(local);
   }
   co_return msg::bytes(link.return_payload());

@@ -27,7 +27,9 @@ stderr_relay::~stderr_relay() { finish(); }
 void stderr_relay::drain() noexcept {
   if (!pipe_) return;
   char buffer[4096];
-  for (;;) {
+  // Bounded, so that one who writes without a pause does not keep this actor from everything else. More than a full pipe, so that
+  // all is read of one who writes no more.
+  for (int i = 0; i < stderr_reads_max; ++i) {
     const auto count = retry_eintr([&] { return ::read(pipe_.get(), buffer, sizeof buffer); });
     if (count > 0) {
       take({buffer, static_cast<std::size_t>(count)});
@@ -38,9 +40,20 @@ void stderr_relay::drain() noexcept {
       source_.reader = &waiter_;
       return;
     }
-    break;
+    // The last writer is gone.
+    close();
+    return;
   }
-  // The last writer is gone.
+  try {
+    source_.detach();
+    source_.attach(pipe_.get());  // tells of what is there already
+    source_.reader = &waiter_;
+  } catch (const error&) {
+    close();
+  }
+}
+
+void stderr_relay::close() noexcept {
   source_.reader = nullptr;
   source_.detach();
   pipe_.reset();
@@ -62,9 +75,7 @@ void stderr_relay::take(std::string_view text) {
 
 void stderr_relay::finish() noexcept {
   drain();
-  source_.reader = nullptr;
-  source_.detach();
-  pipe_.reset();
+  close();
   if (line_.empty()) return;
   line_ += '\n';
   static_cast<void>(!::write(STDERR_FILENO, line_.data(), line_.size()));
@@ -144,7 +155,7 @@ void process_host::unwatch_server() noexcept {
 }
 
 void process_host::watch_server() {
-  if (server_source_ && server_source_->fd() == server_.fd()) return;
+  if (server_source_ && server_source_->attached() && server_source_->fd() == server_.fd()) return;
   unwatch_server();
   server_source_ = std::make_unique<sc::detail::io_source>();
   server_source_->attach(server_.fd());
@@ -185,7 +196,10 @@ void process_host::read_server() noexcept {
   server_source_->set_drained();
   server_source_->reader = &reader_;
   for (auto& event : events) handle(event);
-  if (server_.fd() != server_source_->fd()) unwatch_server();
+  if (server_.fd() == server_source_->fd()) return;
+  // The server is lost. The source is let go of only when a new server is watched: the reactor is looking at it now.
+  server_source_->reader = server_source_->writer = nullptr;
+  server_source_->detach();
 }
 
 void process_host::handle(spawn::fork_server_event& event) {

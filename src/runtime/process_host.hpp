@@ -19,6 +19,7 @@ namespace tractor::detail {
 
 inline constexpr std::size_t stderr_tail_bytes = 16 * 1024;      // kept of each child for its death certificate
 inline constexpr std::size_t stderr_line_bytes_max = 64 * 1024;  // a longer line is passed on in pieces
+inline constexpr int stderr_reads_max = 32;                      // of 4 KiB at a time
 
 class process_host;
 
@@ -40,6 +41,7 @@ class stderr_relay {
     stderr_relay* self = nullptr;
   };
   void take(std::string_view text);
+  void close() noexcept;
 
   unique_fd pipe_;
   sc::detail::io_source source_;

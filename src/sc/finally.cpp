@@ -16,8 +16,8 @@ std::string place_of(std::source_location where) { return std::string(where.file
 
 std::exception_ptr cleanup_too_slow(duration grace, std::source_location where) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(grace).count();
-  return std::make_exception_ptr(
-      too_slow_error("the cleanup of sc::finally at " + place_of(where) + " had not ended after its grace of " + std::to_string(ms) + " ms"));
+  return std::make_exception_ptr(too_slow_error("the cleanup of sc::finally at " + place_of(where) + " had not ended after its grace of " +
+                                                std::to_string(ms) + " ms"));
 }
 
 void throw_cleanup_failed(std::exception_ptr body, std::exception_ptr cleanup, std::source_location where) {

@@ -40,7 +40,9 @@ class spawn_plan {
     ::posix_spawn_file_actions_destroy(&actions_);
   }
 
-  void redirect(int fd, int target) { check(::posix_spawn_file_actions_adddup2(&actions_, fd, target), "posix_spawn_file_actions_adddup2()"); }
+  void redirect(int fd, int target) {
+    check(::posix_spawn_file_actions_adddup2(&actions_, fd, target), "posix_spawn_file_actions_adddup2()");
+  }
   void open_null(int target) {
     check(::posix_spawn_file_actions_addopen(&actions_, target, "/dev/null", O_RDWR, 0), "posix_spawn_file_actions_addopen()");
   }
@@ -144,7 +146,8 @@ child_process::child_process(const process_options& options) {
   plan.close_the_rest();
   if (!options.working_directory.empty()) plan.change_directory(options.working_directory);
   const auto arguments = as_argv(options.arguments);
-  const auto environment = as_argv(options.environment.value_or(std::vector<std::string>{}));
+  std::vector<char*> environment;
+  if (options.environment) environment = as_argv(*options.environment);
   pid_ = plan.spawn(arguments.data(), options.environment ? environment.data() : ::environ);
   // Not reaped yet, so the number is still this child's.
   const long pidfd = ::syscall(SYS_pidfd_open, pid_, 0);

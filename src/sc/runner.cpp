@@ -59,6 +59,7 @@ class current_run_guard {
 }  // namespace
 
 struct runner::main_record : detail::task_record {
+  bool began = false;  // until then the run may be given up: one refused because another is active
   std::function<task<>()> body;
   std::optional<task<>> coroutine;
 };
@@ -74,7 +75,8 @@ runner::runner(run_options options) : options_(options), root_scope_({.where = {
 }
 
 runner::~runner() {
-  TRACTOR_ASSERT(main_ == nullptr || main_done_, "a run is destroyed while its main task has not ended");
+  TRACTOR_ASSERT(main_ == nullptr || main_done_ || !main_->began, "a run is destroyed while its main task has not ended");
+  if (main_ != nullptr && !main_done_) root_scope_.exit(detail::outcome_kind::value);
   main_.reset();
   detail::frame_pool::release_if_unused();
 }
@@ -147,11 +149,16 @@ void runner::run_batch() {
 
 void runner::run_to_completion() {
   const current_run_guard guard(*this);
+  main_->began = true;
   last_poll_cycles_ = cycle_counter();
   while (!main_done_) {
     run_batch();
     if (main_done_) break;
-    run_deferred();
+    // Not after every batch: what a chain of tasks sends in answer to one event leaves together.
+    if (ready_.empty() || ++batches_ >= batches_before_deferred) {
+      batches_ = 0;
+      run_deferred();
+    }
     if (ready_.empty()) {
       wait_for_events(true);
     } else if (resumes_ >= resumes_per_look) {
@@ -165,6 +172,7 @@ void runner::run_to_completion() {
 
 void runner::step() {
   const current_run_guard guard(*this);
+  main_->began = true;
   run_batch();
   if (main_done_) return;
   run_deferred();
@@ -172,15 +180,11 @@ void runner::step() {
 }
 
 void runner::run_deferred() {
-  while (deferred_ != nullptr) {
-    // Taken off as a whole: what one of them queues again is done in another round.
-    detail::deferred* work = std::exchange(deferred_, nullptr);
-    while (work != nullptr) {
-      detail::deferred* const next = work->next;
-      work->queued = false;
-      work->run(*work);
-      work = next;
-    }
+  // One at a time off the list itself: a piece of work may do away with another one, or queue itself again.
+  while (detail::deferred* const work = deferred_) {
+    deferred_ = work->next;
+    work->queued = false;
+    work->run(*work);
   }
 }
 

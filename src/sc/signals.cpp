@@ -19,12 +19,12 @@ namespace tractor::sc {
 
 namespace {
 
-// One signal of the process. The handler reads `pipe` and sets `pending`; all else is changed under the mutex only.
+// One signal of the process. The handler reads `pipe` and sets `pending`; all else is changed under the mutex only. Small: every
+// actor writes to the table, and has its own copy of the pages that it lies in.
 struct signal_slot {
   std::atomic<int> pipe{-1};
   std::atomic<bool> pending{false};
   pid_t owner = 0;  // the process whose receiver holds it; a forked child's copy of its parent's claim counts for nothing
-  struct sigaction before;
 };
 
 constexpr int signal_count = 65;  // Linux: 1 to 64
@@ -64,6 +64,11 @@ std::string signal_name(int number) {
   return abbreviation != nullptr ? std::string("SIG") + abbreviation : "signal " + std::to_string(number);
 }
 
+struct signal_receiver::claim {
+  int number;
+  struct sigaction before;
+};
+
 signal_receiver::signal_receiver(std::vector<int> numbers) {
   if (numbers.empty()) throw usage_error("open_signal_receiver(): no signal is given");
   std::ranges::for_each(numbers, check_catchable);
@@ -72,9 +77,11 @@ signal_receiver::signal_receiver(std::vector<int> numbers) {
   arrivals_.reset(ends[0]);
   handler_end_.reset(ends[1]);
   source_.attach(arrivals_.get());
-  numbers_.reserve(numbers.size());
+  source_.set_drained();
+  claims_.reserve(numbers.size());
+  const pid_t process = ::getpid();
   try {
-    std::ranges::for_each(numbers, [this](int number) { claim(number); });
+    std::ranges::for_each(numbers, [this, process](int number) { claim_one(number, process); });
   } catch (...) {
     release_all();
     source_.detach();
@@ -88,46 +95,47 @@ signal_receiver::~signal_receiver() {
   source_.detach();
 }
 
-void signal_receiver::claim(int number) {
+void signal_receiver::claim_one(int number, int process) {
   const std::lock_guard lock(slots_mutex);
   signal_slot& slot = slots[static_cast<std::size_t>(number)];
-  if (slot.pipe.load() >= 0 && slot.owner == ::getpid())
+  if (slot.pipe.load() >= 0 && slot.owner == process)
     throw usage_error("open_signal_receiver(): " + signal_name(number) + " has a receiver already");
-  slot.owner = ::getpid();
+  slot.owner = process;
   slot.pending.store(false);
   slot.pipe.store(handler_end_.get());
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = &on_signal;
   action.sa_flags = SA_RESTART;
   ::sigfillset(&action.sa_mask);
-  if (::sigaction(number, &action, &slot.before) != 0) {
+  claim made{.number = number, .before = {}};
+  if (::sigaction(number, &action, &made.before) != 0) {
     slot.pipe.store(-1);
     throw_os_error("sigaction(" + signal_name(number) + ")", errno);
   }
-  numbers_.push_back(number);
+  claims_.push_back(made);
 }
 
 void signal_receiver::release_all() noexcept {
   std::bitset<signal_count> unreceived;
   {
     const std::lock_guard lock(slots_mutex);
-    for (const int number : numbers_) {
-      signal_slot& slot = slots[static_cast<std::size_t>(number)];
-      ::sigaction(number, &slot.before, nullptr);
-      slot.pipe.store(-1);
+    for (const claim& held : claims_) {
+      ::sigaction(held.number, &held.before, nullptr);
+      slots[static_cast<std::size_t>(held.number)].pipe.store(-1);
     }
     // A handler that another thread is in may hold the descriptor still.
     for (int yields = 0; handlers_running.load() != 0 && yields < handler_yields_max; ++yields) ::sched_yield();
-    for (const int number : numbers_) {
-      const auto index = static_cast<std::size_t>(number);
+    for (const claim& held : claims_) {
+      const auto index = static_cast<std::size_t>(held.number);
       unreceived[index] = slots[index].pending.exchange(false);
     }
   }
-  for (const int number : std::exchange(numbers_, {}))
-    if (unreceived[static_cast<std::size_t>(number)]) ::raise(number);
+  for (const claim& held : std::exchange(claims_, {}))
+    if (unreceived[static_cast<std::size_t>(held.number)]) ::raise(held.number);
 }
 
 int signal_receiver::take() noexcept {
+  if (!source_.maybe_readable()) return 0;
   unsigned char byte = 0;
   if (retry_eintr([&] { return ::read(arrivals_.get(), &byte, 1); }) != 1) {
     source_.set_drained();

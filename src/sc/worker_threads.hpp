@@ -70,7 +70,7 @@ class worker_threads {
   capacity_limiter limiter_{calls_at_once_default};
   std::shared_ptr<shared_state> shared_;
   std::vector<std::shared_ptr<worker>> workers_;
-  std::vector<thread_call*> calls_;  // given to a worker and not finished here
+  std::vector<thread_call*> calls_;   // given to a worker and not finished here
   thread_call* abandoned_ = nullptr;  // done, to be freed; linked by next_abandoned
   free_later free_later_;
 };

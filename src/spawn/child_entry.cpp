@@ -122,7 +122,8 @@ bool child_entry_noted() noexcept { return detail::this_program.noted; }
 void require_child_entry() {
   if (!child_entry_noted())
     throw usage_error(
-        "this program cannot start actors yet: tractor executes it again to make them, so its main must begin with tractor::run(argc, argv, ...) "
+        "this program cannot start actors yet: tractor executes it again to make them, so its main must begin with tractor::run(argc, "
+        "argv, ...) "
         "or, in a test program, with tractor::spawn::child_entry(argc, argv, ...) before anything else");
 }
 

@@ -80,13 +80,13 @@ std::optional<death_certificate> exec_child::try_reap() {
   // The system call, not the function: only it reports the resource usage as well.
   const long result = retry_eintr([&] { return ::syscall(SYS_waitid, P_PIDFD, pidfd.get(), &info, WEXITED | WNOHANG, &usage); });
   if (result != 0) {
-    if (errno == ECHILD)
-      return death_certificate::lost(pid, "end unknown: the program waited for the process itself, or ignores SIGCHLD");
+    if (errno == ECHILD) return death_certificate::lost(pid, "end unknown: the program waited for the process itself, or ignores SIGCHLD");
     throw_os_error("waitid of actor process " + std::to_string(pid), errno);
   }
   if (info.si_pid == 0) return std::nullopt;
   const resource_usage used = resource_usage::from_rusage(usage);
-  if (info.si_code == CLD_EXITED) return death_certificate{.pid = pid, .kind = death_kind::exited, .exit_status = info.si_status, .usage = used};
+  if (info.si_code == CLD_EXITED)
+    return death_certificate{.pid = pid, .kind = death_kind::exited, .exit_status = info.si_status, .usage = used};
   return death_certificate{
       .pid = pid, .kind = death_kind::signaled, .signal = info.si_status, .core_dumped = info.si_code == CLD_DUMPED, .usage = used};
 }

@@ -18,6 +18,7 @@
 
 #include "descendants.hpp"
 #include "fork_path.hpp"
+#include "inherited_pages.hpp"
 #include "pidfd.hpp"
 #include "program.hpp"
 #include "quick_end.hpp"
@@ -72,11 +73,13 @@ void run_prewarm() {
   this_program.prewarm();
   if (highest_descriptor() != before) role_failed("the prewarm hook left a descriptor open in the fork server", 0);
   check_single_threaded();
+  if (::getenv("TRACTOR_X_INHERIT")) let_children_inherit_file_pages();
 }
 
 }  // namespace
 
-fork_server::fork_server() : first_private_fd_(std::max(first_free_fd, highest_descriptor() + 1)), pid_(::getpid()), user_(::getuid()), group_(::getgid()) {
+fork_server::fork_server()
+    : first_private_fd_(std::max(first_free_fd, highest_descriptor() + 1)), pid_(::getpid()), user_(::getuid()), group_(::getgid()) {
   for (const int fd : {server_root_fd, server_requests_write_fd, server_requests_read_fd})
     if (!is_message_socket(fd) || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) role_failed("executed as a fork server, but not by tractor", 0);
   sigset_t all, death;
@@ -127,7 +130,8 @@ void fork_server::add_requester(unique_fd socket, pid_t pid, bool watch_process,
 TRACTOR_FORK_PATH std::optional<birth> fork_server::serve() {
   for (;;) {
     std::array<epoll_event, events_per_wait> events;
-    const int ready = retry_eintr([&] { return ::epoll_wait(epoll_.get(), events.data(), events_per_wait, sweep_due_ ? sweep_pause_ms : -1); });
+    const int ready =
+        retry_eintr([&] { return ::epoll_wait(epoll_.get(), events.data(), events_per_wait, sweep_due_ ? sweep_pause_ms : -1); });
     if (ready < 0) role_failed("epoll_wait in the fork server", errno);
     for (int i = 0; i < ready; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -254,7 +258,8 @@ void fork_server::bury(pid_t pid, int wait_status, const resource_usage& usage) 
   const server_child dead = *found;
   children_.remove(pid);
   if (const auto to = requesters_.find(dead.requested_by); to != requesters_.end() && !dead.abandoned)
-    reply(to->first, to->second, {.kind = reply_kind::exited, .ticket = dead.ticket, .pid = pid, .wait_status = wait_status, .usage = usage}, {}, {});
+    reply(to->first, to->second,
+          {.kind = reply_kind::exited, .ticket = dead.ticket, .pid = pid, .wait_status = wait_status, .usage = usage}, {}, {});
   if (!dead.introduced) return;
   std::vector<requester_id> ended;
   for (const auto& [id, requester] : requesters_)

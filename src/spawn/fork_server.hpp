@@ -68,8 +68,8 @@ class alignas(4096) fork_server {
   struct requester {
     unique_fd socket;
     pid_t pid = -1;
-    unique_fd pidfd;  // of one that is not this process's child, whose death would go unnoticed otherwise
-    const world* current = nullptr;  // null until it told; owned by worlds_
+    unique_fd pidfd;                   // of one that is not this process's child, whose death would go unnoticed otherwise
+    const world* current = nullptr;    // null until it told; owned by worlds_
     std::deque<queued_reply> backlog;  // bounded: while it is not empty no request is read
   };
 

@@ -24,7 +24,6 @@ namespace {
 
 // How long a server that closed its connection may take to be gone; it is killed then.
 constexpr int lost_server_bound_ms = 100;
-constexpr int messages_per_read = 64;
 constexpr const char* lost_text = "lost with the fork server";
 
 // One request as parts to be sent together: bytes that live elsewhere, and descriptors.
@@ -51,7 +50,8 @@ class outgoing_request {
 
   void queue(detail::server_link& link) const {
     std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
-    for (const iovec& part : std::span(parts_).subspan(1, part_count_ - 1)) bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);
+    for (const iovec& part : std::span(parts_).subspan(1, part_count_ - 1))
+      bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);
     std::vector<unique_fd> copies;
     for (const int fd : descriptors()) copies.emplace_back(check_syscall(::fcntl(fd, F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)"));
     link.queue(std::move(bytes), std::move(copies));
@@ -112,8 +112,9 @@ void fork_server_client::connection::send_request(ticket_id ticket, const spawn_
   const int error = message.send(link);
   if (error == EAGAIN) {
     if (link.queued() >= queued_requests_max)
-      throw tractor::error("the fork server has not taken the last " + std::to_string(queued_requests_max) + " requests (queued_requests_max)",
-                           error_category::overloaded);
+      throw tractor::error(
+          "the fork server has not taken the last " + std::to_string(queued_requests_max) + " requests (queued_requests_max)",
+          error_category::overloaded);
     message.queue(link);
   } else if (error != 0 && error != EPIPE && error != ECONNRESET) {  // of those two the next read tells
     throw os_error("sending a request to the fork server", error);
@@ -141,7 +142,8 @@ void fork_server_client::connection::handle(detail::received_message& received, 
       if (received.descriptor_count != 1) {
         open_tickets.erase(ticket);
         send_kill(header.ticket);
-        events.emplace_back(failed_event{.ticket = header.ticket, .errno_value = EMFILE, .text = os_error("receiving the pidfd of a new actor", EMFILE).message()});
+        events.emplace_back(failed_event{
+            .ticket = header.ticket, .errno_value = EMFILE, .text = "receiving the pidfd of a new actor: no descriptors left [EMFILE]"});
         return;
       }
       ticket->second = header.pid;
@@ -156,8 +158,8 @@ void fork_server_client::connection::handle(detail::received_message& received, 
     }
     case detail::reply_kind::exited:
       open_tickets.erase(ticket);
-      events.emplace_back(
-          exited_event{.ticket = header.ticket, .certificate = death_certificate::from_wait_status(header.pid, header.wait_status, header.usage)});
+      events.emplace_back(exited_event{.ticket = header.ticket,
+                                       .certificate = death_certificate::from_wait_status(header.pid, header.wait_status, header.usage)});
       return;
   }
 }
@@ -210,7 +212,7 @@ void fork_server_client::kill(ticket_id ticket) {
 }
 
 void fork_server_client::on_readable(std::vector<fork_server_event>& events) {
-  for (int i = 0; connection_ && i < messages_per_read; ++i) {
+  while (connection_) {  // bounded: at most two messages for each open ticket
     detail::received_message received = connection_->link.receive(connection_->buffer);
     if (received.bytes > 0) {
       connection_->handle(received, events);

@@ -52,7 +52,7 @@ struct reply_header {
   std::int32_t error = 0;        // of failed
   std::int32_t wait_status = 0;  // of exited
   std::uint32_t text_bytes = 0;  // of failed
-  resource_usage usage{};          // of exited
+  resource_usage usage{};        // of exited
 };
 
 }  // namespace tractor::spawn::detail

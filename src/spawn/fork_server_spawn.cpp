@@ -22,14 +22,18 @@
 namespace tractor::spawn::detail {
 
 std::string step_failed(std::string_view step, int error) {
-  return "the fork server could not start the actor: " + std::string(step) + ": " + ::strerrordesc_np(error) + " [" + errno_name(error) + "]";
+  return "the fork server could not start the actor: " + std::string(step) + ": " + ::strerrordesc_np(error) + " [" + errno_name(error) +
+         "]";
 }
 
 TRACTOR_FORK_PATH std::optional<birth> fork_server::spawn_child(requester_id id, requester& from, received_message& received) {
   std::uint64_t ticket = 0;
   std::memcpy(&ticket, buffer_.data() + offsetof(request_header, ticket), sizeof(ticket));
+  if (received.descriptors_cut) {
+    reply_failed(id, from, ticket, EMFILE, step_failed("receiving the descriptors of the request", EMFILE));
+    return std::nullopt;
+  }
   try {
-    if (received.descriptors_cut) throw os_error("receiving the descriptors of the request", EMFILE);
     spawn_message message = spawn_message::parse(std::span(buffer_).first(static_cast<std::size_t>(received.bytes)), received);
     check_sender(from, received);
     update_world(from, message);
@@ -52,7 +56,8 @@ TRACTOR_FORK_PATH std::optional<birth> fork_server::spawn_child(requester_id id,
 void fork_server::check_sender(const requester& from, const received_message& received) const {
   if (!received.sender) throw error("the sender of a request is unknown", error_category::protocol);
   if (received.sender->pid != from.pid)
-    throw os_error("a request by process " + std::to_string(received.sender->pid) + " over the connection of " + std::to_string(from.pid), EPERM);
+    throw os_error("a request by process " + std::to_string(received.sender->pid) + " over the connection of " + std::to_string(from.pid),
+                   EPERM);
   if (received.sender->uid != user_ || received.sender->gid != group_)
     throw os_error("the requester runs as another user or group than the fork server; use the start method exec", EPERM);
 }
@@ -75,7 +80,8 @@ void fork_server::update_world(requester& from, spawn_message& message) {
     environment->pointers = environment_pointers(environment->packed);
     updated->environment = std::move(environment);
   }
-  if (!updated->directory || !updated->environment) throw error("a first request does not tell its sender's world", error_category::protocol);
+  if (!updated->directory || !updated->environment)
+    throw error("a first request does not tell its sender's world", error_category::protocol);
   worlds_.push_back(std::move(updated));
   from.current = worlds_.back().get();
   drop_unused_worlds();

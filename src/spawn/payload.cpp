@@ -11,7 +11,8 @@ unique_fd make_memory_file(const char* name, std::span<const std::span<const std
   unique_fd file(check_syscall(::memfd_create(name, MFD_CLOEXEC), "memfd_create"));
   for (std::span<const std::byte> part : parts) {
     while (!part.empty()) {
-      const ssize_t written = check_syscall(retry_eintr([&] { return ::write(file.get(), part.data(), part.size()); }), "write to a memory file");
+      const ssize_t written =
+          check_syscall(retry_eintr([&] { return ::write(file.get(), part.data(), part.size()); }), "write to a memory file");
       part = part.subspan(static_cast<std::size_t>(written));
     }
   }

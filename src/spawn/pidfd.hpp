@@ -12,6 +12,8 @@ namespace tractor::spawn::detail {
 
 // Closed on exec. -1 with errno.
 inline int open_pidfd(pid_t pid) noexcept { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
-inline int signal_pidfd(int pidfd, int signo) noexcept { return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signo, nullptr, 0)); }
+inline int signal_pidfd(int pidfd, int signo) noexcept {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signo, nullptr, 0));
+}
 
 }  // namespace tractor::spawn::detail

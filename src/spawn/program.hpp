@@ -20,7 +20,7 @@ struct program_record {
   actor_entry entry = nullptr;
   prewarm_hook prewarm = nullptr;
   process_title title;
-  fork_server* server = nullptr;  // in a fork server and in what it forks: never destroyed, and here a leak checker finds it
+  fork_server* server = nullptr;             // in a fork server and in what it forks: never destroyed, and here a leak checker finds it
   environment_block* environment = nullptr;  // of a forked actor that was given variables of its own; never freed
 };
 

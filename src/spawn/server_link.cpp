@@ -101,7 +101,8 @@ void server_link::flush() {
     iovec part{next.bytes.data(), next.bytes.size()};
     std::array<int, message_descriptors_max> descriptors{};
     for (std::size_t i = 0; i < next.descriptors.size(); ++i) descriptors[i] = next.descriptors[i].get();
-    if (send_message(socket_.get(), std::span(&part, 1), std::span(descriptors).first(next.descriptors.size())) < 0 && errno == EAGAIN) return;
+    if (send_message(socket_.get(), std::span(&part, 1), std::span(descriptors).first(next.descriptors.size())) < 0 && errno == EAGAIN)
+      return;
     queue_.pop_front();
   }
 }

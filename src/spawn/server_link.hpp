@@ -44,7 +44,8 @@ class server_link {
 
   [[nodiscard]] received_message receive(std::span<std::byte> buffer) noexcept;
 
-  // Waits at most `bound_ms` for a server of ours to end by itself, then kills and reaps it. Text of how it ended, empty where it is not ours.
+  // Waits at most `bound_ms` for a server of ours to end by itself, then kills and reaps it. Text of how it ended, empty where it is not
+  // ours.
   std::string reap_server(int bound_ms) noexcept;
   void shut_down() noexcept;
 

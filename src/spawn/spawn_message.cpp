@@ -15,7 +15,9 @@ namespace tractor::spawn::detail {
 
 namespace {
 
-[[noreturn]] void refuse(const char* what) { throw error(std::string("the fork server got a request that is malformed: ") + what, error_category::protocol); }
+[[noreturn]] void refuse(const char* what) {
+  throw error(std::string("the fork server got a request that is malformed: ") + what, error_category::protocol);
+}
 
 class reader {
  public:

@@ -30,7 +30,7 @@ struct world_facts {
   std::array<std::array<std::uint64_t, 2>, resource_limits> limits{};  // soft, hard
   std::uint32_t umask = 0;
   std::int32_t process_group = 0;
-  std::uint32_t user = 0;   // effective; the server refuses what differs from its own
+  std::uint32_t user = 0;  // effective; the server refuses what differs from its own
   std::uint32_t group = 0;
   std::uint32_t policy = 0;  // policy_unknown where the kernel does not say
   std::int32_t nice = 0;

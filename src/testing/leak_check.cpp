@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto look_again = std::chrono::milliseconds(2);
+constexpr auto look_again_min = std::chrono::milliseconds(2);
 constexpr const char* segments_directory = "/dev/shm";
 
 // The entries of a directory; none where it cannot be read.
@@ -111,7 +111,8 @@ leak_check::snapshot leak_check::look() {
   });
   // The listing itself had one, which is closed by now.
   std::erase_if(now.descriptors, [](const auto& each) { return ::fcntl(each.first, F_GETFD) < 0; });
-  for_each_entry("/proc/self/task", [&](const fs::directory_entry& entry) { now.threads.insert(std::stoi(entry.path().filename().string())); });
+  for_each_entry("/proc/self/task",
+                 [&](const fs::directory_entry& entry) { now.threads.insert(std::stoi(entry.path().filename().string())); });
   for_each_entry(segments_directory, [&](const fs::directory_entry& entry) {
     struct stat info{};
     if (::lstat(entry.path().c_str(), &info) == 0 && info.st_uid == ::geteuid()) now.segments.insert(entry.path().string());
@@ -155,8 +156,9 @@ std::vector<std::string> leak_check::compare() const {
 
 std::vector<std::string> leak_check::leaks() const {
   auto found = compare();
-  for (auto waited = std::chrono::milliseconds::zero(); !found.empty() && waited < grace_; waited += look_again) {
-    sc::run([]() -> sc::task<> { co_await sc::sleep(look_again); });
+  auto pause = look_again_min;
+  for (auto waited = std::chrono::milliseconds::zero(); !found.empty() && waited < grace_; waited += pause, pause *= 2) {
+    sc::run([pause]() -> sc::task<> { co_await sc::sleep(pause); });
     found = compare();
   }
   return found;

@@ -57,7 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::ranges::copy(stream.subspan(at, piece), tail.begin());
     splitter.commit(piece);
     at += piece;
-    require(splitter.capacity() <= 2 * (splitter.buffered_bytes() + 1 + data[0]) || splitter.capacity() <= 2 * (frame_bytes_max + 4 + 2 * 256));
+    require(splitter.capacity() <= 2 * (splitter.buffered_bytes() + 1 + data[0]) ||
+            splitter.capacity() <= 2 * (frame_bytes_max + 4 + 2 * 256));
     try {
       while (const auto body = splitter.next()) {
         require(found < expected.size() && std::ranges::equal(*body, expected[found]));

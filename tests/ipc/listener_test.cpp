@@ -246,10 +246,13 @@ TEST_F(listener_test, listener_of_another_user_is_not_trusted) {
 }
 
 TEST_F(listener_test, no_descriptors_left_for_a_listener_is_an_error_that_says_so) {
-  const address where = on_uds();
-  const test::no_descriptors_left limit;
-  EXPECT_THAT(error_from([&] { return listen(where); }), HasSubstr("EMFILE"));
-  EXPECT_THAT(error_from([&] { return listen(tcp_address{.host = "127.0.0.1", .port = 0}); }), HasSubstr("EMFILE"));
+  for (const address& where : {on_uds(), address(tcp_address{.host = "127.0.0.1", .port = 0})}) {
+    const auto listen_without_descriptors = [&] {
+      const test::no_descriptors_left limit;
+      return listen(where);
+    };
+    EXPECT_THAT(error_from(listen_without_descriptors), HasSubstr("EMFILE"));
+  }
 }
 
 }  // namespace

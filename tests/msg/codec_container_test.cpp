@@ -44,7 +44,8 @@ TEST(codec, sequences_travel_as_arrays) {
 
 TEST(codec, longer_headers_of_arrays_and_maps_are_accepted) {
   for (const char* form : {"9107", "dc000107", "dd0000000107"}) EXPECT_EQ(decoded<std::vector<int>>(form), std::vector<int>{7});
-  for (const char* form : {"810708", "de00010708", "df000000010708"}) EXPECT_EQ((decoded<std::map<int, int>>(form)), (std::map<int, int>{{7, 8}}));
+  for (const char* form : {"810708", "de00010708", "df000000010708"})
+    EXPECT_EQ((decoded<std::map<int, int>>(form)), (std::map<int, int>{{7, 8}}));
 }
 
 TEST(codec, tuples_have_a_fixed_length) {
@@ -79,7 +80,9 @@ TEST(codec, maps_take_keys_of_any_type) {
   }
 }
 
-TEST(codec, of_equal_keys_of_a_map_the_last_counts) { EXPECT_EQ((decoded<std::map<int, int>>("8201020103")), (std::map<int, int>{{1, 3}})); }
+TEST(codec, of_equal_keys_of_a_map_the_last_counts) {
+  EXPECT_EQ((decoded<std::map<int, int>>("8201020103")), (std::map<int, int>{{1, 3}}));
+}
 
 TEST(codec, ordered_maps_keep_the_order_of_the_wire) {
   const char* wire = "83a17a01a16102a16d03";

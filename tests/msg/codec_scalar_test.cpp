@@ -44,7 +44,8 @@ TEST(codec, integers_take_the_shortest_form) {
 }
 
 TEST(codec, longer_forms_of_integers_are_accepted) {
-  for (const char* form : {"07", "cc07", "cd0007", "ce00000007", "cf0000000000000007", "d007", "d10007", "d200000007", "d30000000000000007"}) {
+  for (const char* form :
+       {"07", "cc07", "cd0007", "ce00000007", "cf0000000000000007", "d007", "d10007", "d200000007", "d30000000000000007"}) {
     EXPECT_EQ(decoded<int>(form), 7) << form;
     EXPECT_EQ(decoded<std::uint8_t>(form), 7) << form;
     EXPECT_EQ(decoded<double>(form), 7.0) << form;

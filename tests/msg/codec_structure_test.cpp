@@ -103,9 +103,11 @@ TEST(codec, a_missing_key_is_an_error_unless_the_field_may_be_missing) {
 TEST(codec, errors_name_the_path_and_the_value) {
   // {"name": "s", "corners": [{"x":1,"y":2}, {"x":1,"y":"a"}], "labels": {}, "centre": {}}
   const std::string head = "84a46e616d65a173a7636f726e65727392";
-  EXPECT_EQ(decode_complaint<shape_of_all>(head + point_wire + "82a17801a179a161", {}, "pld"), "pld.corners[1].y: expected int, got str 'a'");
+  EXPECT_EQ(decode_complaint<shape_of_all>(head + point_wire + "82a17801a179a161", {}, "pld"),
+            "pld.corners[1].y: expected int, got str 'a'");
   // the same field, met out of order
-  EXPECT_EQ(decode_complaint<shape_of_all>("81a7636f726e6572739182a179a161a17801", {}, "pld"), "pld.corners[0].y: expected int, got str 'a'");
+  EXPECT_EQ(decode_complaint<shape_of_all>("81a7636f726e6572739182a179a161a17801", {}, "pld"),
+            "pld.corners[0].y: expected int, got str 'a'");
   EXPECT_EQ(decode_complaint<shape_of_all>("81a66c6162656c7381a16b07", {}, "pld"), "pld.labels['k']: expected map, got int 7");
   EXPECT_EQ(decode_complaint<shape_of_all>("81a66c6162656c7381a16b80", {}, "pld"), "pld.labels['k']: the field 'x' is missing");
   EXPECT_EQ(decode_complaint<point>("9102"), "expected map, got array of 1");
@@ -181,9 +183,9 @@ TEST(codec, recursive_structures_are_bounded_by_depth) {
 }
 
 struct of_64 {
-  int a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29,
-      a30, a31, a32, a33, a34, a35, a36, a37, a38, a39, a40, a41, a42, a43, a44, a45, a46, a47, a48, a49, a50, a51, a52, a53, a54, a55, a56, a57,
-      a58, a59, a60, a61, a62, a63;
+  int a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28,
+      a29, a30, a31, a32, a33, a34, a35, a36, a37, a38, a39, a40, a41, a42, a43, a44, a45, a46, a47, a48, a49, a50, a51, a52, a53, a54, a55,
+      a56, a57, a58, a59, a60, a61, a62, a63;
 };
 
 TEST(codec, sixty_four_fields_work_in_and_out_of_order) {

@@ -54,8 +54,8 @@ TEST(codec, durations_are_read_in_all_usual_forms) {
 }
 
 TEST(codec, what_is_no_duration_is_refused) {
-  for (const char* bad : {"", "P", "PT", "P1", "PT1", "1S", "P1S", "PT1D", "P1DT", "PT1S1M", "PT1.5M1S", "P1Y", "PT1S ", "--PT1S", "PT-1S", "P1D1D",
-                          "PT99999999999999999999S", "PT9223372036854775808S", "P15250284452472W"})
+  for (const char* bad : {"", "P", "PT", "P1", "PT1", "1S", "P1S", "PT1D", "P1DT", "PT1S1M", "PT1.5M1S", "P1Y", "PT1S ", "--PT1S", "PT-1S",
+                          "P1D1D", "PT99999999999999999999S", "PT9223372036854775808S", "P15250284452472W"})
     EXPECT_FALSE([&] {
       try {
         static_cast<void>(from_text<std::chrono::nanoseconds>(bad));
@@ -113,8 +113,9 @@ TEST(codec, what_is_no_timestamp_is_refused) {
   EXPECT_EQ(decode_complaint<sys_ns>("07"), "expected a timestamp, got int 7");
   EXPECT_EQ(decode_complaint<sys_ns>("d40500"), R"(expected a timestamp, got ext ext(5, b'\x00'))");
   EXPECT_EQ(decode_complaint<sys_ns>("d5ff0000"), R"(expected a timestamp, got ext ext(-1, b'\x00\x00'))");
-  EXPECT_EQ(decode_complaint<sys_ns>("d7ffffffffff00000000"), "expected a timestamp with less than a second of nanoseconds, "
-                                                               R"(got ext ext(-1, b'\xff\xff\xff\xff\x00\x00\x00\x00'))");
+  EXPECT_EQ(decode_complaint<sys_ns>("d7ffffffffff00000000"),
+            "expected a timestamp with less than a second of nanoseconds, "
+            R"(got ext ext(-1, b'\xff\xff\xff\xff\x00\x00\x00\x00'))");
   EXPECT_EQ(decode_complaint<sys_ns>("c70cff000000000000040000000000"),
             R"(expected a time that fits the clock's unit, got ext ext(-1, b'\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00\x00'))");
 }

@@ -93,7 +93,8 @@ TEST(codec, what_looked_right_at_first_is_not_the_last_attempt) {
 }
 
 TEST(codec, containers_are_told_apart_by_size_and_content) {
-  using any = std::variant<std::array<int, 2>, std::tuple<int, std::string>, std::map<std::string, int>, std::map<int, int>, std::vector<std::string>>;
+  using any = std::variant<std::array<int, 2>, std::tuple<int, std::string>, std::map<std::string, int>, std::map<int, int>,
+                           std::vector<std::string>>;
   EXPECT_EQ(decoded<any>("920102").index(), 0U);
   EXPECT_EQ(decoded<any>("9201a178").index(), 1U);
   EXPECT_EQ(decoded<any>("81a17801").index(), 2U);

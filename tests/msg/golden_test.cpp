@@ -64,7 +64,7 @@ void add_errors(encoders& all) {
 
 void add_spawn_specs(encoders& all) {
   all["spawnspec_tcp"] = [](buffer& out) {
-    const value::array address{"127.0.0.1", 1616};
+    const value address = value::array{"127.0.0.1", 1616};
     encode_spawn_spec(out, {.parent_main_data = {{"init_main_from_path", "/a/b.py"}},
                             .runtime_vars = {{"_is_root", false},
                                              {"_root_mailbox", address},

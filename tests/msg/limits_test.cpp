@@ -28,7 +28,7 @@ struct sample {
 
 // A value with every form in it.
 constexpr const char* all_forms =
-    "dc0022c0c2c300ffe0cc80cdffffceffffffffcf8000000000000000d080d18000d280000000d38000000000000000ca3fc00000cb3ff8000000000000a0a178d90179"
+    "dc0024c0c2c300ffe0cc80cdffffceffffffffcf8000000000000000d080d18000d280000000d38000000000000000ca3fc00000cb3ff8000000000000a0a178d90179"
     "da00017adb0000000161c40100c5000100c60000000100900192c0c08081a161c0de000101c0d40501d5050102d60501020304d7050102030405060708"
     "d80501020304050607080910111213141516c7030501020a";
 
@@ -91,7 +91,8 @@ TEST(limits, depth_is_bounded) {
   static_cast<void>(decoded<value>(nested_arrays(64)));
   EXPECT_THAT(decode_complaint<value>(nested_arrays(65)), testing::EndsWith("the value nests deeper than 64 levels (depth_max)"));
   EXPECT_THAT(decode_complaint<value>(nested_arrays(100'000)), testing::EndsWith("the value nests deeper than 64 levels (depth_max)"));
-  EXPECT_THAT(decode_complaint<value>(nested_arrays(4), {.depth_max = 3}), testing::EndsWith("the value nests deeper than 3 levels (depth_max)"));
+  EXPECT_THAT(decode_complaint<value>(nested_arrays(4), {.depth_max = 3}),
+              testing::EndsWith("the value nests deeper than 3 levels (depth_max)"));
   static_cast<void>(decoded<value>(nested_arrays(3), {.depth_max = 3}));
   // Passing over does not recurse, whatever the depth.
   EXPECT_EQ(decoded<raw>(nested_arrays(100'000)).data.size(), 100'001U);

@@ -93,8 +93,8 @@ TEST(envelope, missing_fields_take_their_defaults) {
   EXPECT_EQ(message.is_registrar, std::nullopt);
   EXPECT_FALSE(message.is_probe);
 
-  const auto call = decode_as<start>(
-      body_of({{"msg_type", "Start"}, {"cid", cid}, {"ns", "m"}, {"func", "f"}, {"kwargs", value::map{}}, {"uid", value::array{"n", "u"}}}));
+  const auto call = decode_as<start>(body_of(
+      {{"msg_type", "Start"}, {"cid", cid}, {"ns", "m"}, {"func", "f"}, {"kwargs", value::map{}}, {"uid", value::array{"n", "u"}}}));
   EXPECT_EQ(call.pld_spec, "typing.Any");
   EXPECT_FALSE(call.has_extra);
 
@@ -118,7 +118,10 @@ TEST(envelope, the_tag_may_come_last) {
 
 TEST(envelope, longer_forms_are_accepted) {
   // map 16, str 8, str 32, int 64
-  const bytes body = test::unhex("de0003d9086d73675f74797065a5" "5969656c64" "db00000003636964a163a3706c64cf0000000000000007");
+  const bytes body = test::unhex(
+      "de0003d9086d73675f74797065a5"
+      "5969656c64"
+      "db00000003636964a163a3706c64cf0000000000000007");
   const auto message = decode_as<yield>(body);
   EXPECT_EQ(message.cid, "c");
   EXPECT_EQ(decode<int>(message.pld), 7);
@@ -146,12 +149,14 @@ TEST(envelope, malformed_messages_are_refused_with_a_reason) {
             "undecodable message: CancelAck.pld: expected bool, got int 1");
   EXPECT_EQ(complaint_about({{"msg_type", "Aid"}, {"name", "n"}, {"uuid", "u"}, {"pid", "1"}}),
             "undecodable message: Aid.pid: expected int, got str '1'");
-  EXPECT_EQ(complaint_about({{"msg_type", "Aid"}, {"name", bytes{}}, {"uuid", "u"}}), "undecodable message: Aid.name: expected str, got bytes b''");
+  EXPECT_EQ(complaint_about({{"msg_type", "Aid"}, {"name", bytes{}}, {"uuid", "u"}}),
+            "undecodable message: Aid.name: expected str, got bytes b''");
 }
 
 TEST(envelope, malformed_starts_are_refused_with_a_reason) {
   const auto start_with = [](const char* key, value replaced) {
-    value::map fields{{"msg_type", "Start"}, {"cid", "c"}, {"ns", "m"}, {"func", "f"}, {"kwargs", value::map{}}, {"uid", value::array{"n", "u"}}};
+    value::map fields{{"msg_type", "Start"},          {"cid", "c"}, {"ns", "m"}, {"func", "f"}, {"kwargs", value::map{}},
+                      {"uid", value::array{"n", "u"}}};
     fields[key] = std::move(replaced);
     return value(fields);
   };
@@ -179,7 +184,8 @@ TEST(envelope, every_truncation_and_every_extension_is_refused) {
 
 TEST(envelope, a_payload_that_is_no_msgpack_is_refused) {
   for (const char* payload : {"c1", "92c0", "a3616", "d9"}) {
-    const bytes body = test::unhex("83a86d73675f74797065a55969656c64a3636964a163a3706c64" + std::string(payload, std::string_view(payload).size() / 2 * 2));
+    const bytes body = test::unhex("83a86d73675f74797065a55969656c64a3636964a163a3706c64" +
+                                   std::string(payload, std::string_view(payload).size() / 2 * 2));
     EXPECT_THAT(complaint_about_body(body), testing::HasSubstr("Yield.pld")) << payload;
   }
 }
@@ -199,8 +205,12 @@ TEST(envelope, limits_apply_to_what_is_decoded) {
 
 TEST(envelope, the_bad_message_of_an_error_must_carry_a_payload) {
   const auto error_with = [](value bad) {
-    return value({{"msg_type", "Error"}, {"src_uid", value::array{"n", "u"}}, {"src_type_str", "t"}, {"boxed_type_str", "t"},
-                  {"relay_path", value::array{}}, {"_bad_msg", std::move(bad)}});
+    return value({{"msg_type", "Error"},
+                  {"src_uid", value::array{"n", "u"}},
+                  {"src_type_str", "t"},
+                  {"boxed_type_str", "t"},
+                  {"relay_path", value::array{}},
+                  {"_bad_msg", std::move(bad)}});
   };
   const auto good = decode_as<error_msg>(body_of(error_with({{"msg_type", "Return"}, {"cid", "c"}, {"pld", 7}})));
   ASSERT_TRUE(good.bad_msg);
@@ -212,7 +222,8 @@ TEST(envelope, the_bad_message_of_an_error_must_carry_a_payload) {
               testing::HasSubstr("Error._bad_msg: expected a Started, Yield or Return, got map of 2"));
   EXPECT_THAT(complaint_about(error_with({{"cid", "c"}})), testing::HasSubstr("expected a Started, Yield or Return"));
   EXPECT_THAT(complaint_about(error_with({{"msg_type", 5}})), testing::HasSubstr("expected a Started, Yield or Return"));
-  EXPECT_THAT(complaint_about(error_with({{"msg_type", "Yield"}, {"cid", "c"}})), testing::HasSubstr("Error._bad_msg: the field 'pld' is missing"));
+  EXPECT_THAT(complaint_about(error_with({{"msg_type", "Yield"}, {"cid", "c"}})),
+              testing::HasSubstr("Error._bad_msg: the field 'pld' is missing"));
   EXPECT_THAT(complaint_about(error_with(7)), testing::HasSubstr("Error._bad_msg: expected a message, got int 7"));
 }
 
@@ -283,8 +294,10 @@ TEST(encoders, a_payload_without_a_msgpack_form_leaves_the_buffer_as_it_was) {
   buffer out;
   out.append("queued");
   const std::string reason = R"(text that is not UTF-8 has no msgpack form (send it as bytes): '\xff')";
-  EXPECT_EQ(encode_complaint_of(out, [&] { encode_yield(out, cid, std::map<std::string, std::string>{{"k", "\xff"}}); }), "pld['k']: " + reason);
-  EXPECT_EQ(encode_complaint_of(out, [&] { encode_start(out, cid, "m", "f", [](writer& to) { to.str("\xff"); }, server); }), "kwargs: " + reason);
+  EXPECT_EQ(encode_complaint_of(out, [&] { encode_yield(out, cid, std::map<std::string, std::string>{{"k", "\xff"}}); }),
+            "pld['k']: " + reason);
+  EXPECT_EQ(encode_complaint_of(out, [&] { encode_start(out, cid, "m", "f", [](writer& to) { to.str("\xff"); }, server); }),
+            "kwargs: " + reason);
   EXPECT_EQ(encode_complaint_of(out, [&] { encode_stop(out, "\xff"); }), reason);
   EXPECT_EQ(encode_complaint_of(out, [&] { encode_error_msg(out, {.tb_str = "\xff"}); }), "Error.tb_str: " + reason);
 }

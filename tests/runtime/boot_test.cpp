@@ -207,8 +207,7 @@ TEST_F(root_test, root_options_in_a_running_tree_are_refused) {
 // S-RT-1
 TEST_F(root_test, second_root_is_refused) {
   const auto error = outcome_of([]() -> sc::task<> {
-    co_await tractor::open_root_actor(
-        []() -> sc::task<> { co_await tractor::open_root_actor([]() -> sc::task<> { co_return; }); });
+    co_await tractor::open_root_actor([]() -> sc::task<> { co_await tractor::open_root_actor([]() -> sc::task<> { co_return; }); });
   });
   static_cast<void>(as<tractor::runtime_failure>(error));
 }

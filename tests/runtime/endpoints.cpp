@@ -16,7 +16,9 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "tractor/runtime/server.hpp"
 #include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/finally.hpp"
 
 namespace kit {
 
@@ -92,6 +94,7 @@ sc::task<int> add_optional(int a, std::optional<int> b) { co_return a + b.value_
 sc::task<> nothing() { co_return; }
 sc::task<std::string> invalid_text() { co_return "\xff\xfe"; }
 sc::task<> forever() { co_await sc::sleep_forever(); }
+sc::task<> in_no_module() { co_return; }
 
 sc::task<> fail(std::string type, std::string text) {
   if (type == "invalid_argument") throw std::invalid_argument(text);
@@ -111,6 +114,11 @@ sc::task<> fail(std::string type, std::string text) {
     throw sc::exception_group("two", {std::make_exception_ptr(std::invalid_argument("first " + text)),
                                       std::make_exception_ptr(std::out_of_range("second " + text))});
   throw std::logic_error("no error is called " + type);
+  co_return;
+}
+
+sc::task<> fail_with_bytes() {
+  throw std::runtime_error("bytes \xff\xfe");
   co_return;
 }
 
@@ -138,6 +146,15 @@ sc::task<std::vector<identity>> chain(int depth, std::string method) {
 // --- what happened in this process ---
 
 sc::task<int> count_cancelled() { co_return cancelled_count; }
+sc::task<> fail_when_cancelled(std::string type) {
+  bool cut = false;
+  try {
+    co_await sc::sleep_forever();
+  } catch (const sc::cancelled&) {
+    cut = true;
+  }
+  if (cut) co_await fail(type, "in cleanup");
+}
 sc::task<> wait_and_count() { co_await count_the_end(); }
 sc::task<std::size_t> running_calls() { co_return tractor::current_actor().running_calls(); }
 
@@ -166,7 +183,10 @@ sc::task<> fail_when_told(context<void, int>& ctx, std::string type) {
   });
 }
 
-sc::task<> fail_before_started(context<int>&) { throw std::invalid_argument("not even started"); co_return; }
+sc::task<> fail_before_started(context<int>&) {
+  throw std::invalid_argument("not even started");
+  co_return;
+}
 sc::task<int> never_started(context<int>&) { co_return 5; }
 
 sc::task<> started_twice(context<int>& ctx) {
@@ -302,20 +322,39 @@ sc::task<int> sum(context<void, int, int>& ctx) {
   co_return total;
 }
 
-sc::task<> send_text(context<void, int, std::string>& ctx) {
+bool in_the_test = false;
+
+sc::task<> numbers_out(context<void, int, int>&) { co_return; }
+sc::task<> numbers_in(context<void, int, int>&) { co_return; }
+sc::task<> number_first(context<int>&) { co_return; }
+sc::task<int> number_last(context<>&) { co_return 0; }
+
+namespace {
+
+sc::task<> text_out(context<void, int, std::string>& ctx) {
   co_await ctx.started();
-  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+  co_await ctx.open_stream([](auto& stream) -> sc::task<> {
     co_await stream.send("not a number");
     co_await count_the_end();
   });
 }
 
-sc::task<std::string> receive_wrong_type(context<void, std::string, int>& ctx) {
+sc::task<> text_in(context<void, std::string, int>& ctx) {
   co_await ctx.started();
-  std::string got;
-  co_await ctx.open_stream([&](auto& stream) -> sc::task<> { got = co_await stream.receive(); });
-  co_return got;
+  co_await ctx.open_stream([](auto& stream) -> sc::task<> { static_cast<void>(co_await stream.receive()); });
 }
+
+sc::task<> text_first(context<std::string>& ctx) {
+  co_await ctx.started(std::string("text"));
+  co_await count_the_end();
+}
+
+sc::task<std::string> text_last(context<>& ctx) {
+  co_await ctx.started();
+  co_return "text";
+}
+
+}  // namespace
 
 sc::task<> send_invalid_text(context<void, int, std::string>& ctx) {
   co_await ctx.started();
@@ -416,6 +455,12 @@ sc::task<> hold_below(context<std::vector<int>>& ctx) {
   });
 }
 
+sc::task<> cancel_actor_at(std::string dir, std::string file) {
+  co_await tractor::open_portal(tractor::ipc::uds_address{.dir = dir, .file = file}, [](tractor::portal& there) -> sc::task<> {
+    if (!co_await there.cancel_actor()) throw std::runtime_error("not acknowledged");
+  });
+}
+
 sc::task<> cancel_whole_actor(context<>& ctx, std::string requester) {
   co_await ctx.started();
   tractor::current_actor().cancel_soon(tractor::uid{.name = requester, .uuid = "11111111-2222-4333-8444-555555555555"}, "asked to");
@@ -453,9 +498,11 @@ TRACTOR_MODULE(kit) {
   mod.def<&invalid_text>("invalid_text");
   mod.def<&forever>("forever");
   mod.def<&fail>("fail", "type", "text");
+  mod.def<&fail_with_bytes>("fail_with_bytes");
   mod.def<&fail_below>("fail_below", "hops", "type");
   mod.def<&chain>("chain", "depth", "method");
   mod.def<&count_cancelled>("count_cancelled");
+  mod.def<&fail_when_cancelled>("fail_when_cancelled", "type");
   mod.def<&wait_and_count>("wait_and_count");
   mod.def<&running_calls>("running_calls");
   mod.def<&simple>("simple", "value");
@@ -480,8 +527,6 @@ TRACTOR_MODULE(kit) {
   mod.def<&receive_late>("receive_late", "allow_overruns");
   mod.def<&never_opens>("never_opens");
   mod.def<&sum>("sum");
-  mod.def<&send_text>("send_text");
-  mod.def<&receive_wrong_type>("receive_wrong_type");
   mod.def<&send_invalid_text>("send_invalid_text");
   mod.def<&reopen>("reopen");
   mod.def<&close_while_sending>("close_while_sending");
@@ -491,6 +536,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&block>("block", "how", "deaf");
   mod.def<&block_below>("block_below", "how", "deaf");
   mod.def<&hold_below>("hold_below");
+  mod.def<&cancel_actor_at>("cancel_actor_at", "dir", "file");
   mod.def<&cancel_whole_actor>("cancel_whole_actor", "requester");
   mod.def<&print>("print", "text", "to_stderr");
   mod.def<&print_for_ever>("print_for_ever");
@@ -499,5 +545,20 @@ TRACTOR_MODULE(kit) {
 namespace {
 tractor::sc::task<int> hidden() { co_return 1; }
 }  // namespace
+
+TRACTOR_MODULE(mixed) {
+  using namespace kit;
+  if (in_the_test) {
+    mod.def<&numbers_out>("out");
+    mod.def<&numbers_in>("in");
+    mod.def<&number_first>("first");
+    mod.def<&number_last>("last");
+  } else {
+    mod.def<&text_out>("out");
+    mod.def<&text_in>("in");
+    mod.def<&text_first>("first");
+    mod.def<&text_last>("last");
+  }
+}
 
 TRACTOR_MODULE(other) { mod.def<&hidden>("hidden"); }

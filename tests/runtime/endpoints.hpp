@@ -73,12 +73,14 @@ sc::task<int> add_optional(int a, std::optional<int> b);
 sc::task<> nothing();
 sc::task<std::string> invalid_text();
 sc::task<> forever();
+sc::task<> in_no_module();
 
 struct custom_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 // Throws the error of that name.
 sc::task<> fail(std::string type, std::string text);
+sc::task<> fail_with_bytes();
 // Starts an actor below that, and so on `hops` times, the last of which fails; each passes the error on.
 sc::task<> fail_below(int hops, std::string type);
 // The names from here to `depth` levels below.
@@ -89,6 +91,8 @@ sc::task<std::vector<identity>> chain(int depth, std::string method);
 sc::task<int> count_cancelled();
 // Waits for ever; counts how often that was cancelled.
 sc::task<> wait_and_count();
+// Waits for ever; fails when cancelled.
+sc::task<> fail_when_cancelled(std::string type);
 sc::task<std::size_t> running_calls();
 
 // --- contexts ---
@@ -127,8 +131,15 @@ sc::task<int> send_numbers_on_request(context<void, int, int>& ctx);
 sc::task<std::vector<int>> receive_late(context<void, int, int>& ctx, bool allow_overruns);
 sc::task<> never_opens(context<void, int, int>& ctx);
 sc::task<int> sum(context<void, int, int>& ctx);
-sc::task<> send_text(context<void, int, std::string>& ctx);
-sc::task<std::string> receive_wrong_type(context<void, std::string, int>& ctx);
+
+// Both sides of a program agree on the types of an endpoint. For these the actors do not agree with the test: there each of them
+// deals in text. They are in module "mixed".
+extern bool in_the_test;  // set by main
+sc::task<> numbers_out(context<void, int, int>& ctx);
+sc::task<> numbers_in(context<void, int, int>& ctx);
+sc::task<> number_first(context<int>& ctx);
+sc::task<int> number_last(context<>& ctx);
+
 sc::task<> send_invalid_text(context<void, int, std::string>& ctx);
 sc::task<> reopen(context<void, int, int>& ctx);
 sc::task<> close_while_sending(context<void, int, int>& ctx);
@@ -145,6 +156,8 @@ sc::task<> block(context<int>& ctx, std::string how, bool deaf);
 sc::task<> block_below(context<std::vector<int>>& ctx, std::string how, bool deaf);
 // A daemon below an actor, kept until this is cancelled.
 sc::task<> hold_below(context<std::vector<int>>& ctx);
+// Connects to the actor that listens there and cancels it.
+sc::task<> cancel_actor_at(std::string dir, std::string file);
 sc::task<> cancel_whole_actor(context<>& ctx, std::string requester);
 sc::task<> print(std::string text, bool to_stderr);
 sc::task<> print_for_ever(context<>& ctx);

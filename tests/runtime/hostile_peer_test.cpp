@@ -97,8 +97,8 @@ class hostile_peer : public testing::TestWithParam<transport> {
  private:
   static sc::task<> scenario(const std::function<sc::task<>(raw_peer&)>& attack) {
     const std::string dir = testing::TempDir() + "tractor-hostile-" + std::to_string(::getpid());
-    const ipc::address where = GetParam() == transport::tcp ? ipc::address(ipc::tcp_address{"127.0.0.1", 0})
-                                                            : ipc::address(ipc::uds_address{dir, "target.sock"});
+    const ipc::address where =
+        GetParam() == transport::tcp ? ipc::address(ipc::tcp_address{"127.0.0.1", 0}) : ipc::address(ipc::uds_address{dir, "target.sock"});
     co_await tractor::open_root_actor(
         [&]() -> sc::task<> {
           const auto address = tractor::accept_addresses().at(0);
@@ -154,7 +154,8 @@ TEST_P(hostile_peer, that_begins_with_another_message_is_hung_up_on) {
 // S-SRV-5: a probe is answered and never served.
 TEST_P(hostile_peer, that_only_probes_is_answered_and_hung_up_on) {
   against_actor([](raw_peer& peer) -> sc::task<> {
-    peer.send_frame({{"msg_type", "Aid"}, {"name", "registry-probe"}, {"uuid", "x"}, {"pid", 1}, {"is_registrar", nullptr}, {"is_probe", true}});
+    peer.send_frame(
+        {{"msg_type", "Aid"}, {"name", "registry-probe"}, {"uuid", "x"}, {"pid", 1}, {"is_registrar", nullptr}, {"is_probe", true}});
     EXPECT_EQ(co_await peer.answer(), "Aid");
     EXPECT_EQ(co_await peer.answer(), "closed");
   });
@@ -166,7 +167,9 @@ struct bad_frame {
 };
 
 std::string nested_too_deep() {
-  std::string body = "\x82\xa8msg_type\xa4Stop\xa3" "cid";
+  std::string body =
+      "\x82\xa8msg_type\xa4Stop\xa3"
+      "cid";
   body += std::string(2000, '\x91');
   body += '\xc0';
   std::string frame(4, '\0');

@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include "endpoints.hpp"
 #include "programs.hpp"
 #include "tractor/runtime/root.hpp"
 
 int main(int argc, char** argv) {
   tractor::child_entry(argc, argv);
+  kit::in_the_test = true;
   if (const auto status = runtime_test::run_as_program(argc, argv)) return *status;
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

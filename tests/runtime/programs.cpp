@@ -19,8 +19,8 @@
 
 #include "endpoints.hpp"
 #include "spawn/pidfd.hpp"
-#include "tractor/sc/pipe_stream.hpp"
 #include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/pipe_stream.hpp"
 #include "tractor/spawn/death_certificate.hpp"
 
 namespace runtime_test {
@@ -172,10 +172,12 @@ watched_process::watched_process(pid_t pid) : pid_(pid), pidfd_(tractor::spawn::
   EXPECT_TRUE(pidfd_) << "process " << pid << " is gone already";
 }
 
-bool watched_process::gone() const {
+bool watched_process::ends_within(int bound_ms) const {
   pollfd wanted{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-  return ::poll(&wanted, 1, 0) == 1;
+  return ::poll(&wanted, 1, bound_ms) == 1;
 }
+
+bool watched_process::gone() const { return ends_within(0); }
 
 bool watched_process::ends() const { return readable_within_bound(pidfd_.get()); }
 void watched_process::signal(int number) const { EXPECT_EQ(0, tractor::spawn::detail::signal_pidfd(pidfd_.get(), number)); }
@@ -202,7 +204,8 @@ program::program(const std::string& name, start_method method) {
 
   processes_.emplace_back(pid_);
   child_output.reset();  // so that its end is seen should the program die
-  for (std::optional<std::string> line; (line = read_line(own_output.get())) && *line != "ready";) processes_.emplace_back(std::stoi(*line));
+  for (std::optional<std::string> line; (line = read_line(own_output.get())) && *line != "ready";)
+    processes_.emplace_back(std::stoi(*line));
   if (method == start_method::forkserver)
     for (const pid_t child : children_of(pid_)) server_.emplace(child);
 }

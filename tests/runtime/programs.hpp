@@ -25,6 +25,7 @@ class watched_process {
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] bool gone() const;
   [[nodiscard]] bool ends() const;  // waits, for a generous time
+  [[nodiscard]] bool ends_within(int bound_ms) const;
   void signal(int number) const;
 
  private:

@@ -64,12 +64,21 @@ template <class E>
   return nullptr;
 }
 
+template <class Body>
+sc::task<> without_value(Body& body) {
+  if constexpr (std::is_void_v<typename decltype(body())::value_type>) {
+    co_await body();
+  } else {
+    static_cast<void>(co_await body());
+  }
+}
+
 // What `body()`, a task, throws; null for nothing. Cancels go through.
 template <class Body>
 [[nodiscard]] sc::task<std::exception_ptr> caught(Body body) {
   std::exception_ptr error;
   try {
-    static_cast<void>(co_await wrap_void(body));
+    co_await without_value(body);
   } catch (const sc::cancelled&) {
     throw;
   } catch (...) {
@@ -87,16 +96,6 @@ struct caught_error {
   explicit operator bool() const { return error != nullptr; }
 };
 
-template <class Body>
-sc::task<int> wrap_void(Body& body) {
-  if constexpr (std::is_void_v<typename decltype(body())::value_type>) {
-    co_await body();
-  } else {
-    static_cast<void>(co_await body());
-  }
-  co_return 0;
-}
-
 template <class E, class Body>
 [[nodiscard]] sc::task<caught_error<E>> catch_as(Body body) {
   caught_error<E> found;
@@ -113,13 +112,13 @@ class both_methods : public runtime_test, public ::testing::WithParamInterface<s
   [[nodiscard]] static actor_options options() { return {.enable_modules = {"kit"}, .start_method = GetParam()}; }
 };
 
-#define RT_BOTH_METHODS(suite)                                                                                    \
+#define RT_BOTH_METHODS(suite)                                                                         \
   INSTANTIATE_TEST_SUITE_P(by, suite, ::testing::Values(start_method::forkserver, start_method::exec), \
                            [](const auto& info) { return std::string(tractor::spawn::to_string(info.param)); })
 
 // The usual actor.
 inline sc::task<portal> start(actor_nursery& an, std::string name = "worker") {
-  return an.start_actor(std::move(name), {.enable_modules = {"kit"}});
+  return an.start_actor(std::move(name), {.enable_modules = {"kit", "mixed"}});
 }
 
 }  // namespace runtime_test

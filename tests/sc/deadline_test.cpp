@@ -51,9 +51,8 @@ SC_TEST(deadline, fail_after_throws_too_slow_error) {
 }
 
 SC_TEST(deadline, fail_after_inside_a_cancelled_scope_lets_the_cancel_through) {
-  const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
-    co_await sc::fail_after(2s, []() -> task<> { co_await sc::sleep_forever(); });
-  });
+  const bool complete =
+      co_await sc::move_on_after(1s, []() -> task<> { co_await sc::fail_after(2s, []() -> task<> { co_await sc::sleep_forever(); }); });
   EXPECT_FALSE(complete);
 }
 

@@ -37,7 +37,9 @@ TEST(collapse, group_of_one_is_its_member_at_any_depth) {
   EXPECT_EQ(sc::describe(sc::collapse(group({group({group({error("deep")})})}))), "deep");
 }
 
-TEST(collapse, group_of_two_stays) { EXPECT_EQ(sc::type_name_of(sc::collapse(group({error("a"), error("b")}))), "tractor::sc::exception_group"); }
+TEST(collapse, group_of_two_stays) {
+  EXPECT_EQ(sc::type_name_of(sc::collapse(group({error("a"), error("b")}))), "tractor::sc::exception_group");
+}
 
 TEST(collapse, plain_error_stays) {
   const auto plain = error("x");

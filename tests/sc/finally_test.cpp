@@ -171,8 +171,8 @@ SC_TEST(finally, nested_cleanups_run_inside_out) {
     };
   };
   co_await sc::move_on_after(1s, [&]() -> task<> {
-    co_await sc::finally(
-        [&]() -> task<> { co_await sc::finally([]() -> task<> { co_await sc::sleep_forever(); }, note("inner")); }, note("outer"));
+    co_await sc::finally([&]() -> task<> { co_await sc::finally([]() -> task<> { co_await sc::sleep_forever(); }, note("inner")); },
+                         note("outer"));
   });
   EXPECT_EQ(order, (std::vector<std::string>{"inner", "outer"}));
 }

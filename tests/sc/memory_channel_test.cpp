@@ -107,7 +107,7 @@ SC_TEST(memory_channel, waiting_senders_are_served_in_the_order_they_came) {
 SC_TEST(memory_channel, clones_share_the_channel_and_each_value_goes_to_one) {
   auto [send, receive] = sc::open_memory_channel<int>(4);
   std::vector<int> got;
-  co_await sc::open_nursery([&, &send = send, &receive = receive](nursery& n) {
+  co_await sc::open_nursery([&](nursery& n) {
     for (int producer = 0; producer < 3; ++producer)
       n.start_soon([producer, end = send.clone()]() mutable -> task<> {
         for (int i = 0; i < 20; ++i) co_await end.send(producer * 100 + i);

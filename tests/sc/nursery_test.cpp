@@ -38,7 +38,9 @@ SC_TEST(nursery, gives_the_value_of_a_coroutine_body) {
   EXPECT_EQ(got, 7);
 }
 
-SC_TEST(nursery, gives_the_value_of_a_plain_body) { EXPECT_EQ(co_await sc::open_nursery([](nursery&) { return std::string("x"); }), "x"); }
+SC_TEST(nursery, gives_the_value_of_a_plain_body) {
+  EXPECT_EQ(co_await sc::open_nursery([](nursery&) { return std::string("x"); }), "x");
+}
 
 SC_TEST(nursery, moves_arguments_into_the_task) {
   std::string got;
@@ -83,9 +85,9 @@ SC_TEST(nursery, failing_task_cancels_the_others_and_its_error_comes_out) {
   };
 
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) {
-    n.start_soon(sleeper);
-    n.start_soon(failing);
-  }),
+                 n.start_soon(sleeper);
+                 n.start_soon(failing);
+               }),
                std::runtime_error);
 
   EXPECT_TRUE(cancelled);
@@ -94,37 +96,37 @@ SC_TEST(nursery, failing_task_cancels_the_others_and_its_error_comes_out) {
 SC_TEST(nursery, failing_body_cancels_the_tasks) {
   bool body_failed = false;
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
-    co_await sc::checkpoint();
-    body_failed = true;
-    throw std::logic_error("body");
-  }),
+                 n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
+                 co_await sc::checkpoint();
+                 body_failed = true;
+                 throw std::logic_error("body");
+               }),
                std::logic_error);
   EXPECT_TRUE(body_failed);
 }
 
 SC_TEST(nursery, failing_plain_body_cancels_the_tasks) {
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) {
-    n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
-    throw std::logic_error("plain body");
-  }),
+                 n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
+                 throw std::logic_error("plain body");
+               }),
                std::logic_error);
 }
 
 SC_TEST(nursery, body_waiting_while_a_task_fails_is_cancelled) {
   bool body_cancelled = false;
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([]() -> task<> {
-      co_await sc::sleep(1s);
-      throw std::runtime_error("x");
-    });
-    try {
-      co_await sc::sleep_forever();
-    } catch (const sc::cancelled&) {
-      body_cancelled = true;
-      throw;
-    }
-  }),
+                 n.start_soon([]() -> task<> {
+                   co_await sc::sleep(1s);
+                   throw std::runtime_error("x");
+                 });
+                 try {
+                   co_await sc::sleep_forever();
+                 } catch (const sc::cancelled&) {
+                   body_cancelled = true;
+                   throw;
+                 }
+               }),
                std::runtime_error);
   EXPECT_TRUE(body_cancelled);
 }
@@ -153,16 +155,16 @@ SC_TEST(nursery, several_errors_are_a_group_with_the_body_first) {
 SC_TEST(nursery, error_while_being_cancelled_is_not_lost) {
   // trio: an error raised while unwinding from a cancel is an error.
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([]() -> task<> {
-      try {
-        co_await sc::sleep_forever();
-      } catch (const sc::cancelled&) {
-        throw std::runtime_error("instead");
-      }
-    });
-    co_await sc::checkpoint();
-    n.cancel();
-  }),
+                 n.start_soon([]() -> task<> {
+                   try {
+                     co_await sc::sleep_forever();
+                   } catch (const sc::cancelled&) {
+                     throw std::runtime_error("instead");
+                   }
+                 });
+                 co_await sc::checkpoint();
+                 n.cancel();
+               }),
                std::runtime_error);
 }
 
@@ -180,10 +182,10 @@ SC_TEST(nursery, cancel_ends_it_quietly) {
 
 SC_TEST(nursery, cancelled_before_a_body_with_a_value_ends_is_an_error) {
   EXPECT_THROW(static_cast<void>(co_await sc::open_nursery([](nursery& n) -> task<int> {
-    n.cancel("no value");
-    co_await sc::checkpoint();
-    co_return 1;
-  })),
+                 n.cancel("no value");
+                 co_await sc::checkpoint();
+                 co_return 1;
+               })),
                sc::scope_cancelled_error);
 }
 
@@ -340,8 +342,9 @@ SC_TEST(nursery, argument_destructor_may_cancel_and_use_task_locals) {
 
   co_await key.with(5, [&]() -> task<> {
     co_await sc::open_nursery([&](nursery& n) {
-      n.start_soon(sc::task_options{.name = "a name long enough to live in its own memory"},
-                   [](at_end&&) -> task<> { co_await sc::checkpoint(); }, at_end(other, seen));
+      n.start_soon(
+          sc::task_options{.name = "a name long enough to live in its own memory"}, [](at_end&&) -> task<> { co_await sc::checkpoint(); },
+          at_end(other, seen));
     });
   });
 

@@ -20,7 +20,7 @@ using namespace sc_test;
 TEST(run, gives_what_the_main_task_gives) {
   EXPECT_EQ(sc::run([]() -> task<int> { co_return 7; }), 7);
   EXPECT_EQ(*sc::run([]() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(3); }), 3);
-  EXPECT_EQ(sc::run([](int a, int b) -> task<int> { co_return a * b; }, 6, 7), 42);
+  EXPECT_EQ(sc::run([](int a, int b) -> task<int> { co_return a* b; }, 6, 7), 42);
 }
 
 TEST(run, throws_what_the_main_task_throws) {
@@ -37,6 +37,16 @@ TEST(run, nested_in_a_run_is_a_usage_error) {
     co_return;
   });
   EXPECT_EQ(sc::runner::current(), nullptr);
+}
+
+TEST(run, started_and_never_driven_is_given_up) {
+  auto token = std::make_shared<int>(0);
+  {
+    sc::runner scheduler;
+    scheduler.start([token]() -> task<> { co_await sc::checkpoint(); });
+    EXPECT_FALSE(scheduler.done());
+  }
+  EXPECT_EQ(token.use_count(), 1);
 }
 
 TEST(run, after_a_run_is_a_fresh_one) {

@@ -50,17 +50,19 @@ inline void run_test(const std::function<task<>()>& body) {
   for (int i = 0; i < seeds_per_test && !testing::Test::HasFailure(); ++i) run_seeded(body, entropy());
 }
 
-#define SC_TEST(suite, name)                                                        \
-  static ::tractor::sc::task<> suite##_##name##_body();                             \
-  TEST(suite, name) { ::sc_test::run_test([] { return suite##_##name##_body(); }); } \
+#define SC_TEST(suite, name)                                     \
+  static ::tractor::sc::task<> suite##_##name##_body();          \
+  TEST(suite, name) {                                            \
+    ::sc_test::run_test([] { return suite##_##name##_body(); }); \
+  }                                                              \
   static ::tractor::sc::task<> suite##_##name##_body()
 
 // Ends the test body when `condition` does not hold.
-#define SC_REQUIRE(condition)                      \
-  if (!(condition)) {                              \
-    ADD_FAILURE() << "required: " << #condition;   \
-    co_return;                                     \
-  }                                                \
+#define SC_REQUIRE(condition)                    \
+  if (!(condition)) {                            \
+    ADD_FAILURE() << "required: " << #condition; \
+    co_return;                                   \
+  }                                              \
   static_assert(true)
 
 // Lets every other task run until nothing happens any more at this moment of virtual time.

@@ -22,7 +22,7 @@ class own_handler {
  public:
   explicit own_handler(int number) : number_(number) {
     handled_before = 0;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { handled_before = handled_before + 1; };
     ::sigaction(number_, &action, &before_);
   }
@@ -32,7 +32,7 @@ class own_handler {
 
  private:
   int number_;
-  struct sigaction before_ {};
+  struct sigaction before_{};
 };
 
 SC_TEST(signals, arrive_in_the_order_they_were_raised) {
@@ -91,10 +91,11 @@ SC_TEST(signals, one_that_was_not_received_is_raised_again_afterwards) {
 
 SC_TEST(signals, disposition_is_restored_when_the_body_throws_or_is_cancelled) {
   const own_handler mine(SIGUSR1);
-  EXPECT_THROW(co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver&) -> task<> {
-    throw 1;
-    co_return;
-  }),
+  EXPECT_THROW(co_await sc::open_signal_receiver({SIGUSR1},
+                                                 [](sc::signal_receiver&) -> task<> {
+                                                   throw 1;
+                                                   co_return;
+                                                 }),
                int);
   co_await sc::move_on_after(1s, []() -> task<> {
     co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> { co_await signals.receive(); });
@@ -105,7 +106,8 @@ SC_TEST(signals, disposition_is_restored_when_the_body_throws_or_is_cancelled) {
 
 SC_TEST(signals, second_receiver_for_the_same_signal_is_a_usage_error_and_takes_nothing_away) {
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> {
-    EXPECT_THROW(co_await sc::open_signal_receiver({SIGUSR2, SIGUSR1}, [](sc::signal_receiver&) -> task<> { co_return; }), tractor::usage_error);
+    EXPECT_THROW(co_await sc::open_signal_receiver({SIGUSR2, SIGUSR1}, [](sc::signal_receiver&) -> task<> { co_return; }),
+                 tractor::usage_error);
     co_await sc::open_signal_receiver({SIGUSR2}, [](sc::signal_receiver& other) -> task<> {
       ::raise(SIGUSR2);
       EXPECT_EQ(co_await other.receive(), SIGUSR2);

@@ -47,8 +47,8 @@ TEST_F(socket_stream_test, both_ends_of_a_pair_are_non_blocking_and_close_on_exe
 }
 
 TEST_F(socket_stream_test, no_descriptors_left_for_a_pair_is_an_error_that_says_so) {
-  const no_descriptors_left limit;
   try {
+    const no_descriptors_left limit;
     static_cast<void>(sc::open_socketpair());
     FAIL() << "a pair was made";
   } catch (const os_error& failed) {
@@ -117,7 +117,9 @@ TEST_F(socket_stream_test, eof_to_a_peer_that_reset_the_connection_is_broken) {
     const auto client = co_await sc::connect_tcp("127.0.0.1", listener->local_endpoint()->port);
     const auto server = co_await listener->accept();
     co_await client->send_all(bytes_of("never read"));
+    wait_until_readable(server->fd());
     server->close();
+    wait_until_hung_up(client->fd());
 
     EXPECT_THROW(client->send_eof(), sc::broken_resource_error);
     client->close();

@@ -60,13 +60,13 @@ SC_TEST(start, error_before_started_comes_out_of_the_call_and_leaves_the_nursery
 
 SC_TEST(start, error_after_started_is_the_nurserys) {
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
-    co_await n.start([](sc::task_status<> status) -> task<> {
-      status.started();
-      co_await sc::sleep(1s);
-      throw std::runtime_error("later");
-    });
-    co_await sc::sleep_forever();
-  }),
+                 co_await n.start([](sc::task_status<> status) -> task<> {
+                   status.started();
+                   co_await sc::sleep(1s);
+                   throw std::runtime_error("later");
+                 });
+                 co_await sc::sleep_forever();
+               }),
                std::runtime_error);
 }
 

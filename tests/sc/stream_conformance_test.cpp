@@ -17,6 +17,7 @@ using stream_pair = std::pair<std::unique_ptr<sc::socket_stream>, std::unique_pt
 struct transport {
   const char* name;
   std::function<sc::task<stream_pair>(std::string path)> connect;
+  friend void PrintTo(const transport& which, std::ostream* out) { *out << which.name; }
 };
 
 sc::task<stream_pair> by_socketpair(std::string) { co_return sc::open_socketpair(); }
@@ -395,6 +396,7 @@ TEST_P(stream_conformance, reset_is_an_error_after_the_data_and_stays_one) {
   with_pair([](auto& ours, auto& theirs) -> sc::task<> {
     co_await theirs.send_all(bytes_of("before"));
     co_await ours.send_all(bytes_of("never read"));
+    wait_until_readable(theirs.fd());
     theirs.close();
 
     EXPECT_EQ(co_await receive_text(ours), "before");
@@ -407,7 +409,9 @@ TEST_P(stream_conformance, reset_is_an_error_after_the_data_and_stays_one) {
 TEST_P(stream_conformance, reset_that_a_send_noticed_is_not_an_end_for_the_receiver) {
   with_pair([](auto& ours, auto& theirs) -> sc::task<> {
     co_await ours.send_all(bytes_of("never read"));
+    wait_until_readable(theirs.fd());
     theirs.close();
+    wait_until_hung_up(ours.fd());
 
     const auto sending = co_await error_of<sc::broken_resource_error>([&]() -> sc::task<> { co_await ours.send_all(bytes_of("x")); });
     EXPECT_NE(sending, "");
@@ -422,6 +426,7 @@ TEST_P(stream_conformance, reset_wakes_a_receiver_that_waits) {
       n.start_soon([&]() -> sc::task<> { receiving = co_await error_of<sc::broken_resource_error>([&] { return receive_text(ours); }); });
       co_await let_others_wait();
       co_await ours.send_all(bytes_of("never read"));
+      wait_until_readable(theirs.fd());
       theirs.close();
     });
     EXPECT_NE(receiving, "");

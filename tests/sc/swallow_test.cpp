@@ -57,9 +57,8 @@ TEST(swallow, scope_ends_as_cancelled_whatever_the_body_returned) {
 TEST(swallow, fails_the_task_under_the_test_kits_policy) {
   testing::internal::CaptureStderr();
   const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
-    co_await sc::open_nursery([](nursery& n) {
-      n.start_soon({.name = "greedy"}, []() -> task<> { co_await sc::move_on_after(1s, swallow_one); });
-    });
+    co_await sc::open_nursery(
+        [](nursery& n) { n.start_soon({.name = "greedy"}, []() -> task<> { co_await sc::move_on_after(1s, swallow_one); }); });
   });
   testing::internal::GetCapturedStderr();
 

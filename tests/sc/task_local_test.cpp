@@ -65,9 +65,7 @@ SC_TEST(task_local, child_sees_what_its_starter_saw_at_the_start) {
 SC_TEST(task_local, value_set_in_a_child_is_invisible_to_parent_and_siblings) {
   co_await number.with(1, [&]() -> task<> {
     co_await sc::open_nursery([&](nursery& n) {
-      n.start_soon([]() -> task<> {
-        co_await number.with(2, []() -> task<> { co_await sc::sleep(1s); });
-      });
+      n.start_soon([]() -> task<> { co_await number.with(2, []() -> task<> { co_await sc::sleep(1s); }); });
       n.start_soon([]() -> task<> {
         co_await settle();
         EXPECT_EQ(*number.get(), 1);

@@ -29,6 +29,16 @@ using arguments = std::istringstream;
 
 constexpr const char* own_image = "/proc/self/exe";
 
+// A descriptor from before main, as a logger may have it, where the environment asks for one.
+const int opened_before_main = std::getenv("TRACTOR_TEST_OPEN") != nullptr ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+
+pid_t prewarmed = -1;
+
+int tell_prewarming(birth& born, arguments&) {
+  write_text(born.link.get(), prewarmed == ::getppid() ? "in the server\n" : "not in the server\n");
+  return 0;
+}
+
 int hello(birth& born, arguments&) {
   write_text(born.link.get(), "hello\n");
   await_end_of_file(born.link.get());
@@ -75,8 +85,8 @@ int describe(birth& born, arguments&) {
 int weigh(birth& born, arguments&) {
   std::uint64_t sum = 0;
   for (const std::byte byte : born.boot) sum = sum * 31 + std::to_integer<std::uint64_t>(byte);
-  write_text(born.link.get(), std::to_string(born.boot.size()) + " " + std::to_string(sum) + " " + to_string(born.method) + " " + born.name + " " +
-                                  std::to_string(born.requester_pid) + " " + std::to_string(::getppid()) + "\n");
+  write_text(born.link.get(), std::to_string(born.boot.size()) + " " + std::to_string(sum) + " " + to_string(born.method) + " " +
+                                  born.name + " " + std::to_string(born.requester_pid) + " " + std::to_string(::getppid()) + "\n");
   return 0;
 }
 
@@ -108,7 +118,8 @@ int chain(birth& born, arguments& in) {
   const std::string boot = depth > 1 ? "chain " + method + " " + std::to_string(depth - 1) : "spin";
   started_child child = children.start(parse_start_method(method), boot);
   if (children.server.server_pid() > 0) write_text(born.link.get(), "server " + std::to_string(children.server.server_pid()) + "\n");
-  for (std::optional<std::string> line; (line = read_line(child.ends.link.get())) && *line != "ready";) write_text(born.link.get(), *line + "\n");
+  for (std::optional<std::string> line; (line = read_line(child.ends.link.get())) && *line != "ready";)
+    write_text(born.link.get(), *line + "\n");
   write_text(born.link.get(), "ready\n");
   await_end_of_file(born.link.get());
   return 0;
@@ -152,6 +163,7 @@ int compare(birth& born, arguments& in) {
   started_child first = children.start(start_method::forkserver, "hello");
   change_own_world(directory);
   // Inherited by nobody, though it is not closed on exec.
+  static_cast<void>(opened_before_main);
   const tractor::unique_fd leaked(::dup(first.ends.link.get()));
   for (const start_method method : {start_method::forkserver, start_method::exec}) {
     started_child child = children.start(method, "describe");
@@ -240,17 +252,25 @@ int use_exit_handlers(birth& born, arguments&) {
 
 }  // namespace
 
+void note_prewarming() { prewarmed = ::getpid(); }
+
 int run_actor(birth&& born) {
-  static const std::map<std::string, std::function<int(birth&, arguments&)>> roles{
-      {"hello", hello},           {"hello_and_vanish", hello_and_vanish},
-      {"vanish", vanish},         {"end", end},                 {"chatter", chatter},
-      {"die_by", die_by},         {"describe", describe},
-      {"tell_environment", tell_environment},
-      {"spin", spin},             {"chain", chain},
-      {"compare", compare},       {"leave_orphan", leave_orphan},
-      {"outlive_file", outlive_file},
-      {"change_user", change_user},
-      {"use_exit_handlers", use_exit_handlers}};
+  static const std::map<std::string, std::function<int(birth&, arguments&)>> roles{{"hello", hello},
+                                                                                   {"hello_and_vanish", hello_and_vanish},
+                                                                                   {"vanish", vanish},
+                                                                                   {"end", end},
+                                                                                   {"chatter", chatter},
+                                                                                   {"die_by", die_by},
+                                                                                   {"describe", describe},
+                                                                                   {"tell_environment", tell_environment},
+                                                                                   {"tell_prewarming", tell_prewarming},
+                                                                                   {"spin", spin},
+                                                                                   {"chain", chain},
+                                                                                   {"compare", compare},
+                                                                                   {"leave_orphan", leave_orphan},
+                                                                                   {"outlive_file", outlive_file},
+                                                                                   {"change_user", change_user},
+                                                                                   {"use_exit_handlers", use_exit_handlers}};
   arguments in(std::string(reinterpret_cast<const char*>(born.boot.data()), std::min<std::size_t>(born.boot.size(), 300)));
   std::string role;
   in >> role;

@@ -10,4 +10,7 @@ namespace spawn_test {
 
 int run_actor(tractor::spawn::birth&& born);
 
+// The prewarm hook of these tests.
+void note_prewarming();
+
 }  // namespace spawn_test

@@ -45,7 +45,8 @@ TEST(environment_test, packed_block_unpacks_to_the_same) {
 
 TEST(environment_test, any_difference_is_seen) {
   const std::string packed = pack_environment(block({"A=1", "B=2"}).pointers.data());
-  for (const auto& other : {block({"A=1"}), block({"A=1", "B=3"}), block({"A=1", "B=2", "C="}), block({"A=1", "B=22"}), block({"B=2", "A=1"}), block({})})
+  for (const auto& other :
+       {block({"A=1"}), block({"A=1", "B=3"}), block({"A=1", "B=2", "C="}), block({"A=1", "B=22"}), block({"B=2", "A=1"}), block({})})
     EXPECT_FALSE(same_environment(packed, other.pointers.data()));
   EXPECT_TRUE(same_environment("", nullptr));
   EXPECT_FALSE(same_environment(packed, nullptr));
@@ -54,7 +55,8 @@ TEST(environment_test, any_difference_is_seen) {
 
 TEST(environment_test, overrides_replace_add_and_remove) {
   const block base({"KEEP=1", "CHANGE=old", "DROP=x", "DROPPED_NOT=1"});
-  const std::vector<environment_override> overrides{{"CHANGE", "new"}, {"DROP", std::nullopt}, {"ADD", ""}, {"ABSENT", std::nullopt}, {"CHANGE", "newest"}};
+  const std::vector<environment_override> overrides{
+      {"CHANGE", "new"}, {"DROP", std::nullopt}, {"ADD", ""}, {"ABSENT", std::nullopt}, {"CHANGE", "newest"}};
 
   std::string packed = pack_overrides(overrides);
   const auto result = apply_overrides(base.pointers.data(), packed);

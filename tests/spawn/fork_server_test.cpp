@@ -97,6 +97,13 @@ TEST_F(fork_server_test, executable_that_is_no_actor_ends_with_a_status) {
   EXPECT_EQ("the fork server died (exit status 1)", std::get<server_lost_event>(events[1]).text);
 }
 
+TEST_F(fork_server_test, prewarm_hook_runs_in_the_server) {
+  requester parent;
+  started_child child = parent.start(start_method::forkserver, "tell_prewarming");
+  EXPECT_EQ("in the server", read_line(child.ends.link.get()));
+  EXPECT_TRUE(parent.await_death(child).clean());
+}
+
 TEST_F(fork_server_test, two_hundred_children_live_at_once) {
   requester parent;
   std::vector<started_child> children;
@@ -147,7 +154,8 @@ TEST_F(fork_server_test, server_without_descriptors_says_so_and_serves_again_lat
   started_child living = parent.start(start_method::forkserver, "hello");
   {
     const descriptor_limit none(parent.server.server_pid(), 0);
-    EXPECT_EQ("the fork server could not start the actor: receiving the descriptors of the request: Too many open files [EMFILE]", failure_of(parent));
+    EXPECT_EQ("the fork server could not start the actor: receiving the descriptors of the request: Too many open files [EMFILE]",
+              failure_of(parent));
   }
   EXPECT_EQ("started", failure_of(parent, "end 0"));
   EXPECT_EQ("hello", read_line(living.ends.link.get()));
@@ -174,7 +182,8 @@ TEST_F(fork_server_test, requests_to_a_stopped_server_wait_in_order_and_none_is_
   parent.server.start();
   ASSERT_EQ(0, ::kill(parent.server.server_pid(), SIGSTOP));
   std::vector<fork_server_client::requested> asked;
-  while (!parent.server.wants_write() || asked.size() < 100) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("vanish", 6))}));
+  while (!parent.server.wants_write() || asked.size() < 100)
+    asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("vanish", 6))}));
   for (int i = 0; i < 10; ++i) asked.push_back(parent.server.request({.name = "w", .boot = std::as_bytes(std::span("vanish", 6))}));
   parent.server.kill(asked.back().ticket);
   ASSERT_EQ(0, ::kill(parent.server.server_pid(), SIGCONT));
@@ -275,8 +284,7 @@ TEST_F(fork_server_test, forked_copy_of_a_requester_cannot_use_its_connection) {
 class privilege_test : public process_test, public ::testing::WithParamInterface<std::pair<const char*, const char*>> {};
 
 INSTANTIATE_TEST_SUITE_P(all, privilege_test,
-                         ::testing::Values(std::pair("after", "another user or group than the fork server"),
-                                           std::pair("before", "started"),
+                         ::testing::Values(std::pair("after", "another user or group than the fork server"), std::pair("before", "started"),
                                            std::pair("effective", "started"),
                                            std::pair("limited", "fork: Resource temporarily unavailable [EAGAIN]")),
                          [](const auto& info) { return info.param.first; });

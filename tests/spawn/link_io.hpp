@@ -15,7 +15,7 @@
 
 namespace spawn_test {
 
-inline constexpr int patience_ms = 30000;
+inline constexpr int patience_ms = 90000;
 
 inline void wait_for(int fd, short events) {
   pollfd waited{.fd = fd, .events = events, .revents = 0};

@@ -6,7 +6,7 @@
 #include "tractor/spawn/child_entry.hpp"
 
 int main(int argc, char** argv) {
-  tractor::spawn::child_entry(argc, argv, spawn_test::run_actor);
+  tractor::spawn::child_entry(argc, argv, spawn_test::run_actor, spawn_test::note_prewarming);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

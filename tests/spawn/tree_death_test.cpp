@@ -17,7 +17,8 @@ namespace {
 
 // A chain of three actors below a root of its own: root, actor 0, actor 1, actor 2; the last is deaf and busy.
 struct chain {
-  explicit chain(requester& parent, start_method method) : root(parent.start(start_method::exec, std::string("chain ") + to_string(method) + " 3", "root")) {
+  explicit chain(requester& parent, start_method method)
+      : root(parent.start(start_method::exec, std::string("chain ") + to_string(method) + " 3", "root")) {
     for (std::optional<std::string> line; (line = read_line(root.ends.link.get())) && *line != "ready";) {
       if (line->starts_with("server "))
         server = watch_process(std::stoi(line->substr(7)));

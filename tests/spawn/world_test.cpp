@@ -25,9 +25,11 @@ class world_test : public process_test {
   }
 
   // What a forked and what an executed child of a requester said that had changed its own world.
-  std::pair<std::string, std::string> reports() {
+  std::pair<std::string, std::string> reports(std::vector<environment_override> environment = {}) {
     requester parent;
-    started_child comparing = parent.start(start_method::exec, "compare " + directory_);
+    const std::string role = "compare " + directory_;
+    started_child comparing =
+        parent.start(start_method::exec, {.name = "w", .boot = std::as_bytes(std::span(role)), .environment = std::move(environment)});
     const auto report = [&] {
       std::string text;
       for (std::optional<std::string> line; (line = read_line(comparing.ends.link.get())) && *line != "end";) text += *line + "\n";
@@ -54,7 +56,9 @@ TEST_F(world_test, child_has_what_its_requester_has_at_the_call) {
   const auto [forked, executed] = reports();
 
   for (const std::string& report : {forked, executed}) {
-    const auto expect_line = [&](const std::string& line) { EXPECT_NE(std::string::npos, ("\n" + report).find("\n" + line)) << line << "\nin\n" << report; };
+    const auto expect_line = [&](const std::string& line) {
+      EXPECT_NE(std::string::npos, ("\n" + report).find("\n" + line)) << line << "\nin\n" << report;
+    };
     expect_line("cwd " + directory_ + "\n");
     expect_line("env TRACTOR_TEST_NEW=after the server started\n");
     EXPECT_EQ(std::string::npos, report.find("TRACTOR_TEST_OLD"));
@@ -73,6 +77,14 @@ TEST_F(world_test, child_has_what_its_requester_has_at_the_call) {
     expect_line("title _subactor[worker@PID]\n");
     expect_line("comm _subactor[worke\n");
   }
+}
+
+TEST_F(world_test, descriptor_opened_before_main_is_kept_and_no_other) {
+  const auto [forked, executed] = reports({{"TRACTOR_TEST_OPEN", "1"}});
+
+  EXPECT_EQ(forked, executed);
+  EXPECT_NE(std::string::npos, forked.find("\nfd 6 /dev/null flags 100000 cloexec 1\n")) << forked;
+  for (const char* other : {"\nfd 5 ", "\nfd 7 ", "\nfd 8 ", "\nfd 9 "}) EXPECT_EQ(std::string::npos, forked.find(other)) << forked;
 }
 
 // Nothing of this process reaches a child by having been there when the server started.

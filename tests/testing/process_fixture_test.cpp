@@ -126,7 +126,9 @@ TEST(process_fixture, socket_file_fails_the_test) {
 TEST(process_fixture, segment_fails_the_test) {
   inner_test inner;
   const std::string name = "/tractor-fixture-test-" + std::to_string(::getpid());
-  { const unique_fd segment(::shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)); }
+  {
+    const unique_fd segment(::shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  }
 
   EXPECT_NONFATAL_FAILURE(inner.end(), "shared-memory segment /dev/shm" + name);
 
@@ -136,7 +138,9 @@ TEST(process_fixture, segment_fails_the_test) {
 TEST(process_fixture, temporary_file_fails_the_test) {
   inner_test inner;
   std::string path = std::string(std::getenv("TMPDIR")) + "/scratch-XXXXXX";
-  { const unique_fd file(::mkstemp(path.data())); }
+  {
+    const unique_fd file(::mkstemp(path.data()));
+  }
 
   EXPECT_NONFATAL_FAILURE(inner.end(), "temporary file " + path);
 

@@ -33,5 +33,6 @@ namespace tractor {
 }  // namespace tractor
 
 // Checked in every build: an invariant of the runtime that does not hold must never be carried on with.
-#define TRACTOR_ASSERT(expression, why) \
-  (__builtin_expect(static_cast<bool>(expression), true) ? static_cast<void>(0) : ::tractor::assertion_failed(#expression, __FILE__, __LINE__, why))
+#define TRACTOR_ASSERT(expression, why)                                         \
+  (__builtin_expect(static_cast<bool>(expression), true) ? static_cast<void>(0) \
+                                                         : ::tractor::assertion_failed(#expression, __FILE__, __LINE__, why))

@@ -9,7 +9,8 @@
 // Frames queued in one scheduler round leave in one write. What the socket does not take stays in the buffer and goes out as
 // soon as it can; `drained` waits while more than `outgoing_bytes_high` are queued. Every fault (a bad frame, a frame above
 // the bound, an end inside a frame, a reset) ends this channel and nothing else: `receive_each` throws transport_closed
-// that says what happened, queued bytes are dropped, later sends throw.
+// that says what happened, queued bytes are dropped, later sends throw. When only sending fails, because the peer has gone, what it
+// had sent is still received.
 
 #pragma once
 
@@ -54,7 +55,7 @@ class TRACTOR_API channel {
   // throws (nothing is queued then).
   template <class Encode>
   void send(Encode&& encode) {
-    if (closed_) throw_closed();
+    if (mute_) throw_closed();
     std::forward<Encode>(encode)(outgoing_);
     queued();
   }
@@ -95,6 +96,7 @@ class TRACTOR_API channel {
   void queued();
   [[noreturn]] void throw_closed() const;
   void fail(std::string why) noexcept;
+  void stop_sending(std::string why) noexcept;
   [[nodiscard]] sc::task<std::size_t> fill();
 
   std::unique_ptr<sc::byte_stream> stream_;
@@ -104,6 +106,7 @@ class TRACTOR_API channel {
   flush_work flush_;
   write_waiter writer_;
   bool waiting_to_write_ = false;
+  bool mute_ = false;  // nothing can be sent any more
   bool closed_ = false;
   std::size_t read_bytes_ = read_bytes_first;
   std::string why_closed_;

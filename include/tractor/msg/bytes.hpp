@@ -22,8 +22,12 @@ namespace tractor::msg {
 using bytes = std::vector<std::byte>;
 using bytes_view = std::span<const std::byte>;
 
-[[nodiscard]] inline bytes_view as_bytes(std::string_view text) noexcept { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
-[[nodiscard]] inline std::string_view as_text(bytes_view data) noexcept { return {reinterpret_cast<const char*>(data.data()), data.size()}; }
+[[nodiscard]] inline bytes_view as_bytes(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+[[nodiscard]] inline std::string_view as_text(bytes_view data) noexcept {
+  return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
 
 class TRACTOR_API buffer {
  public:

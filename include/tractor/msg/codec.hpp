@@ -90,10 +90,10 @@ template <class T>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+#include "tractor/msg/detail/codec_container.hpp"
 #include "tractor/msg/detail/codec_core.hpp"
 #include "tractor/msg/detail/codec_scalar.hpp"
-#include "tractor/msg/detail/codec_container.hpp"
 #include "tractor/msg/detail/codec_structure.hpp"
-#include "tractor/msg/detail/codec_variant.hpp"
 #include "tractor/msg/detail/codec_time.hpp"
+#include "tractor/msg/detail/codec_variant.hpp"
 #include "tractor/msg/type_name.hpp"

@@ -32,20 +32,19 @@
 #define TRACTOR_DESCRIBE_AGAIN() TRACTOR_DESCRIBE_STEP
 #define TRACTOR_DESCRIBE_MEMBER(type, name) &type::name
 #define TRACTOR_DESCRIBE_NAME(type, name) #name
-#define TRACTOR_DESCRIBE_ENUMERATOR(type, name) \
-  { #name, type::name }
+#define TRACTOR_DESCRIBE_ENUMERATOR(type, name) {#name, type::name}
 
-#define TRACTOR_DESCRIBE_BODY(type, ...)                                                              \
-  constexpr auto tractor_describe(const type*) {                                                      \
+#define TRACTOR_DESCRIBE_BODY(type, ...)                                                                   \
+  constexpr auto tractor_describe(const type*) {                                                           \
     return ::tractor::msg::description<TRACTOR_DESCRIBE_EACH(TRACTOR_DESCRIBE_MEMBER, type, __VA_ARGS__)>{ \
-        {TRACTOR_DESCRIBE_EACH(TRACTOR_DESCRIBE_NAME, type, __VA_ARGS__)}};                           \
+        {TRACTOR_DESCRIBE_EACH(TRACTOR_DESCRIBE_NAME, type, __VA_ARGS__)}};                                \
   }
 
 #define TRACTOR_DESCRIBE(type, ...) [[maybe_unused]] TRACTOR_DESCRIBE_BODY(type, __VA_ARGS__)
 #define TRACTOR_DESCRIBE_PRIVATE(type, ...) friend TRACTOR_DESCRIBE_BODY(type, __VA_ARGS__)
 
-#define TRACTOR_DESCRIBE_ENUM(type, ...)                                                                               \
-  [[maybe_unused]] constexpr auto tractor_describe_enum(type) {                                                        \
+#define TRACTOR_DESCRIBE_ENUM(type, ...)                                                                                             \
+  [[maybe_unused]] constexpr auto tractor_describe_enum(type) {                                                                      \
     return std::to_array<::tractor::msg::enumerator<type>>({TRACTOR_DESCRIBE_EACH(TRACTOR_DESCRIBE_ENUMERATOR, type, __VA_ARGS__)}); \
   }
 

@@ -55,6 +55,8 @@ class ordered_map {
   }
   // Appends without looking whether the key is there already.
   void append(Key key, Mapped mapped) { entries_.emplace_back(std::move(key), std::move(mapped)); }
+  // An empty entry to be filled in place.
+  value_type& append() { return entries_.emplace_back(); }
   void reserve(std::size_t count) { entries_.reserve(count); }
   void clear() noexcept { entries_.clear(); }
 

@@ -163,7 +163,8 @@ using extra_fields = std::span<const extra_field>;
 TRACTOR_API void encode_aid(buffer& out, const aid& message);
 TRACTOR_API void encode_spawn_spec(buffer& out, const spawn_spec& message);
 TRACTOR_API void encode_error_msg(buffer& out, const error_msg& message, std::size_t frame_bytes_max = frame_bytes_max_default);
-TRACTOR_API void encode_start(buffer& out, const start& message, extra_fields extra = {}, std::size_t frame_bytes_max = frame_bytes_max_default);
+TRACTOR_API void encode_start(buffer& out, const start& message, extra_fields extra = {},
+                              std::size_t frame_bytes_max = frame_bytes_max_default);
 TRACTOR_API void encode_start_ack(buffer& out, std::string_view cid, function_kind functype, extra_fields extra = {});
 TRACTOR_API void encode_stop(buffer& out, std::string_view cid);
 TRACTOR_API void encode_cancel_ack(buffer& out, std::string_view cid, bool pld);

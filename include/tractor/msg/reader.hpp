@@ -27,9 +27,9 @@ namespace tractor::msg {
 
 // What one decode may cost. All of them are checked before anything is allocated.
 struct decode_limits {
-  unsigned depth_max = 64;                                          // containers within containers
-  std::size_t elements_max = std::size_t{1} << 24;                  // elements and map entries of the whole value
-  std::size_t bytes_max = std::numeric_limits<std::uint32_t>::max();  // of the whole input
+  unsigned depth_max = 64;                                                   // containers within containers
+  std::size_t elements_max = std::size_t{1} << 24;                           // elements and map entries of the whole value
+  std::size_t bytes_max = std::numeric_limits<std::uint32_t>::max();         // of the whole input
   std::size_t string_bytes_max = std::numeric_limits<std::uint32_t>::max();  // of one str, bin or ext
 };
 
@@ -45,13 +45,13 @@ enum class item_kind : std::uint8_t { nil, boolean, integer, real, str, bin, arr
   if (tag < 0x90) return item_kind::map;
   if (tag < 0xa0) return item_kind::array;
   if (tag < 0xc0) return item_kind::str;
-  constexpr item_kind table[32] = {
-      item_kind::nil,     item_kind::invalid, item_kind::boolean, item_kind::boolean, item_kind::bin,     item_kind::bin,
-      item_kind::bin,     item_kind::ext,     item_kind::ext,     item_kind::ext,     item_kind::real,    item_kind::real,
-      item_kind::integer, item_kind::integer, item_kind::integer, item_kind::integer, item_kind::integer, item_kind::integer,
-      item_kind::integer, item_kind::integer, item_kind::ext,     item_kind::ext,     item_kind::ext,     item_kind::ext,
-      item_kind::ext,     item_kind::str,     item_kind::str,     item_kind::str,     item_kind::array,   item_kind::array,
-      item_kind::map,     item_kind::map};
+  constexpr item_kind table[32] = {item_kind::nil,     item_kind::invalid, item_kind::boolean, item_kind::boolean, item_kind::bin,
+                                   item_kind::bin,     item_kind::bin,     item_kind::ext,     item_kind::ext,     item_kind::ext,
+                                   item_kind::real,    item_kind::real,    item_kind::integer, item_kind::integer, item_kind::integer,
+                                   item_kind::integer, item_kind::integer, item_kind::integer, item_kind::integer, item_kind::integer,
+                                   item_kind::ext,     item_kind::ext,     item_kind::ext,     item_kind::ext,     item_kind::ext,
+                                   item_kind::str,     item_kind::str,     item_kind::str,     item_kind::array,   item_kind::array,
+                                   item_kind::map,     item_kind::map};
   return table[tag - 0xc0];
 }
 
@@ -117,7 +117,8 @@ class TRACTOR_API reader {
         fail_range(start, 0, std::numeric_limits<Integer>::max());
     } else {
       const auto value = static_cast<std::int64_t>(item.bits);
-      if (item.negative != (value < 0) || value < std::numeric_limits<Integer>::min() || value > std::numeric_limits<Integer>::max()) [[unlikely]]
+      if (item.negative != (value < 0) || value < std::numeric_limits<Integer>::min() || value > std::numeric_limits<Integer>::max())
+          [[unlikely]]
         fail_range(start, std::numeric_limits<Integer>::min(), static_cast<std::uint64_t>(std::numeric_limits<Integer>::max()));
     }
     return static_cast<Integer>(item.bits);

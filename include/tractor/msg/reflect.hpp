@@ -102,7 +102,8 @@ consteval std::array<std::string_view, sizeof...(I)> stored_names(std::index_seq
 
 // Their names in declaration order, as they appear on the wire.
 template <class T>
-inline constexpr std::array<std::string_view, field_count<T>> field_names = detail::stored_names<T>(std::make_index_sequence<field_count<T>>());
+inline constexpr std::array<std::string_view, field_count<T>> field_names =
+    detail::stored_names<T>(std::make_index_sequence<field_count<T>>());
 
 // Calls `visit(fields…)` with references to all fields and returns what it returns.
 template <class T, class Visit>

@@ -69,32 +69,58 @@ struct listed_text {
   static constexpr fixed_text<size> text = make();
 };
 
-template <class T> struct type_text<T, shape::nil> : constant_text<"None"> {};
-template <class T> struct type_text<T, shape::boolean> : constant_text<"bool"> {};
-template <class T> struct type_text<T, shape::integer> : constant_text<"int"> {};
-template <class T> struct type_text<T, shape::real> : constant_text<"float"> {};
-template <class T> struct type_text<T, shape::text> : constant_text<"str"> {};
-template <class T> struct type_text<T, shape::text_view> : constant_text<"str"> {};
-template <class T> struct type_text<T, shape::c_text> : constant_text<"str"> {};
-template <class T> struct type_text<T, shape::binary> : constant_text<"bytes"> {};
-template <class T> struct type_text<T, shape::binary_view> : constant_text<"bytes"> {};
-template <class T> struct type_text<T, shape::fixed_binary> : constant_text<"bytes"> {};
-template <class T> struct type_text<T, shape::duration> : constant_text<"duration"> {};
-template <class T> struct type_text<T, shape::time_point> : constant_text<"timestamp"> {};
-template <class T> struct type_text<T, shape::uuid> : constant_text<"uuid"> {};
-template <class T> struct type_text<T, shape::value> : constant_text<"any"> {};
-template <class T> struct type_text<T, shape::raw> : constant_text<"any"> {};
-template <class T> struct type_text<T, shape::raw_view> : constant_text<"any"> {};
-template <class T> struct type_text<T, shape::value_map> : constant_text<"dict[any, any]"> {};
-template <class T> struct type_text<T, shape::optional> : listed_text<"", " | ", "", typename T::value_type, std::nullptr_t> {};
-template <class T> struct type_text<T, shape::pointer> : listed_text<"", " | ", "", typename T::element_type, std::nullptr_t> {};
-template <class T> struct type_text<T, shape::sequence> : listed_text<"list[", ", ", "]", typename T::value_type> {};
-template <class T> struct type_text<T, shape::fixed_sequence> : listed_text<"list[", ", ", "]", typename T::value_type> {};
-template <class T> struct type_text<T, shape::set> : listed_text<"set[", ", ", "]", typename T::key_type> {};
-template <class T> struct type_text<T, shape::map> : listed_text<"dict[", ", ", "]", typename T::key_type, typename T::mapped_type> {};
-template <class... T> struct type_text<std::variant<T...>, shape::variant> : listed_text<"", " | ", "", T...> {};
-template <class... T> struct type_text<std::tuple<T...>, shape::tuple> : listed_text<"tuple[", ", ", "]", T...> {};
-template <class A, class B> struct type_text<std::pair<A, B>, shape::tuple> : listed_text<"tuple[", ", ", "]", A, B> {};
+template <class T>
+struct type_text<T, shape::nil> : constant_text<"None"> {};
+template <class T>
+struct type_text<T, shape::boolean> : constant_text<"bool"> {};
+template <class T>
+struct type_text<T, shape::integer> : constant_text<"int"> {};
+template <class T>
+struct type_text<T, shape::real> : constant_text<"float"> {};
+template <class T>
+struct type_text<T, shape::text> : constant_text<"str"> {};
+template <class T>
+struct type_text<T, shape::text_view> : constant_text<"str"> {};
+template <class T>
+struct type_text<T, shape::c_text> : constant_text<"str"> {};
+template <class T>
+struct type_text<T, shape::binary> : constant_text<"bytes"> {};
+template <class T>
+struct type_text<T, shape::binary_view> : constant_text<"bytes"> {};
+template <class T>
+struct type_text<T, shape::fixed_binary> : constant_text<"bytes"> {};
+template <class T>
+struct type_text<T, shape::duration> : constant_text<"duration"> {};
+template <class T>
+struct type_text<T, shape::time_point> : constant_text<"timestamp"> {};
+template <class T>
+struct type_text<T, shape::uuid> : constant_text<"uuid"> {};
+template <class T>
+struct type_text<T, shape::value> : constant_text<"any"> {};
+template <class T>
+struct type_text<T, shape::raw> : constant_text<"any"> {};
+template <class T>
+struct type_text<T, shape::raw_view> : constant_text<"any"> {};
+template <class T>
+struct type_text<T, shape::value_map> : constant_text<"dict[any, any]"> {};
+template <class T>
+struct type_text<T, shape::optional> : listed_text<"", " | ", "", typename T::value_type, std::nullptr_t> {};
+template <class T>
+struct type_text<T, shape::pointer> : listed_text<"", " | ", "", typename T::element_type, std::nullptr_t> {};
+template <class T>
+struct type_text<T, shape::sequence> : listed_text<"list[", ", ", "]", typename T::value_type> {};
+template <class T>
+struct type_text<T, shape::fixed_sequence> : listed_text<"list[", ", ", "]", typename T::value_type> {};
+template <class T>
+struct type_text<T, shape::set> : listed_text<"set[", ", ", "]", typename T::key_type> {};
+template <class T>
+struct type_text<T, shape::map> : listed_text<"dict[", ", ", "]", typename T::key_type, typename T::mapped_type> {};
+template <class... T>
+struct type_text<std::variant<T...>, shape::variant> : listed_text<"", " | ", "", T...> {};
+template <class... T>
+struct type_text<std::tuple<T...>, shape::tuple> : listed_text<"tuple[", ", ", "]", T...> {};
+template <class A, class B>
+struct type_text<std::pair<A, B>, shape::tuple> : listed_text<"tuple[", ", ", "]", A, B> {};
 
 }  // namespace detail
 

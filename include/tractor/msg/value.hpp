@@ -61,14 +61,14 @@ class TRACTOR_API value {
       storage_ = static_cast<std::int64_t>(from);
     }
   }
-  value(double from) noexcept;            // NOLINT(google-explicit-constructor)
-  value(const char* from);                // NOLINT(google-explicit-constructor)
-  value(std::string_view from);           // NOLINT(google-explicit-constructor)
-  value(std::string from) noexcept;       // NOLINT(google-explicit-constructor)
-  value(bytes from) noexcept;             // NOLINT(google-explicit-constructor)
-  value(array from) noexcept;             // NOLINT(google-explicit-constructor)
-  value(map from) noexcept;               // NOLINT(google-explicit-constructor)
-  value(ext from) noexcept;               // NOLINT(google-explicit-constructor)
+  value(double from) noexcept;       // NOLINT(google-explicit-constructor)
+  value(const char* from);           // NOLINT(google-explicit-constructor)
+  value(std::string_view from);      // NOLINT(google-explicit-constructor)
+  value(std::string from) noexcept;  // NOLINT(google-explicit-constructor)
+  value(bytes from) noexcept;        // NOLINT(google-explicit-constructor)
+  value(array from) noexcept;        // NOLINT(google-explicit-constructor)
+  value(map from) noexcept;          // NOLINT(google-explicit-constructor)
+  value(ext from) noexcept;          // NOLINT(google-explicit-constructor)
   value(std::initializer_list<std::pair<value, value>> entries);
   value(const value&);
   value(value&&) noexcept;
@@ -118,6 +118,12 @@ class TRACTOR_API value {
   }
 
  private:
+  friend TRACTOR_API void decode_value(reader& in, value& to);
+  template <class T, class... Arguments>
+  T& emplace(Arguments&&... arguments) {
+    return storage_.template emplace<T>(std::forward<Arguments>(arguments)...);
+  }
+
   using storage = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, bytes, array, map, ext>;
 
   [[noreturn]] void fail_expected(std::string_view expected) const;
@@ -134,7 +140,7 @@ class TRACTOR_API value {
 // Encoding and decoding of values, without templates.
 TRACTOR_API void encode_value(writer& out, const value& from);
 TRACTOR_API void encode_value_map(writer& out, const value::map& from);
-[[nodiscard]] TRACTOR_API value decode_value(reader& in);
-[[nodiscard]] TRACTOR_API value::map decode_value_map(reader& in);
+TRACTOR_API void decode_value(reader& in, value& to);
+TRACTOR_API void decode_value_map(reader& in, value::map& to);
 
 }  // namespace tractor::msg

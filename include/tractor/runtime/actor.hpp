@@ -26,7 +26,7 @@
 namespace tractor {
 
 inline constexpr auto last_words_timeout = std::chrono::milliseconds(500);  // for queued messages when an actor ends
-inline constexpr auto handshake_timeout = std::chrono::seconds(10);  // S-RT-12
+inline constexpr auto handshake_timeout = std::chrono::seconds(10);         // S-RT-12
 
 namespace detail {
 class process_host;

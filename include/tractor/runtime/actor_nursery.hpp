@@ -130,6 +130,7 @@ class TRACTOR_API actor_nursery {
   std::vector<child_ptr> children_;
   std::vector<std::pair<uid, std::exception_ptr>> errors_;
   sc::wait_queue changed_;
+  std::size_t starting_ = 0;  // calls of start_actor and run_in_actor that have not returned
   bool cancel_called_ = false;
   bool failing_ = false;
   bool killed_ = false;

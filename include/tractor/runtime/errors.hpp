@@ -24,6 +24,8 @@ namespace tractor {
 
 using msg::uid;
 
+inline constexpr std::size_t error_text_bytes_max = 256 * 1024;  // of a message or a trace that is sent to another actor
+
 // Bad runtime environment, API misuse, or a failed spawn.
 class TRACTOR_API runtime_failure : public error {
  public:

@@ -66,6 +66,8 @@ TRACTOR_API void register_modules(const module_record* begin, const module_recor
 namespace detail {
 [[nodiscard]] TRACTOR_API bool module_known(std::string_view name);
 [[nodiscard]] TRACTOR_API const char* module_file(std::string_view name);  // the module must be known
+// Reads every module now, instead of each when it is first asked for. A module that cannot be read is left for then.
+TRACTOR_API void read_all_modules() noexcept;
 // null when the module has no such function.
 [[nodiscard]] TRACTOR_API const endpoint* find_endpoint(std::string_view module, std::string_view name);
 }  // namespace detail

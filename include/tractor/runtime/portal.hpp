@@ -217,6 +217,8 @@ auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::a
     local = std::current_exception();
   }
   if (local) co_await abandon_dialog(link, local);  // throws, unless this block absorbs the error (E2, E3)
+  // Cut off by an error that is not the end of the remote task: it must not outlive this block.
+  if (!link.peer_ended()) co_await link.cancel_remote(context_cancel_timeout, false);
   link.maybe_raise();
   if constexpr (call::gives_body_value) {
     if (!value) std::rethrow_exception(link.remote_error());  // our own cancel() cut the body off

@@ -23,12 +23,13 @@
 #include "tractor/runtime/detail/peer.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
+#include "tractor/sc/exception_group.hpp"
 
 namespace tractor {
 
 struct stream_options {
-  std::optional<bool> allow_overruns;          // nullopt: as open_context said
-  std::optional<std::size_t> buffer_messages;  // nullopt: stream_buffer_messages
+  std::optional<bool> allow_overruns = {};          // nullopt: as open_context said
+  std::optional<std::size_t> buffer_messages = {};  // nullopt: stream_buffer_messages
 };
 
 template <class Send, class Receive>
@@ -45,13 +46,19 @@ class msg_stream {
     requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
   [[nodiscard]] sc::task<> send(Value value) {
     link_.check_can_send();
-    link_.via().send([&](msg::buffer& out) {
-      if constexpr (std::is_same_v<Value, Send>)
-        msg::encode_yield(out, link_.cid(), value);
-      else
-        msg::encode_yield(out, link_.cid(), Send(value));
-    });
-    if (link_.via().channel().congested()) co_await link_.via().channel().drained();
+    bool lost = false;
+    try {
+      link_.via().send([&](msg::buffer& out) {
+        if constexpr (std::is_same_v<Value, Send>)
+          msg::encode_yield(out, link_.cid(), value);
+        else
+          msg::encode_yield(out, link_.cid(), Send(value));
+      });
+      if (link_.via().channel().congested()) co_await link_.via().channel().drained();
+    } catch (const transport_closed&) {
+      lost = true;
+    }
+    if (lost) co_await link_.raise_loss();
     co_await sc::checkpoint();
   }
 
@@ -125,6 +132,8 @@ auto run_stream(dialog& link, Body body, stream_options options) -> std::invoke_
       co_await body(stream);
     } catch (const sc::end_of_channel&) {
       ended = std::current_exception();
+    } catch (const sc::exception_group&) {
+      ended = std::current_exception();  // perhaps of several tasks that all saw the end
     }
     if (ended && !is_own_end(link, ended)) std::rethrow_exception(ended);
     at_exit.in_good_order = true;

@@ -249,7 +249,9 @@ class memory_send_channel : public detail::channel_end<T> {
   ~memory_send_channel() { close(); }
 
   // Returns when a receiver or the buffer has the value.
-  [[nodiscard]] detail::channel_send_awaiter<T> send(T value) { return {this->closed_ ? nullptr : this->state_, this->number_, std::move(value)}; }
+  [[nodiscard]] detail::channel_send_awaiter<T> send(T value) {
+    return {this->closed_ ? nullptr : this->state_, this->number_, std::move(value)};
+  }
   // Throws would_block when it would have to wait; `value` is then untouched.
   void send_nowait(T&& value) {
     const auto status = this->closed_ ? detail::channel_status::closed : this->state_->try_send(value);

@@ -35,9 +35,9 @@ namespace tractor::sc {
 enum class stdio : unsigned char { inherit, null, pipe };
 
 struct process_options {
-  std::vector<std::string> arguments;                              // the program first
-  std::optional<std::vector<std::string>> environment = {};        // "NAME=value"; none given: this process's
-  std::string working_directory = {};                              // empty: this process's
+  std::vector<std::string> arguments;                        // the program first
+  std::optional<std::vector<std::string>> environment = {};  // "NAME=value"; none given: this process's
+  std::string working_directory = {};                        // empty: this process's
   stdio input = stdio::null;
   stdio output = stdio::inherit;
   stdio error = stdio::inherit;

@@ -40,7 +40,7 @@ enum class swallow_policy : unsigned char {
 };
 
 struct run_options {
-  virtual_clock* clock = nullptr;     // null: CLOCK_MONOTONIC
+  virtual_clock* clock = nullptr;                    // null: CLOCK_MONOTONIC
   std::optional<std::uint64_t> seed = std::nullopt;  // set: shuffled scheduling and reproducible randomness
   swallow_policy swallow = swallow_policy::warn;
 };
@@ -88,6 +88,7 @@ class TRACTOR_API runner {
   [[nodiscard]] detail::reactor& io() noexcept { return reactor_; }
   [[nodiscard]] std::uint64_t random() noexcept;  // 64 bits: from the seed, or from the kernel
   [[nodiscard]] detail::external_queue& external();
+  [[nodiscard]] bool has_external() const noexcept { return external_ != nullptr; }  // threads were used
 
   // A ready operation may go on without a schedule point while nobody else is ready, a bounded number of times in a row.
   [[nodiscard]] bool may_continue() noexcept { return ready_.empty() && --continues_left_ > 0; }
@@ -147,6 +148,7 @@ class TRACTOR_API runner {
   static constexpr int continues_max = 64;               // ready operations in a row without a schedule point
   static constexpr std::uint32_t resumes_per_look = 32;  // resumptions between two looks at the cycle counter
   static constexpr std::uint64_t cycles_per_poll = 200'000;
+  static constexpr int batches_before_deferred = 4;  // while there is always something to run
 
   struct main_record;
   [[nodiscard]] static time_point monotonic_now() noexcept;
@@ -163,6 +165,7 @@ class TRACTOR_API runner {
   detail::task_record* current_ = nullptr;
   int continues_left_ = continues_max;
   std::uint32_t resumes_ = 0;
+  int batches_ = 0;  // since deferred work was done
   std::uint64_t last_poll_cycles_ = 0;
   time_point loop_time_{};
   detail::timer_heap timers_;

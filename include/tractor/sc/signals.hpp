@@ -45,13 +45,14 @@ class TRACTOR_API signal_receiver {
   [[nodiscard]] receive_awaiter receive() noexcept;
 
  private:
-  void claim(int number);
+  struct claim;
+  void claim_one(int number, int process);
   void release_all() noexcept;
   // The next signal that has arrived; 0 when there is none.
   [[nodiscard]] int take() noexcept;
 
-  std::vector<int> numbers_;  // those claimed
-  unique_fd arrivals_;        // the handler writes a byte a signal to the other end
+  std::vector<claim> claims_;
+  unique_fd arrivals_;  // the handler writes a byte a signal to the other end
   unique_fd handler_end_;
   detail::io_source source_;
   bool receiving_ = false;

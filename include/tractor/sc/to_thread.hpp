@@ -8,7 +8,7 @@
 // and end when idle for ten seconds; all have ended when the run has. They block every signal but those of a fault. A
 // limiter bounds how many calls run at once: 40 in a run, or the caller's own, which must outlive the calls.
 //
-// Waiting for the limiter can be cancelled. Once the call runs a cancel does not reach it: the wait goes on and the result is
+// Up to the start of the call it can be cancelled. Once the call runs a cancel does not reach it: the wait goes on and the result is
 // given; the next checkpoint is cancelled. With abandon_on_cancel the wait ends at once instead and the thread is left to
 // itself: its result is dropped, its token comes back when it ends, and it may outlive the run, so the callable must own what
 // it touches. Nothing of the kernel may be used in the callable, except a run of its own.
@@ -78,7 +78,8 @@ class typed_thread_job final : public thread_job {
   std::exception_ptr error_;
 };
 
-// Has the job done by a worker thread. The job's token of the limiter is given back when the thread is done, whoever waits then.
+// Has the job, which holds a token of the limiter, done by a worker thread. The token is given back when the thread is done, whoever
+// waits then, or when the thread cannot be started or need not be.
 class TRACTOR_API thread_awaiter final : public leaf_wait {
  public:
   thread_awaiter(std::unique_ptr<thread_job> job, capacity_limiter& limiter, bool abandon_on_cancel) noexcept;
@@ -86,7 +87,12 @@ class TRACTOR_API thread_awaiter final : public leaf_wait {
   thread_awaiter& operator=(const thread_awaiter&) = delete;
   ~thread_awaiter();
 
-  static bool await_ready() noexcept { return false; }
+  // A cancel that came after the token was lent is seen here: from the moment on at which the thread runs it is too late.
+  bool await_ready() {
+    if (!refuse_if_cancelled()) return false;
+    limiter_.release_on_behalf_of(job_.get());
+    return true;
+  }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     start();

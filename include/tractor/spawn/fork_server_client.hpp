@@ -83,7 +83,7 @@ class TRACTOR_API fork_server_client {
   void start();
   [[nodiscard]] bool started() const noexcept;
 
-  // The descriptor to poll; -1 while not started. It changes when a new server is started.
+  // The descriptor to poll; -1 while not started. It may change in any call; ask again after each.
   [[nodiscard]] int fd() const noexcept;
   [[nodiscard]] bool wants_write() const noexcept;
 

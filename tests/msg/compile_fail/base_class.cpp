@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: free_of<message, obstacle::a_base>
-// expect: this type has a base class and cannot be reflected: describe its fields with TRACTOR_DESCRIBE(type, fields...), or specialise tractor::msg::codec<type>
+// expect: this type has a base class and cannot be reflected: describe its fields with TRACTOR_DESCRIBE(type, fields...), or specialise
+// tractor::msg::codec<type>
 
 #include "tractor/msg/codec.hpp"
 

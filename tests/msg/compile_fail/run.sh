@@ -21,7 +21,8 @@ for source in "$here"/*.cpp; do
   if output=$(compile "$@" "$source" 2>&1); then
     echo "FAIL $name: it compiles"
     failures=$((failures + 1))
-  elif missing=$(while IFS= read -r line; do grep -qF -- "$line" <<<"$output" || echo "$line"; done <<<"$expected") && [[ -n $missing ]]; then
+  elif missing=$(while IFS= read -r line; do grep -qF -- "$line" <<<"$output" || echo "$line"; done <<<"$expected") &&
+      [[ -n $missing ]]; then
     printf 'FAIL %s: the errors do not contain\n%s\n--- but ---\n%s\n' "$name" "$missing" "$output"
     failures=$((failures + 1))
   elif grep -q TRACTOR_WAY_OUT "$source" && ! output=$(compile -DTRACTOR_WAY_OUT "$@" "$source" 2>&1); then

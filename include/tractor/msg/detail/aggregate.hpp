@@ -75,7 +75,8 @@ extern holder<T> external;
 // the number of initialisers for C arrays and anonymous unions. Not a constant where a bit-field would have to be read.
 struct field_counter {
   template <std::size_t Format, std::size_t Type, std::size_t Name, class... Value>
-  constexpr int operator()(std::size_t* count, const char (&)[Format], const char (&)[3], const char (&)[Type], const char (&)[Name], const Value&...) const {
+  constexpr int operator()(std::size_t* count, const char (&)[Format], const char (&)[3], const char (&)[Type], const char (&)[Name],
+                           const Value&...) const {
     ++*count;
     return 0;
   }

@@ -94,8 +94,11 @@ struct tuple_encoder {
 template <class T>
 struct tuple_encoder<T, true> : flat_codec<T> {
   static constexpr std::size_t bound(const T& from) noexcept {
-    return std::apply([](const auto&... each) { return header_bytes_max + (std::size_t{0} + ... + codec<std::remove_cvref_t<decltype(each)>>::bound(each)); },
-                      from);
+    return std::apply(
+        [](const auto&... each) {
+          return header_bytes_max + (std::size_t{0} + ... + codec<std::remove_cvref_t<decltype(each)>>::bound(each));
+        },
+        from);
   }
   static std::byte* put(writer& out, std::byte* to, const T& from) {
     to = put_array_header(to, std::tuple_size_v<T>);

@@ -54,7 +54,8 @@ int fit_integer(reader& in) {
     return !item.negative && item.bits <= std::numeric_limits<Integer>::max() ? 2 : 0;
   } else {
     const auto value = static_cast<std::int64_t>(item.bits);
-    return item.negative == (value < 0) && value >= std::numeric_limits<Integer>::min() && value <= std::numeric_limits<Integer>::max() ? 2 : 0;
+    return item.negative == (value < 0) && value >= std::numeric_limits<Integer>::min() && value <= std::numeric_limits<Integer>::max() ? 2
+                                                                                                                                        : 0;
   }
 }
 
@@ -205,14 +206,14 @@ template <class T>
 struct builtin_codec<T, shape::value> {
   static constexpr kind_set accepts = all_kinds;
   static void encode(writer& out, const T& from) { encode_value(out, from); }
-  static void decode_into(reader& in, T& to) { to = decode_value(in); }
+  static void decode_into(reader& in, T& to) { decode_value(in, to); }
   static int fit(reader&) { return 1; }
 };
 template <class T>
 struct builtin_codec<T, shape::value_map> {
   static constexpr kind_set accepts = kinds(item_kind::map);
   static void encode(writer& out, const T& from) { encode_value_map(out, from); }
-  static void decode_into(reader& in, T& to) { to = decode_value_map(in); }
+  static void decode_into(reader& in, T& to) { decode_value_map(in, to); }
   static int fit(reader&) { return 1; }
 };
 

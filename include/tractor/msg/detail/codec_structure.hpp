@@ -31,7 +31,8 @@ inline constexpr bool may_hold_views = false;
 template <class... Fields>
 struct type_list {};
 template <class T>
-using field_types = decltype(with_fields(std::declval<T&>(), [](auto&... fields) { return type_list<std::remove_reference_t<decltype(fields)>...>(); }));
+using field_types =
+    decltype(with_fields(std::declval<T&>(), [](auto&... fields) { return type_list<std::remove_reference_t<decltype(fields)>...>(); }));
 
 template <class T>
 consteval bool may_be_missing() {

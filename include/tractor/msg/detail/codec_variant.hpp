@@ -25,7 +25,8 @@ struct alternative {
   void (*decode)(reader& in, void* variant);
 };
 
-TRACTOR_API void decode_alternative(reader& in, const alternative* alternatives, std::size_t count, std::string_view expected, void* variant);
+TRACTOR_API void decode_alternative(reader& in, const alternative* alternatives, std::size_t count, std::string_view expected,
+                                    void* variant);
 [[nodiscard]] TRACTOR_API int best_fit(reader& in, const alternative* alternatives, std::size_t count);
 
 template <class... T>

@@ -26,8 +26,8 @@ constexpr auto tractor_describe(const start_ack*) { return description<&start_ac
 constexpr auto tractor_describe(const error_msg*) {
   return description<&error_msg::src_uid, &error_msg::src_type_str, &error_msg::boxed_type_str, &error_msg::relay_path, &error_msg::message,
                      &error_msg::tb_str, &error_msg::canceller, &error_msg::sender, &error_msg::cid, &error_msg::bad_msg,
-                     &error_msg::bad_msg_as_dict>{{"src_uid", "src_type_str", "boxed_type_str", "relay_path", "message", "tb_str", "canceller",
-                                                   "sender", "cid", "_bad_msg", "_bad_msg_as_dict"},
+                     &error_msg::bad_msg_as_dict>{{"src_uid", "src_type_str", "boxed_type_str", "relay_path", "message", "tb_str",
+                                                   "canceller", "sender", "cid", "_bad_msg", "_bad_msg_as_dict"},
                                                   1U << 5};
 }
 

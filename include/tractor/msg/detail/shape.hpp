@@ -29,8 +29,35 @@
 namespace tractor::msg::detail {
 
 enum class shape {
-  nil, boolean, integer, real, enumeration, named_enum, text, text_view, c_text, binary, fixed_binary, binary_view, optional, pointer,
-  variant, tuple, fixed_sequence, sequence, map, set, duration, time_point, uuid, value, value_map, raw, raw_view, structure, unsupported
+  nil,
+  boolean,
+  integer,
+  real,
+  enumeration,
+  named_enum,
+  text,
+  text_view,
+  c_text,
+  binary,
+  fixed_binary,
+  binary_view,
+  optional,
+  pointer,
+  variant,
+  tuple,
+  fixed_sequence,
+  sequence,
+  map,
+  set,
+  duration,
+  time_point,
+  uuid,
+  value,
+  value_map,
+  raw,
+  raw_view,
+  structure,
+  unsupported
 };
 
 template <class T>
@@ -103,36 +130,66 @@ concept sequence_like = requires(T& t, typename T::value_type element) {
 
 template <class T>
 consteval shape classify() {
-  if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullopt_t>) return shape::nil;
-  else if constexpr (std::is_same_v<T, bool>) return shape::boolean;
-  else if constexpr (std::is_same_v<T, std::byte> || (std::is_integral_v<T> && sizeof(T) <= 8)) return shape::integer;
-  else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) return shape::real;
-  else if constexpr (described_enum<T>) return shape::named_enum;
-  else if constexpr (std::is_enum_v<T>) return shape::enumeration;
-  else if constexpr (is_string<T>) return shape::text;
-  else if constexpr (std::is_same_v<T, std::string_view>) return shape::text_view;
-  else if constexpr (std::is_same_v<T, const char*> || std::is_same_v<T, char*>) return shape::c_text;
-  else if constexpr (std::is_same_v<T, bytes>) return shape::binary;
-  else if constexpr (std::is_same_v<T, bytes_view> || std::is_same_v<T, std::span<std::byte>>) return shape::binary_view;
-  else if constexpr (is_byte_array<T>) return shape::fixed_binary;
-  else if constexpr (is_optional<T>) return shape::optional;
-  else if constexpr (is_unique_ptr<T>) return shape::pointer;
-  else if constexpr (is_variant<T>) return shape::variant;
-  else if constexpr (is_tuple<T>) return shape::tuple;
-  else if constexpr (is_std_array<T>) return shape::fixed_sequence;
-  else if constexpr (is_duration<T>) return shape::duration;
-  else if constexpr (is_time_point<T>) return shape::time_point;
-  else if constexpr (std::is_same_v<T, tractor::uuid>) return shape::uuid;
-  else if constexpr (std::is_same_v<T, msg::value>) return shape::value;
-  else if constexpr (std::is_same_v<T, msg::value::map>) return shape::value_map;
-  else if constexpr (std::is_same_v<T, msg::raw>) return shape::raw;
-  else if constexpr (std::is_same_v<T, msg::raw_view>) return shape::raw_view;
-  else if constexpr (described<T>) return shape::structure;
-  else if constexpr (set_like<T>) return shape::set;
-  else if constexpr (map_like<T>) return shape::map;
-  else if constexpr (sequence_like<T>) return shape::sequence;
-  else if constexpr (std::is_class_v<T> || std::is_union_v<T>) return shape::structure;
-  else return shape::unsupported;
+  if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullopt_t>)
+    return shape::nil;
+  else if constexpr (std::is_same_v<T, bool>)
+    return shape::boolean;
+  else if constexpr (std::is_same_v<T, std::byte> || (std::is_integral_v<T> && sizeof(T) <= 8))
+    return shape::integer;
+  else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
+    return shape::real;
+  else if constexpr (described_enum<T>)
+    return shape::named_enum;
+  else if constexpr (std::is_enum_v<T>)
+    return shape::enumeration;
+  else if constexpr (is_string<T>)
+    return shape::text;
+  else if constexpr (std::is_same_v<T, std::string_view>)
+    return shape::text_view;
+  else if constexpr (std::is_same_v<T, const char*> || std::is_same_v<T, char*>)
+    return shape::c_text;
+  else if constexpr (std::is_same_v<T, bytes>)
+    return shape::binary;
+  else if constexpr (std::is_same_v<T, bytes_view> || std::is_same_v<T, std::span<std::byte>>)
+    return shape::binary_view;
+  else if constexpr (is_byte_array<T>)
+    return shape::fixed_binary;
+  else if constexpr (is_optional<T>)
+    return shape::optional;
+  else if constexpr (is_unique_ptr<T>)
+    return shape::pointer;
+  else if constexpr (is_variant<T>)
+    return shape::variant;
+  else if constexpr (is_tuple<T>)
+    return shape::tuple;
+  else if constexpr (is_std_array<T>)
+    return shape::fixed_sequence;
+  else if constexpr (is_duration<T>)
+    return shape::duration;
+  else if constexpr (is_time_point<T>)
+    return shape::time_point;
+  else if constexpr (std::is_same_v<T, tractor::uuid>)
+    return shape::uuid;
+  else if constexpr (std::is_same_v<T, msg::value>)
+    return shape::value;
+  else if constexpr (std::is_same_v<T, msg::value::map>)
+    return shape::value_map;
+  else if constexpr (std::is_same_v<T, msg::raw>)
+    return shape::raw;
+  else if constexpr (std::is_same_v<T, msg::raw_view>)
+    return shape::raw_view;
+  else if constexpr (described<T>)
+    return shape::structure;
+  else if constexpr (set_like<T>)
+    return shape::set;
+  else if constexpr (map_like<T>)
+    return shape::map;
+  else if constexpr (sequence_like<T>)
+    return shape::sequence;
+  else if constexpr (std::is_class_v<T> || std::is_union_v<T>)
+    return shape::structure;
+  else
+    return shape::unsupported;
 }
 
 // What a byte of input can start, as a bit for each item_kind.

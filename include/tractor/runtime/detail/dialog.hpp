@@ -54,6 +54,9 @@ class payload_queue {
   std::size_t count_ = 0;
 };
 
+// `error` is `leaf`, or a group in which there is nothing else.
+[[nodiscard]] TRACTOR_API bool is_only(const std::exception_ptr& error, const std::exception_ptr& leaf) noexcept;
+
 class TRACTOR_API dialog {
  public:
   dialog(std::shared_ptr<peer> via, context_side side, std::string_view cid);
@@ -107,14 +110,16 @@ class TRACTOR_API dialog {
   void set_allow_overruns(bool allow) noexcept { allow_overruns_ = allow; }
   // The one end_of_channel of this stream (S-STR-5).
   [[noreturn]] void throw_end_of_channel();
+  // True for that one, and for a group of nothing else: several tasks may have waited for the next message.
   [[nodiscard]] bool is_end_of_channel(const std::exception_ptr& error) const noexcept {
-    return end_of_channel_ && error == end_of_channel_;
+    return end_of_channel_ && is_only(error, end_of_channel_);
   }
   // A received payload does not fit its type: the exception to throw, recorded as the remote error (S-COD-7, S-COD-8).
   [[nodiscard]] std::exception_ptr refuse_payload(msg::message_kind kind, msg::bytes_view payload, std::string_view spec, const error& why);
 
   // --- cancelling ---
-  // Asks the peer to cancel the remote task, waits shielded for the acknowledgement, at most `timeout`. Parent side (S-CTX-40).
+  // Asks the peer to cancel the remote task, waits shielded for the acknowledgement, at most `timeout`. Parent side (S-CTX-40). Nothing
+  // happens once the peer's task has ended.
   sc::task<> cancel_remote(sc::duration timeout, bool by_user);
   // Child side: cancels this task (S-CTX-50).
   void cancel_self();
@@ -122,7 +127,11 @@ class TRACTOR_API dialog {
   // --- outcome ---
   [[nodiscard]] bool started_sent() const noexcept { return started_sent_; }
   void set_started_sent() noexcept { started_sent_ = true; }
+  // How the dialog ends is known.
   [[nodiscard]] bool finished() const noexcept { return return_received_ || remote_error_ != nullptr; }
+  // The peer's task is over, or out of reach. Not implied by finished(): an overrun or a payload that does not fit ends the dialog
+  // while that task runs.
+  [[nodiscard]] bool peer_ended() const noexcept { return peer_ended_; }
   [[nodiscard]] const std::exception_ptr& remote_error() const noexcept { return remote_error_; }
   void set_local_error(std::exception_ptr local) noexcept { local_error_ = std::move(local); }
   [[nodiscard]] const std::exception_ptr& local_error() const noexcept { return local_error_; }
@@ -135,6 +144,10 @@ class TRACTOR_API dialog {
   [[nodiscard]] bool absorbed() const noexcept { return absorbed_; }
   // Throws the remote error if there is one and it is not absorbed.
   void maybe_raise() const;
+  // This side has an error of its own to raise: who leaves this block will not tell of a loss of the peer any more.
+  void set_abandoned() noexcept { abandoned_ = true; }
+  // The channel has ended: waits until it is known why, and throws that.
+  sc::task<> raise_loss();
   [[nodiscard]] std::string describe() const;  // "task 'add' in actor 'worker'"
   void set_function(std::string_view module, std::string_view name);
 
@@ -145,6 +158,7 @@ class TRACTOR_API dialog {
   [[nodiscard]] bool asked_by_us(const msg::error_msg& fields) const;
   void record_remote_error(std::exception_ptr error, bool interrupt);
   void refuse_overrun();
+  [[nodiscard]] bool told_of_overrun(const msg::error_msg& fields) const;
 
   std::shared_ptr<peer> via_;
   std::string cid_;
@@ -164,11 +178,13 @@ class TRACTOR_API dialog {
   bool self_cancelled_ = false;
   bool absorbed_ = false;
   bool lost_ = false;
+  bool peer_ended_ = false;
+  bool abandoned_ = false;
   msg::function_kind kind_ = msg::function_kind::asyncfunc;
   std::size_t buffer_messages_ = stream_buffer_messages;
   std::uint64_t opener_task_ = 0;  // whose block this is
   bool opener_waits_ = false;      // the opener is stopped on news of this dialog
-  bool opener_cancels_ = false;    // the opener itself called cancel()
+  bool opener_cancels_ = false;    // the opener waits in its own cancel()
   bool draining_ = false;          // only the result is wanted now
   sc::cancel_scope scope_;
   sc::wait_queue news_;
@@ -178,6 +194,7 @@ class TRACTOR_API dialog {
   std::exception_ptr remote_error_;
   std::exception_ptr local_error_;
   std::exception_ptr end_of_channel_;
+  std::exception_ptr overrun_;  // set when a message was dropped here: what comes after the hole is not delivered
   std::optional<uid> canceller_;
 };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "tractor/runtime/detail/dialog.hpp"
 #include "tractor/runtime/errors.hpp"
 #include "tractor/sc/event.hpp"
+#include "tractor/sc/wait_queue.hpp"
 
 namespace tractor {
 class actor;
@@ -71,6 +73,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   // Somebody was told of the loss through a dialog.
   [[nodiscard]] bool loss_observed() const noexcept { return loss_observed_; }
   void set_loss_observed() noexcept { loss_observed_ = true; }
+  // Waits for lost(): the channel may have ended some time before it is known why.
+  sc::task<> wait_for_loss();
 
   template <class Encode>
   void send(Encode&& encode) {
@@ -88,7 +92,10 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   sc::task<bool> request_cancel_actor();
 
   [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
-  void set_cancel_called() noexcept { cancel_called_ = true; }
+  // The actor has said that all its tasks have ended, and is about to go.
+  [[nodiscard]] bool cancel_acknowledged() const noexcept { return cancel_acknowledged_; }
+  // Called when somebody here asks for the end of that actor. Must outlive the peer's use.
+  void on_cancel_called(std::function<void()> told) { cancel_hook_ = std::move(told); }
 
   // The calls of ours that this peer asked for.
   [[nodiscard]] std::size_t running_calls() const noexcept { return calls_.size(); }
@@ -116,10 +123,14 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   bool owner_reports_loss_ = false;
   bool loss_observed_ = false;
   bool cancel_called_ = false;
+  bool cancel_acknowledged_ = false;
   std::exception_ptr lost_;
+  sc::wait_queue loss_known_;
+  std::function<void()> cancel_hook_;
   // Keys point into the dialog, the call or the waiting request, which live longer than their entry.
   std::unordered_map<std::string_view, ack_entry> dialogs_;
   std::unordered_map<std::string_view, incoming_call*> calls_;
+  dialog* recent_ = nullptr;  // the one that a message was last for: a stream finds it without a search
 };
 
 }  // namespace tractor::detail

@@ -53,7 +53,8 @@ struct timer {
   [[nodiscard]] bool armed() const noexcept { return heap_index != not_armed; }
 };
 
-// Work that the scheduler does once after the current batch of tasks, before it looks at I/O: flushing what they queued.
+// Work that the scheduler does once nothing is left to run, or after a few batches of tasks, and before it waits: flushing what they
+// queued.
 struct deferred {
   void (*run)(deferred& self) noexcept = nullptr;
   deferred* next = nullptr;

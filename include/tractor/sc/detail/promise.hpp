@@ -42,9 +42,13 @@ struct promise_base {
 
   static void* operator new(std::size_t bytes) { return frame_pool::allocate(bytes); }
   static void operator delete(void* memory, std::size_t bytes) noexcept { frame_pool::deallocate(memory, bytes); }
-  static void* operator new(std::size_t bytes, std::align_val_t alignment) { return ::operator new(bytes, alignment); }
+  // With -fcoro-aligned-allocation the compiler calls these for every frame, not only for an over-aligned one.
+  static constexpr std::align_val_t pooled_alignment{__STDCPP_DEFAULT_NEW_ALIGNMENT__};
+  static void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return alignment <= pooled_alignment ? frame_pool::allocate(bytes) : ::operator new(bytes, alignment);
+  }
   static void operator delete(void* memory, std::size_t bytes, std::align_val_t alignment) noexcept {
-    ::operator delete(memory, bytes, alignment);
+    alignment <= pooled_alignment ? frame_pool::deallocate(memory, bytes) : ::operator delete(memory, bytes, alignment);
   }
 
   static std::suspend_always initial_suspend() noexcept { return {}; }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Processes that do not become actors. Each ends in one error that says why, and in nothing left behind.
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "runtime_test.hpp"
+#include "tractor/base/fd.hpp"
+
+namespace runtime_test {
+namespace {
+
+class boot_failure_test : public runtime_test {
+ protected:
+  // An executable that is no tractor program.
+  [[nodiscard]] std::string script(const std::string& commands) const {
+    const std::string path = left_behind().temporary_directory() + "/program";
+    std::ofstream(path) << "#!/bin/sh\n" << commands << "\n";
+    EXPECT_EQ(0, ::chmod(path.c_str(), 0700));
+    return path;
+  }
+  void TearDown() override {
+    std::filesystem::remove(left_behind().temporary_directory() + "/program");
+    runtime_test::TearDown();
+  }
+};
+
+actor_options executing(std::string path) { return {.start_method = start_method::exec, .executable = std::move(path)}; }
+
+// The text of the actor_failure that starting such an actor gives. The nursery goes on.
+std::string failure_of(const actor_options& options) {
+  std::string text;
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    const auto error = co_await catch_as<tractor::actor_failure>([&] { return an.start_actor("strange", options); });
+    RT_REQUIRE(error);
+    text = error->what();
+    EXPECT_EQ(0U, an.actor_count());
+    auto next = co_await start(an);
+    EXPECT_EQ(3, co_await next.run<&kit::add>(1, 2));
+    co_await next.cancel_actor();
+  });
+  return text;
+}
+
+// S-NUR-6
+TEST_F(boot_failure_test, program_that_ends_at_once_is_reported_with_its_status) {
+  const auto text = failure_of(executing("/bin/false"));
+  EXPECT_THAT(text, HasSubstr("actor 'strange' did not start: "));
+  EXPECT_THAT(text, HasSubstr("exit status 1"));
+}
+
+TEST_F(boot_failure_test, end_of_its_stderr_is_reported) {
+  const auto text = failure_of(executing(script("echo first >&2; echo no luck today >&2; exit 7")));
+  EXPECT_THAT(text, HasSubstr("exit status 7"));
+  EXPECT_THAT(text, HasSubstr("the end of its stderr:\nfirst\nno luck today"));
+}
+
+TEST_F(boot_failure_test, program_killed_by_a_signal_is_reported_with_it) {
+  EXPECT_THAT(failure_of(executing(script("kill -9 $$"))), HasSubstr("killed by SIGKILL"));
+}
+
+TEST_F(boot_failure_test, silent_program_is_given_up_at_the_deadline) {
+  auto options = executing(script("exec sleep 1000"));
+  options.boot_timeout = 20ms;
+  EXPECT_THAT(failure_of(options), HasSubstr("it did not say who it is within 20 ms"));
+}
+
+// S-OOB-8
+TEST_F(boot_failure_test, program_that_says_something_else_is_refused) {
+  const auto text = failure_of(executing(script("echo GET / HTTP/1.1 >&3; exec sleep 1000")));
+  EXPECT_THAT(text, HasSubstr("did not start"));
+  EXPECT_THAT(text, HasSubstr("broke the protocol"));
+}
+
+// S-RT-12
+TEST_F(boot_failure_test, cancelled_start_leaves_no_process) {
+  const std::string silent = script("exec sleep 1000");
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    const auto nobody = co_await sc::move_on_after(20ms, [&] { return an.start_actor("silent", executing(silent)); });
+    EXPECT_FALSE(nobody.has_value());
+    EXPECT_EQ(0U, an.actor_count());
+  });
+}
+
+// S-NUR-11: the block does not wait for the deadline of a start that nobody wants any more.
+TEST_F(boot_failure_test, failing_body_ends_a_start_of_its_own) {
+  const std::string silent = script("exec sleep 1000");
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await an.start_actor("silent", executing(silent))); });
+      co_await sc::checkpoint();
+      throw std::runtime_error("the body fails");
+    });
+  });
+  static_cast<void>(as<std::runtime_error>(error));
+}
+
+TEST_F(boot_failure_test, missing_executable_is_named) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    const auto error = co_await catch_as<tractor::os_error>([&] { return an.start_actor("nobody", executing("/nowhere/program")); });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("/nowhere/program"));
+    EXPECT_THAT(error->what(), HasSubstr("ENOENT"));
+    EXPECT_EQ(0U, an.actor_count());
+  });
+}
+
+// S-RT-8
+TEST_F(boot_failure_test, unknown_start_method_in_the_environment_is_refused) {
+  ::setenv(tractor::spawn::start_method_variable, "telepathy", 1);
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    const auto error = co_await catch_as<tractor::usage_error>([&] { return start(an); });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("telepathy"));
+    EXPECT_THAT(error->what(), HasSubstr("TRACTOR_SPAWN_METHOD"));
+  });
+  ::unsetenv(tractor::spawn::start_method_variable);
+}
+
+// S-RT-8
+TEST_F(boot_failure_test, start_method_of_the_environment_is_used) {
+  ::setenv(tractor::spawn::start_method_variable, "exec", 1);
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    EXPECT_EQ(::getpid(), (co_await worker.run<&kit::who>()).parent_pid);
+    co_await an.cancel();
+  });
+  ::unsetenv(tractor::spawn::start_method_variable);
+}
+
+TEST_F(boot_failure_test, inproc_is_not_there_yet) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    static_cast<void>(co_await catch_as<tractor::usage_error>([&] { return an.start_actor("x", {.start_method = start_method::inproc}); }));
+  });
+}
+
+TEST_F(boot_failure_test, closed_nursery_starts_nobody) {
+  run([]() -> sc::task<> {
+    co_await tractor::open_root_actor([]() -> sc::task<> {
+      tractor::actor_nursery an(tractor::current_actor());
+      co_await an.run([](actor_nursery&) -> sc::task<> { co_return; });
+      static_cast<void>(co_await catch_as<tractor::usage_error>([&] { return start(an); }));
+    });
+  });
+}
+
+class descriptor_limit_test : public both_methods {};
+RT_BOTH_METHODS(descriptor_limit_test);
+
+// With no descriptor left, then one, then two …: every step of a start fails once, each with an error, until there are enough.
+TEST_P(descriptor_limit_test, exhaustion_is_an_error_at_every_step_and_costs_nothing_else) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  int refused = 0, started = 0;
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto first = co_await an.start_actor("first", options());
+    for (rlim_t spare = 0; spare < 24 && started == 0; ++spare) {
+      rlimit tight = before;
+      tight.rlim_cur = 0;
+      for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+        tight.rlim_cur = std::max<rlim_t>(tight.rlim_cur, std::stoul(entry.path().filename().string()));
+      // A hole in the table would be a descriptor more than the limit says.
+      std::vector<tractor::unique_fd> holes;
+      for (;;) {
+        tractor::unique_fd filler(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!filler || static_cast<rlim_t>(filler.get()) > tight.rlim_cur) break;
+        holes.push_back(std::move(filler));
+      }
+      tight.rlim_cur += 1 + spare;
+      ::setrlimit(RLIMIT_NOFILE, &tight);
+      std::optional<portal> worker;
+      const auto error = co_await caught([&]() -> sc::task<> { worker.emplace(co_await an.start_actor("worker", options())); });
+      ::setrlimit(RLIMIT_NOFILE, &before);
+      if (error) {
+        ++refused;
+        static_cast<void>(as<tractor::error>(error));
+        EXPECT_EQ(1U, an.actor_count());
+      } else {
+        ++started;
+        EXPECT_EQ(3, co_await worker->run<&kit::add>(1, 2));
+        co_await worker->cancel_actor();
+      }
+    }
+    EXPECT_EQ(3, co_await first.run<&kit::add>(1, 2));
+    co_await an.cancel();
+  });
+  EXPECT_LT(0, refused);
+  EXPECT_EQ(1, started);
+}
+
+}  // namespace
+}  // namespace runtime_test

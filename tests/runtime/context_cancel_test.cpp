@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Cancelling contexts: by the opener, by the endpoint itself, by a third actor; what each side then sees.
+
+#include <cstdlib>
+
+#include "runtime_test.hpp"
+#include "tractor/runtime/server.hpp"
+#include "tractor/sc/finally.hpp"
+
+namespace runtime_test {
+namespace {
+
+class context_cancel_test : public runtime_test {};
+
+tractor::ipc::uds_address socket_file() { return {.dir = std::getenv("TMPDIR"), .file = "target.sock"}; }
+
+using tractor::context_cancelled;
+using tractor::remote_actor_error;
+
+// S-CTX-40, S-CTX-41, S-CTX-60, S-CTX-64, S-CTX-49
+TEST_F(context_cancel_test, cancel_by_the_opener_is_acknowledged_and_absorbed) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool went_on = false;
+    co_await worker.open_context<&kit::counted_sleeper>({}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel();
+      EXPECT_TRUE(ctx.cancel_called());
+      EXPECT_TRUE(ctx.cancel_acked());
+      EXPECT_EQ(tractor::current_actor().uid(), ctx.canceller());
+      EXPECT_EQ(nullptr, ctx.maybe_error());
+      co_await sc::checkpoint();  // the body is not cancelled
+      went_on = true;
+      co_await ctx.cancel();
+    });
+    EXPECT_TRUE(went_on);
+    EXPECT_EQ(1, co_await worker.run<&kit::count_cancelled>());
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-60: a block with a result says that there is none.
+TEST_F(context_cancel_test, cancelled_context_has_no_result) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto result = co_await worker.open_context<&kit::own_uid>({}, [](auto&, int) -> sc::task<> { co_return; });
+    EXPECT_EQ(worker.peer_uid(), result);
+    const auto swallowed =
+        co_await worker.open_context<&kit::swallows_the_cancel>({}, [](auto& ctx) -> sc::task<> { co_await ctx.cancel(); });
+    EXPECT_EQ(std::nullopt, swallowed) << "who drops the cancel is cancelled all the same (S-CTX-43)";
+    static_cast<void>(co_await worker.open_context<&kit::swallows_the_cancel>({}, [](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel();
+      const auto error = co_await catch_as<context_cancelled>([&] { return ctx.wait_for_result(); });
+      RT_REQUIRE(error);
+      EXPECT_EQ(tractor::current_actor().uid(), error->canceller());
+    }));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-45
+TEST_F(context_cancel_test, cancel_after_the_end_keeps_the_result) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto result = co_await worker.open_context<&kit::simple>({1}, [](auto& ctx, int) -> sc::task<> {
+      EXPECT_EQ("yo", co_await ctx.wait_for_result());
+      co_await ctx.cancel();
+      EXPECT_FALSE(ctx.cancel_acked());
+    });
+    EXPECT_EQ("yo", result);
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-40: returns when its time is over; the acknowledgement comes all the same.
+TEST_F(context_cancel_test, cancel_does_not_wait_for_ever_but_the_block_does) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool acked_at_once = true;
+    co_await worker.open_context<&kit::slow_to_end>({100}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel(1ms);
+      acked_at_once = ctx.cancel_acked();
+    });
+    EXPECT_FALSE(acked_at_once);
+    EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-48: an acknowledgement that comes late finds the opener asleep, and wakes it.
+TEST_F(context_cancel_test, late_acknowledgement_wakes_an_opener_that_sleeps) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::slow_to_end>({50}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel(1ms);
+      co_await sc::sleep_forever();
+    });
+    co_await an.cancel();
+  });
+}
+
+// S-RPC-8: a task that is slow to end does not hold up the others.
+TEST_F(context_cancel_test, slow_end_of_one_task_does_not_block_the_channel) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::slow_to_end>({100}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel(1ms);
+      EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
+      EXPECT_FALSE(ctx.cancel_acked());
+    });
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-47, S-CTX-48
+TEST_F(context_cancel_test, cancel_from_another_task_wakes_the_opener) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool slept_on = false;
+    co_await worker.open_context<&kit::sleeper>({}, [&](auto& ctx) -> sc::task<> {
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> { co_await ctx.cancel(); });
+        co_await sc::sleep_forever();
+        slept_on = true;
+      });
+    });
+    EXPECT_FALSE(slept_on);
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-47: however many tasks wait in the stream, it is one error, and it is absorbed.
+TEST_F(context_cancel_test, cancel_reaches_all_tasks_that_receive) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+        co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+          for (int i = 0; i < 3; ++i) n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await stream.receive()); });
+          co_await sc::checkpoint();
+          co_await ctx.cancel();
+        });
+      });
+    });
+    EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-46
+TEST_F(context_cancel_test, stream_cannot_be_opened_after_cancel) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel();
+      const auto error = co_await catch_as<context_cancelled>([&] { return ctx.open_stream([](auto&) -> sc::task<> { co_return; }); });
+      RT_REQUIRE(error);
+      EXPECT_EQ(tractor::current_actor().uid(), error->canceller());
+      co_await ctx.open_stream([](auto&) -> sc::task<> { co_return; });  // lets it through: the block absorbs it
+      ADD_FAILURE() << "opened";
+    });
+    static_cast<void>(co_await catch_as<tractor::usage_error>([&] {
+      return worker.open_context<&kit::slow_to_end>({20}, [&](auto& ctx) -> sc::task<> {
+        co_await ctx.cancel(0ms);
+        co_await ctx.open_stream([](auto&) -> sc::task<> { co_return; });
+      });
+    }));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-43
+TEST_F(context_cancel_test, error_of_a_cancelled_endpoint_is_raised) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&kit::fails_when_cancelled>({"runtime_error"}, [](auto& ctx) -> sc::task<> {
+        co_await ctx.cancel();
+        EXPECT_FALSE(ctx.cancel_acked());
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_EQ("RuntimeError", error->boxed_type_str());
+    EXPECT_THAT(error->what(), HasSubstr("in cleanup"));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-44: a cancel that comes while the endpoint cleans up after an error does not hide that.
+TEST_F(context_cancel_test, error_is_not_masked_by_a_cancel_in_its_cleanup) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>(
+        [&] { return worker.open_context<&kit::error_then_cancelled_in_cleanup>({}, [](auto& ctx) { return ctx.cancel(); }); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("RuntimeError", error->boxed_type_str());
+    EXPECT_THAT(error->what(), HasSubstr("the original error"));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-50, S-CTX-42, S-CTX-5
+TEST_F(context_cancel_test, endpoint_that_cancels_itself_is_named) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    for (const bool before_started : {true, false}) {
+      std::optional<tractor::uid> canceller;
+      const auto error = co_await catch_as<context_cancelled>([&] {
+        return worker.open_context<&kit::cancels_itself>({before_started}, [&](auto& ctx) -> sc::task<> {
+          EXPECT_FALSE(before_started) << "entered";
+          try {
+            co_await sc::sleep_forever();
+          } catch (const sc::cancelled&) {
+            EXPECT_FALSE(ctx.cancel_called());
+            EXPECT_FALSE(ctx.cancel_acked());
+            canceller = ctx.canceller();
+            throw;
+          }
+        });
+      });
+      RT_REQUIRE(error);
+      EXPECT_EQ(worker.peer_uid(), error->canceller());
+      if (!before_started) EXPECT_EQ(worker.peer_uid(), canceller);
+      EXPECT_THAT(error->what(), HasSubstr("was cancelled by itself"));
+    }
+    // It is cancelled from that moment on, whether it notices or not.
+    static_cast<void>(co_await catch_as<context_cancelled>(
+        [&] { return worker.open_context<&kit::cancels_itself_and_returns>({}, [](auto&) -> sc::task<> { co_return; }); }));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-53, S-POR-21: not this context's cancel(), so it is raised, though it was us.
+TEST_F(context_cancel_test, cancel_of_the_actor_by_its_owner_is_raised) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<context_cancelled>([&] {
+      return worker.open_context<&kit::sleeper>({}, [&](auto& ctx) -> sc::task<> {
+        EXPECT_TRUE(co_await worker.cancel_actor());
+        EXPECT_FALSE(ctx.cancel_called());
+        EXPECT_FALSE(ctx.cancel_acked());
+        EXPECT_EQ(tractor::current_actor().uid(), ctx.canceller());
+        co_await sc::sleep_forever();
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_EQ(tractor::current_actor().uid(), error->canceller());
+  });
+}
+
+// S-CTX-51, S-CTX-52, S-CTX-61, S-ERR-6: three actors. One cancels another; whoever talks to that one hears of it, by name.
+TEST_F(context_cancel_test, cancel_by_a_third_actor_names_it) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto target = co_await an.start_actor("target", {.enable_modules = {"kit"}, .bind_addrs = {socket_file()}});
+    auto canceller = co_await start(an, "canceller");
+    std::optional<tractor::uid> relayed_by;
+    const auto cancelled = co_await catch_as<context_cancelled>([&] {
+      return target.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+        co_await sc::finally(
+            [&]() -> sc::task<> {
+              co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+                co_await stream.send(1);
+                EXPECT_EQ(1, co_await stream.receive());
+                co_await canceller.run<&kit::cancel_actor_at>(socket_file().dir, socket_file().file);
+                static_cast<void>(co_await stream.receive());
+                ADD_FAILURE() << "received";
+              });
+            },
+            [&]() -> sc::task<> {
+              relayed_by = ctx.canceller();
+              EXPECT_FALSE(ctx.cancel_called());
+              EXPECT_FALSE(ctx.cancel_acked());
+              co_return;
+            });
+      });
+    });
+    RT_REQUIRE(cancelled);
+    EXPECT_EQ(canceller.peer_uid(), cancelled->canceller());
+    EXPECT_EQ(target.peer_uid(), relayed_by);
+    EXPECT_EQ(target.peer_uid(), cancelled->src_uid());
+    while (an.actor_count() != 1) co_await sc::checkpoint();
+    co_await an.cancel();
+  });
+  EXPECT_EQ(nullptr, error) << text_of(error);
+}
+
+// S-CTX-54, S-CTX-55: the end of an inner context passes through an outer one, whose remote task does not outlive its block.
+TEST_F(context_cancel_test, foreign_cancel_through_an_outer_block_ends_the_outer_task_too) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto outer = co_await start(an, "outer");
+    auto inner = co_await start(an, "inner");
+    bool outer_called = true;
+    const auto error = co_await catch_as<context_cancelled>([&] {
+      return outer.open_context<&kit::counted_sleeper>({}, [&](auto& ctx) -> sc::task<> {
+        co_await sc::finally(
+            [&] { return inner.open_context<&kit::cancels_itself>({false}, [](auto&) -> sc::task<> { co_await sc::sleep_forever(); }); },
+            [&]() -> sc::task<> {
+              outer_called = ctx.cancel_called();
+              co_return;
+            });
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_EQ(inner.peer_uid(), error->canceller());
+    EXPECT_FALSE(outer_called);
+    EXPECT_EQ(1, co_await outer.run<&kit::count_cancelled>());
+    co_await an.cancel();
+  });
+}
+
+// S-OOB-4, S-SIG-4: an actor that ends by its own decision says so to those who talk to it.
+TEST_F(context_cancel_test, actor_that_cancels_itself_answers_first) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<context_cancelled>([&] {
+      return worker.open_context<&kit::cancel_whole_actor>({"somebody"}, [](auto&) -> sc::task<> { co_await sc::sleep_forever(); });
+    });
+    RT_REQUIRE(error);
+    RT_REQUIRE(error->canceller().has_value());
+    EXPECT_EQ("somebody", error->canceller()->name);
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+  });
+}
+
+}  // namespace
+}  // namespace runtime_test

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Contexts that go well, and those that are used wrong: the opening handshake, results, errors of either side.
+
+#include "runtime_test.hpp"
+
+namespace runtime_test {
+namespace {
+
+class context_test : public runtime_test {};
+
+using tractor::context_cancelled;
+using tractor::remote_actor_error;
+
+// S-CTX-2, S-CTX-20
+TEST_F(context_test, opener_gets_the_first_value_and_the_result) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+
+    const auto result = co_await worker.open_context<&kit::simple>({10}, [&](auto& ctx, int first) -> sc::task<> {
+      EXPECT_EQ(11, first);
+      EXPECT_EQ(worker.peer_uid(), ctx.peer());
+      EXPECT_EQ(tractor::context_side::parent, ctx.side());
+      EXPECT_EQ(36U, ctx.cid().size());
+      EXPECT_FALSE(ctx.cancel_called());
+      EXPECT_EQ(std::nullopt, ctx.canceller());
+      co_return;
+    });
+
+    EXPECT_EQ("yo", result);
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-20, S-CTX-23: the result is there before the block ends, as often as it is asked for.
+TEST_F(context_test, result_can_be_awaited_inside_the_block) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const int from_body = co_await worker.open_context<&kit::simple>({1}, [](auto& ctx, int) -> sc::task<int> {
+      EXPECT_EQ("yo", co_await ctx.wait_for_result());
+      EXPECT_EQ("yo", co_await ctx.wait_for_result());
+      EXPECT_EQ(nullptr, ctx.maybe_error());
+      ctx.maybe_raise();
+      co_return 5;
+    });
+    EXPECT_EQ(5, from_body);
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-20, S-CTX-21: no block is left before the remote task has ended.
+TEST_F(context_test, block_waits_for_a_task_that_goes_on) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool left = false;
+    const bool in_time = co_await sc::move_on_after(20ms, [&]() -> sc::task<> {
+      co_await worker.open_context<&kit::counted_sleeper>({}, [](auto&) -> sc::task<> { co_return; });
+      left = true;
+    });
+    EXPECT_FALSE(in_time);
+    EXPECT_FALSE(left);
+    EXPECT_EQ(1, co_await worker.run<&kit::count_cancelled>());
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-5
+TEST_F(context_test, error_before_started_is_raised_where_the_block_is_entered) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool entered = false;
+    const auto error = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&kit::fail_before_started>({}, [&](auto&, int) -> sc::task<> {
+        entered = true;
+        co_return;
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_EQ("ValueError", error->boxed_type_str());
+    EXPECT_FALSE(entered);
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-8
+TEST_F(context_test, endpoint_that_never_calls_started_is_an_error) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<tractor::messaging_error>(
+        [&] { return worker.open_context<&kit::never_started>({}, [](auto&, int) -> sc::task<> { co_return; }); });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("'never_started' in actor 'worker' returned without calling started()"));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-9, S-CTX-70
+TEST_F(context_test, started_twice_is_an_error_of_the_endpoint) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>(
+        [&] { return worker.open_context<&kit::started_twice>({}, [](auto&, int) -> sc::task<> { co_await sc::sleep_forever(); }); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("RuntimeError", error->boxed_type_str());
+    EXPECT_THAT(error->what(), HasSubstr("started() was called twice"));
+    co_await an.cancel();
+  });
+}
+
+// S-STR-1
+TEST_F(context_test, stream_before_started_is_an_error_of_the_endpoint) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>(
+        [&] { return worker.open_context<&kit::stream_before_started>({}, [](auto&, int) -> sc::task<> { co_return; }); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("RuntimeError", error->boxed_type_str());
+    EXPECT_THAT(error->what(), HasSubstr("open_stream() before started()"));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-10
+TEST_F(context_test, started_value_without_a_form_can_be_tried_again) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto complaint = co_await worker.open_context<&kit::bad_started_then_good>({}, [](auto&, const std::string& first) -> sc::task<> {
+      EXPECT_EQ("good", first);
+      co_return;
+    });
+    RT_REQUIRE(complaint);
+    EXPECT_THAT(*complaint, HasSubstr("not UTF-8"));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-24, S-CTX-63, S-CTX-70
+TEST_F(context_test, error_after_started_interrupts_the_body) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool interrupted = false;
+    std::exception_ptr seen;
+    const auto error = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&kit::fail_when_told>({"out_of_range"}, [&](auto& ctx) -> sc::task<> {
+        co_await ctx.open_stream([](auto& stream) -> sc::task<> { co_await stream.send(1); });
+        try {
+          co_await sc::sleep_forever();
+        } catch (const sc::cancelled&) {
+          interrupted = true;
+          seen = ctx.maybe_error();
+          throw;
+        }
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_TRUE(interrupted);
+    EXPECT_EQ("IndexError", error->boxed_type_str());
+    EXPECT_EQ(error.owner, seen) << "an error is unpacked once";
+    EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-71, S-CTX-73: the endpoint sees a cancel, and nobody else sees anything.
+TEST_F(context_test, error_of_the_body_cancels_the_remote_task_and_goes_on) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    static_cast<void>(co_await catch_as<std::invalid_argument>([&] {
+      return worker.open_context<&kit::counted_sleeper>({}, [](auto&) -> sc::task<> {
+        throw std::invalid_argument("of the body");
+        co_return;
+      });
+    }));
+    EXPECT_EQ(1, co_await worker.run<&kit::count_cancelled>());
+    EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-71, S-NUR-12, S-CTX-6
+TEST_F(context_test, cancel_of_the_block_cancels_the_remote_task) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const bool in_time = co_await sc::move_on_after(1ms, [&]() -> sc::task<> {
+      co_await worker.open_context<&kit::counted_sleeper>({}, [](auto&) -> sc::task<> { co_await sc::sleep_forever(); });
+    });
+    EXPECT_FALSE(in_time);
+    EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-72
+TEST_F(context_test, when_both_sides_fail_the_local_error_is_raised_and_the_remote_one_kept) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    std::exception_ptr kept;
+    static_cast<void>(co_await catch_as<std::invalid_argument>([&] {
+      return worker.open_context<&kit::fail_when_told>({"out_of_range"}, [&](auto& ctx) -> sc::task<> {
+        co_await ctx.open_stream([](auto& stream) -> sc::task<> { co_await stream.send(1); });
+        bool cut = false;
+        try {
+          co_await sc::sleep_forever();
+        } catch (const sc::cancelled&) {
+          cut = true;
+        }
+        kept = ctx.maybe_error();
+        if (cut) throw std::invalid_argument("mine");
+      });
+    }));
+    const auto* remote = as<remote_actor_error>(kept);
+    RT_REQUIRE(remote != nullptr);
+    EXPECT_EQ("IndexError", remote->boxed_type_str());
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-74, S-POR-24
+TEST_F(context_test, contexts_of_one_channel_do_not_touch_one_another) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+        co_await stream.send(1);
+        static_cast<void>(co_await catch_as<remote_actor_error>([&] {
+          return worker.open_context<&kit::fail_when_told>({"custom"}, [](auto& inner) -> sc::task<> {
+            co_await inner.open_stream([](auto& told) -> sc::task<> { co_await told.send(1); });
+          });
+        }));
+        static_cast<void>(co_await catch_as<context_cancelled>(
+            [&] { return worker.open_context<&kit::cancels_itself>({false}, [](auto&) -> sc::task<> { co_await sc::sleep_forever(); }); }));
+        EXPECT_EQ(1, co_await stream.receive());
+        co_await stream.send(2);
+        EXPECT_EQ(2, co_await stream.receive());
+      });
+    });
+    co_await an.cancel();
+  });
+}
+
+// The end of an actor that was asked for by other means than this dialog, while one waits.
+// S-OOB-3, S-NUR-18
+TEST_F(context_test, death_of_the_process_ends_the_dialog_with_its_certificate) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<tractor::actor_died>(
+        [&] { return worker.open_context<&kit::die_in_context>({"kill"}, [](auto&) -> sc::task<> { co_await sc::sleep_forever(); }); });
+    RT_REQUIRE(error);
+    EXPECT_EQ(worker.peer_uid(), error->who());
+    EXPECT_EQ(SIGKILL, error->certificate().signal);
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+  });
+}
+
+}  // namespace
+}  // namespace runtime_test

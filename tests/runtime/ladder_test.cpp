@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The steps by which an actor is ended: a request, SIGTERM, SIGKILL. Each goes as far as it has to, and no further, and every
+// process is gone when the block is left.
+
+#include <csignal>
+
+#include "programs.hpp"
+#include "runtime_test.hpp"
+
+namespace runtime_test {
+namespace {
+
+class ladder_test : public both_methods {};
+RT_BOTH_METHODS(ladder_test);
+
+// Opens the context in which the actor stops to answer, and calls `then` when it has.
+template <class Then>
+sc::task<> with_blocked(const portal& worker, std::string how, bool deaf, Then then) {
+  co_await worker.open_context<&kit::block>({std::move(how), deaf}, [&](auto&, int) -> sc::task<> { co_await then(); });
+}
+
+// S-KIL-1: an actor that listens needs no signal.
+TEST_P(ladder_test, request_is_enough_for_one_that_listens) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", options());
+    const watched_process process(static_cast<pid_t>(*worker.pid()));
+    EXPECT_TRUE(co_await worker.cancel_actor());
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+    EXPECT_TRUE(process.gone());
+    co_await an.cancel();
+    EXPECT_TRUE(an.cancelled_caught());
+  });
+}
+
+// S-KIL-1, S-KIL-2, S-KIL-6, S-NUR-11: in a loop or in a system call, deaf or not. SIGTERM is a request, so only SIGKILL ends it.
+TEST_P(ladder_test, blocked_actors_are_killed_when_the_body_fails) {
+  std::vector<watched_process> processes;
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      for (const char* how : {"busy", "asleep"})
+        for (const bool deaf : {true, false}) {
+          auto worker = co_await an.start_actor(how, options());
+          processes.emplace_back(static_cast<pid_t>(*worker.pid()));
+          sc::event blocked;
+          n.start_soon([&, worker, how, deaf]() -> sc::task<> {
+            co_await with_blocked(worker, how, deaf, [&]() -> sc::task<> {
+              blocked.set();
+              co_await sc::sleep_forever();
+            });
+          });
+          co_await blocked.wait();
+        }
+      throw std::invalid_argument("of the body");
+    });
+  });
+  static_cast<void>(as<std::invalid_argument>(error));
+  EXPECT_EQ(4U, processes.size());
+  for (const auto& process : processes) EXPECT_TRUE(process.gone());
+}
+
+// S-KIL-11, S-NUR-19, S-NUR-20, S-NUR-21: also when the cancel was asked for in so many words, whichever way, and went without an error.
+TEST_P(ladder_test, ladder_runs_to_its_end_after_an_explicit_cancel) {
+  for (const bool hard : {false, true}) {
+    std::optional<watched_process> process;
+    bool graceful = true;
+    const auto error = outcome_of([&]() -> sc::task<> {
+      co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+        auto worker = co_await an.start_actor("worker", options());
+        process.emplace(static_cast<pid_t>(*worker.pid()));
+        const auto ended = co_await catch_as<tractor::transport_closed>([&] {
+          return with_blocked(worker, "busy", true, [&]() -> sc::task<> {
+            co_await an.cancel(hard);
+            co_await sc::sleep_forever();
+          });
+        });
+        RT_REQUIRE(ended);
+        EXPECT_THAT(ended->what(), HasSubstr("actor 'worker' has ended"));
+        while (an.actor_count() != 0) co_await sc::checkpoint();
+        graceful = an.cancelled_caught();
+      });
+    });
+    EXPECT_EQ(nullptr, error) << text_of(error);
+    EXPECT_TRUE(process->gone());
+    EXPECT_FALSE(graceful);
+  }
+}
+
+// S-KIL-2, S-KIL-10, S-KIL-12: what is below an actor goes with it.
+TEST_P(ladder_test, blocked_grandchild_goes_with_its_parent) {
+  std::vector<watched_process> processes;
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto middle = co_await an.start_actor("middle", options());
+    co_await middle.open_context<&kit::block_below>({"busy", true}, [&](auto&, const std::vector<int>& pids) -> sc::task<> {
+      for (const int pid : pids) processes.emplace_back(pid);
+      throw std::invalid_argument("of the body");
+      co_return;
+    });
+  });
+  static_cast<void>(as<std::invalid_argument>(error));
+  EXPECT_EQ(2U, processes.size());
+  for (const auto& process : processes) EXPECT_TRUE(process.ends());
+  left_behind().reap_orphans();
+}
+
+}  // namespace
+}  // namespace runtime_test

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Actor nurseries: when the block ends, what it raises, and that one failure ends all.
+
+#include "runtime_test.hpp"
+
+namespace runtime_test {
+namespace {
+
+class actor_nursery_test : public runtime_test {};
+
+using tractor::remote_actor_error;
+
+// How many errors a group holds, all of which are E; 0 and a failure otherwise.
+template <class E>
+std::size_t count_of(const std::exception_ptr& error) {
+  const auto* group = as<sc::exception_group>(error);
+  if (group == nullptr) return 0;
+  for (const auto& member : group->exceptions()) static_cast<void>(as<E>(member));
+  return group->exceptions().size();
+}
+
+// S-NUR-10
+TEST_F(actor_nursery_test, block_waits_for_run_once_actors_and_takes_them_along) {
+  std::optional<portal> adder;
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    adder = co_await an.run_in_actor<&kit::add>({}, 1, 2);
+    co_await an.run_in_actor<&kit::nothing>({});
+  });
+  run([&]() -> sc::task<> { EXPECT_EQ(3, co_await adder->wait_for_result<int>()); });
+}
+
+// S-NUR-10
+TEST_F(actor_nursery_test, block_waits_for_daemons_until_somebody_cancels_them) {
+  run([]() -> sc::task<> {
+    co_await tractor::open_root_actor([]() -> sc::task<> {
+      std::optional<portal> daemon;
+      sc::event up;
+      bool left = false;
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> {
+          co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+            daemon = co_await start(an);
+            up.set();
+          });
+          left = true;
+        });
+        co_await up.wait();
+        for (int i = 0; i < 20; ++i) co_await daemon->run<&kit::nothing>();
+        EXPECT_FALSE(left);
+        EXPECT_TRUE(co_await daemon->cancel_actor());
+      });
+      EXPECT_TRUE(left);
+    });
+  });
+}
+
+// S-KIL-11: an unanswered cancel of a nursery that joins is not the end of it.
+TEST_F(actor_nursery_test, joining_nursery_ends_a_blocked_actor_whose_cancel_is_not_acknowledged) {
+  run([]() -> sc::task<> {
+    co_await tractor::open_root_actor([]() -> sc::task<> {
+      std::optional<portal> daemon;
+      sc::event up;
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> {
+          co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+            daemon = co_await start(an);
+            up.set();
+          });
+        });
+        co_await up.wait();
+        static_cast<void>(co_await catch_as<tractor::transport_closed>([&] {
+          return daemon->open_context<&kit::block>({"busy", false}, [&](auto&, int) -> sc::task<> {
+            EXPECT_FALSE(co_await daemon->cancel_actor({.timeout = 1ms}));
+            co_await sc::sleep_forever();
+          });
+        }));
+      });
+    });
+  });
+}
+
+// S-NUR-11, S-NUR-5
+TEST_F(actor_nursery_test, error_of_the_body_ends_all_and_is_raised_bare) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    co_await start(an, "one");
+    co_await start(an, "two");
+    co_await an.run_in_actor<&kit::forever>({});
+    EXPECT_EQ(3U, an.actor_count());
+    throw std::invalid_argument("of the body");
+  });
+  static_cast<void>(as<std::invalid_argument>(error));
+}
+
+// S-NUR-12, S-NUR-21, S-KIL-13: the cancel of a scope around the implicit root ends the actors gracefully.
+TEST_F(actor_nursery_test, cancel_from_outside_ends_all_gracefully) {
+  run([]() -> sc::task<> {
+    bool asked = false, graceful = false;
+    const bool in_time = co_await sc::move_on_after(100ms, [&]() -> sc::task<> {
+      co_await tractor::open_root_actor([&]() -> sc::task<> {
+        tractor::actor_nursery an(tractor::current_actor());
+        const auto check = [&] {
+          asked = an.cancel_called();
+          graceful = an.cancelled_caught();
+        };
+        struct at_end {
+          std::function<void()> run;
+          ~at_end() { run(); }
+        } const checked{check};
+        co_await an.run([](actor_nursery& inner) -> sc::task<> {
+          co_await start(inner);
+          co_await sc::sleep_forever();
+        });
+      });
+    });
+    EXPECT_FALSE(in_time);
+    EXPECT_TRUE(asked);
+    EXPECT_TRUE(graceful);
+  });
+}
+
+// S-NUR-13: those that fail while they are being cancelled for another's failure count as well.
+TEST_F(actor_nursery_test, failures_of_several_actors_make_a_group) {
+  for (const int count : {2, 25}) {
+    const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+      for (int i = 1; i < count; ++i) {
+        auto failing_later = co_await an.run_in_actor<&kit::fail_when_cancelled>({}, "out_of_range");
+        co_await failing_later.run<&kit::nothing>();  // by then its main task has begun
+      }
+      co_await an.run_in_actor<&kit::fail>({}, "invalid_argument", "as told");
+    });
+    EXPECT_EQ(static_cast<std::size_t>(count), count_of<remote_actor_error>(error));
+  }
+}
+
+// S-NUR-13: of those that end as they were told to there is nothing to say.
+TEST_F(actor_nursery_test, cancelled_siblings_of_a_failed_actor_are_no_errors) {
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    for (int i = 0; i < 10; ++i) co_await an.run_in_actor<&kit::forever>({});
+    for (int i = 0; i < 10; ++i) co_await start(an);
+    co_await an.run_in_actor<&kit::fail>({}, "invalid_argument", "as told");
+  });
+  static_cast<void>(as<remote_actor_error>(error));
+}
+
+// S-NUR-13, S-NUR-15, S-NUR-16
+TEST_F(actor_nursery_test, failed_run_once_actor_ends_daemons_and_the_body_at_once) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    co_await start(an, "idle");
+    co_await start(an, "idle too");
+    co_await an.run_in_actor<&kit::fail>({}, "out_of_range", "as told");
+    co_await sc::sleep_forever();
+  });
+  const auto* remote = as<remote_actor_error>(error);
+  ASSERT_NE(nullptr, remote);
+  EXPECT_EQ("IndexError", remote->boxed_type_str());
+}
+
+// S-NUR-17
+TEST_F(actor_nursery_test, failed_run_once_actor_ends_one_that_would_go_on_for_ever) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    co_await an.run_in_actor<&kit::forever>({});
+    co_await an.run_in_actor<&kit::forever>({.name = "another"});
+    co_await an.run_in_actor<&kit::fail>({}, "out_of_range", "as told");
+  });
+  const auto* remote = as<remote_actor_error>(error);
+  ASSERT_NE(nullptr, remote);
+  EXPECT_EQ("fail", remote->src_uid().name);
+}
+
+// S-NUR-13: an error that the body saw through a portal and let through counts once.
+TEST_F(actor_nursery_test, failure_seen_by_the_body_as_well_is_one_error) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto failing = co_await an.run_in_actor<&kit::fail>({}, "out_of_range", "as told");
+    co_await failing.wait_for_result<void>();
+  });
+  static_cast<void>(as<remote_actor_error>(error));
+}
+
+// S-NUR-13: the body's own error comes first.
+TEST_F(actor_nursery_test, error_of_the_body_and_of_an_actor_make_a_group_in_that_order) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto failing = co_await an.run_in_actor<&kit::fail>({}, "out_of_range", "as told");
+    static_cast<void>(co_await caught([&] { return failing.wait_for_result<void>(); }));
+    throw std::invalid_argument("of the body");
+  });
+  const auto* group = as<sc::exception_group>(error);
+  ASSERT_NE(nullptr, group);
+  ASSERT_EQ(2U, group->exceptions().size());
+  static_cast<void>(as<std::invalid_argument>(group->exceptions()[0]));
+  static_cast<void>(as<remote_actor_error>(group->exceptions()[1]));
+}
+
+// S-NUR-14: what the body takes note of is no error of the nursery's.
+TEST_F(actor_nursery_test, failed_call_of_a_daemon_is_an_error_only_where_it_is_seen) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto daemon = co_await start(an);
+    static_cast<void>(co_await catch_as<remote_actor_error>([&] { return daemon.run<&kit::fail>("out_of_range", "as told"); }));
+    EXPECT_EQ(3, co_await daemon.run<&kit::add>(1, 2));
+    co_await daemon.cancel_actor();
+  });
+}
+
+// S-NUR-19, S-NUR-21, S-KIL-14
+TEST_F(actor_nursery_test, cancel_ends_all_and_the_body_goes_on) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto one = co_await start(an, "one");
+    co_await start(an, "two");
+    EXPECT_FALSE(an.cancel_called());
+    co_await an.cancel();
+    EXPECT_TRUE(an.cancel_called());
+    co_await an.cancel();
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+    EXPECT_TRUE(an.cancelled_caught());
+    static_cast<void>(co_await catch_as<tractor::transport_closed>([&] { return one.run<&kit::nothing>(); }));
+
+    auto later = co_await start(an, "later");
+    EXPECT_EQ(3, co_await later.run<&kit::add>(1, 2));
+    co_await later.cancel_actor();
+  });
+}
+
+// S-NUR-20
+TEST_F(actor_nursery_test, hard_cancel_terminates_at_once) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    co_await start(an, "one");
+    co_await start(an, "two");
+    co_await an.cancel(true);
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+  });
+}
+
+// S-KIL-3: an actor that boots while all are cancelled is cancelled as well.
+TEST_F(actor_nursery_test, cancel_reaches_an_actor_that_is_still_booting) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      for (int i = 0; i < 5; ++i) n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await start(an)); });
+      while (an.actor_count() < 5) co_await sc::checkpoint();
+      co_await an.cancel();
+      EXPECT_TRUE(an.cancel_called());
+    });
+  });
+}
+
+// A task outside the block starts an actor while the block fails: it is not forgotten.
+TEST_F(actor_nursery_test, block_does_not_end_before_a_start_from_elsewhere) {
+  run([]() -> sc::task<> {
+    co_await tractor::open_root_actor([]() -> sc::task<> {
+      std::optional<std::exception_ptr> outcome;
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        outcome = co_await caught([&]() -> sc::task<> {
+          co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+            for (int i = 0; i < 5; ++i)
+              n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await caught([&] { return start(an, "from elsewhere"); })); });
+            co_await sc::checkpoint();
+            throw std::runtime_error("the body fails");
+          });
+        });
+      });
+      static_cast<void>(as<std::runtime_error>(*outcome));
+    });
+  });
+}
+
+// S-NUR-22
+TEST_F(actor_nursery_test, group_below_is_one_error_above) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto one = co_await start(an, "one");
+    auto two = co_await start(an, "two");
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { co_await one.run<&kit::fail>("group", "below"); });
+      co_return;
+    });
+  });
+  const auto* remote = as<remote_actor_error>(error);
+  ASSERT_NE(nullptr, remote);
+  EXPECT_EQ("ExceptionGroup", remote->boxed_type_str());
+}
+
+// S-NUR-24, S-NUR-25: a nursery that lives in an endpoint ends with it.
+TEST_F(actor_nursery_test, nursery_in_an_endpoint_ends_with_its_context) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto middle = co_await start(an, "middle");
+    int below = 0;
+    co_await middle.open_context<&kit::hold_below>({}, [&](auto& ctx, std::vector<int> pids) -> sc::task<> {
+      below = pids.at(1);
+      EXPECT_EQ(0, ::kill(below, 0));
+      co_await ctx.cancel();
+      EXPECT_TRUE(ctx.cancel_acked());
+    });
+    EXPECT_NE(0, ::kill(below, 0)) << "reaped when the cancel is acknowledged";
+    co_await an.cancel();
+  });
+}
+
+// S-NUR-8 is checked by the compiler. A tree of many actors, one after another.
+TEST_F(actor_nursery_test, many_actors_come_and_go) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    std::vector<portal> all;
+    for (int i = 0; i < 100; ++i) {
+      all.push_back(co_await start(an));
+      EXPECT_EQ(i + 1, co_await all.back().run<&kit::add>(i, 1));
+    }
+    co_await an.cancel();
+  });
+}
+
+}  // namespace
+}  // namespace runtime_test

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Readers that are slower than their writers: up to 64 messages wait, one more is an error of the side that sent it; unless
+// overruns are allowed, up to a bound.
+
+#include <numeric>
+
+#include "runtime_test.hpp"
+
+namespace runtime_test {
+namespace {
+
+class overrun_test : public runtime_test {};
+
+using tractor::overrun_messages_max;
+using tractor::remote_actor_error;
+using tractor::stream_buffer_messages;
+
+constexpr int limit = static_cast<int>(stream_buffer_messages);
+
+std::vector<int> numbers(int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+// Sends `count` messages to an endpoint that reads only when all have come.
+sc::task<std::vector<int>> send_to_slow_reader(portal& worker, int count, bool allow_overruns) {
+  auto got = co_await worker.open_context<&kit::receive_late>({allow_overruns}, [&](auto& ctx) -> sc::task<> {
+    co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+      for (int i = 0; i < count; ++i) co_await stream.send(i);
+    });
+  });
+  co_return *got;
+}
+
+// The other way round: the endpoint is asked for `count` messages, and the reader looks when something that was sent after them has
+// come.
+sc::task<std::vector<int>> receive_slowly(portal& worker, int count, tractor::context_options context,
+                                          tractor::stream_options stream_options) {
+  std::vector<int> got;
+  co_await worker.open_context<&kit::send_numbers_on_request>(
+      {},
+      [&](auto& ctx) -> sc::task<> {
+        co_await ctx.open_stream(
+            [&](auto& stream) -> sc::task<> {
+              co_await stream.send(count - 1);  // the mark at the end is one more
+              co_await worker.run<&kit::nothing>();
+              co_await worker.run<&kit::nothing>();
+              while (static_cast<int>(got.size()) < count) got.push_back(co_await stream.receive());
+            },
+            stream_options);
+      },
+      context);
+  co_return got;
+}
+
+// S-OVR-1, S-OVR-2
+TEST_F(overrun_test, as_many_as_the_buffer_holds_are_fine) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    EXPECT_EQ(numbers(limit), co_await send_to_slow_reader(worker, limit, false));
+    const auto got = co_await receive_slowly(worker, limit, {}, {});
+    EXPECT_EQ(limit, static_cast<int>(got.size()));
+    EXPECT_EQ(-1, got.back());
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-2, S-OVR-3, S-CTX-62
+TEST_F(overrun_test, one_more_fails_the_sending_parent) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, limit + 1, false); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("StreamOverrun", error->boxed_type_str());
+    EXPECT_EQ(tractor::current_actor().uid(), error->sender());
+    EXPECT_EQ(worker.peer_uid(), error->src_uid());
+    EXPECT_THAT(error->what(), HasSubstr("its task never opened the stream"));
+    EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>()) << "the remote task does not outlive the block";
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-4, S-CTX-73, S-ERR-2: the endpoint fails by it, which comes back.
+TEST_F(overrun_test, one_more_fails_the_sending_endpoint) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, limit + 1, {}, {}); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("RemoteActorError", error->boxed_type_str());
+    EXPECT_EQ("StreamOverrun", error->src_type_str());
+    EXPECT_EQ(tractor::current_actor().uid(), error->src_uid());
+    EXPECT_EQ(worker.peer_uid(), error->sender());
+    EXPECT_THAT(error->what(), HasSubstr("StreamOverrun"));
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-2, S-OVR-2a: an endpoint that ended before it could hear of it. Who reads comes to the hole, and no further; the result and the
+// end arrive whatever was dropped.
+TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    std::vector<int> got;
+    const auto error = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&kit::send_numbers>({limit + 10}, [&](auto& ctx) -> sc::task<> {
+        co_await worker.run<&kit::nothing>();
+        co_await worker.run<&kit::nothing>();
+        co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+          for (;;) got.push_back(co_await stream.receive());
+        });
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_EQ("StreamOverrun", error->src_type_str());
+    EXPECT_EQ(numbers(limit), got);
+
+    const auto result = co_await worker.open_context<&kit::send_numbers>({limit}, [&](auto&) -> sc::task<> {
+      co_await worker.run<&kit::nothing>();
+      co_await worker.run<&kit::nothing>();
+    });
+    EXPECT_EQ(limit, result) << "a full buffer does not keep the result out";
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-5
+TEST_F(overrun_test, allowed_overruns_are_delivered_in_order) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    EXPECT_EQ(numbers(300), co_await send_to_slow_reader(worker, 300, true));
+    const auto got = co_await receive_slowly(worker, 300, {}, {.allow_overruns = true});
+    EXPECT_EQ(300, static_cast<int>(got.size()));
+    EXPECT_EQ(298, got.at(298));
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-7: what open_stream does not say stays as open_context said.
+TEST_F(overrun_test, permission_of_the_context_holds_for_its_stream) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    EXPECT_EQ(100, static_cast<int>((co_await receive_slowly(worker, 100, {.allow_overruns = true}, {})).size()));
+    static_cast<void>(co_await catch_as<remote_actor_error>(
+        [&] { return receive_slowly(worker, 100, {.allow_overruns = true}, {.allow_overruns = false}); }));
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-6: nothing is lost in silence beyond the bound either.
+TEST_F(overrun_test, allowed_overruns_have_a_bound_that_is_an_error) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const int bound = static_cast<int>(overrun_messages_max);
+    EXPECT_EQ(numbers(bound), co_await send_to_slow_reader(worker, bound, true));
+    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, bound + 1, true); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("StreamOverrun", error->boxed_type_str());
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-1
+TEST_F(overrun_test, buffer_can_be_set) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    EXPECT_EQ(200, static_cast<int>((co_await receive_slowly(worker, 200, {}, {.buffer_messages = 200})).size()));
+    static_cast<void>(co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, 11, {}, {.buffer_messages = 10}); }));
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-8, S-CTX-62
+TEST_F(overrun_test, cancel_works_with_unread_messages) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::send_numbers_on_request>({},
+                                                                [&](auto& ctx) -> sc::task<> {
+                                                                  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+                                                                    co_await stream.send(500);
+                                                                    co_await worker.run<&kit::nothing>();
+                                                                    co_await ctx.cancel();
+                                                                  });
+                                                                },
+                                                                {.allow_overruns = true});
+    EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
+    co_await an.cancel();
+  });
+}
+
+}  // namespace
+}  // namespace runtime_test

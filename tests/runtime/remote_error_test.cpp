@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Errors that cross from actor to actor: their type, their text, where they began and whom they passed.
+
+#include <algorithm>
+
+#include "runtime_test.hpp"
+
+namespace runtime_test {
+namespace {
+
+class remote_error_test : public runtime_test {};
+
+using tractor::remote_actor_error;
+
+struct mapping {
+  const char* thrown;
+  const char* name;
+  const char* text;
+};
+
+// S-ERR-1, S-ERR-2, S-ERR-4, S-RPC-3
+TEST_F(remote_error_test, every_type_travels_by_its_name) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const std::vector<mapping> mappings{
+        {"invalid_argument", "ValueError", "why"}, {"out_of_range", "IndexError", "why"},
+        {"system_error", "OSError", "why"},        {"os_error", "OSError", "why"},
+        {"runtime_error", "RuntimeError", "why"},  {"overflow_error", "OverflowError", "why"},
+        {"bad_alloc", "MemoryError", ""},          {"type_error", "TypeError", "why"},
+        {"too_slow", "TooSlowError", "why"},       {"end_of_channel", "EndOfChannel", "why"},
+        {"custom", "kit::custom_error", "why"},    {"int", "int", ""},
+    };
+    for (const auto& each : mappings) {
+      const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail>(each.thrown, "why"); });
+      RT_REQUIRE(error);
+      EXPECT_EQ(each.name, error->boxed_type_str());
+      EXPECT_EQ(each.name, error->src_type_str());
+      EXPECT_EQ(worker.peer_uid(), error->src_uid());
+      EXPECT_EQ(std::vector{worker.peer_uid()}, error->relay_path());
+      EXPECT_FALSE(error->is_inception());
+      EXPECT_THAT(error->what(), HasSubstr(each.text));
+      EXPECT_THAT(error->tb_str(), HasSubstr(each.name));
+    }
+    co_await an.cancel();
+  });
+}
+
+// S-ERR-8
+TEST_F(remote_error_test, text_says_who_raised_what_and_where) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail>("invalid_argument", "a bad thing"); });
+    RT_REQUIRE(error);
+    const std::string text = error->what();
+    EXPECT_THAT(text, ::testing::StartsWith("the task in actor 'worker' raised 'ValueError': a bad thing\n"));
+    EXPECT_THAT(text, HasSubstr("|_src_uid=worker@"));
+    EXPECT_THAT(text, HasSubstr("+-- raised in worker@"));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("_relay_path")));
+    co_await an.cancel();
+  });
+}
+
+// S-ERR-7
+TEST_F(remote_error_test, group_crosses_as_one_error_that_names_its_members) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail>("group", "of them"); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("ExceptionGroup", error->boxed_type_str());
+    EXPECT_THAT(error->what(), HasSubstr("first of them"));
+    EXPECT_THAT(error->what(), HasSubstr("second of them"));
+    co_await an.cancel();
+  });
+}
+
+// An error whose text cannot be sent as it is must not become silence.
+TEST_F(remote_error_test, text_that_is_not_utf8_is_sent_escaped) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail_with_bytes>(); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("RuntimeError", error->boxed_type_str());
+    EXPECT_THAT(error->what(), HasSubstr("bytes \\xff\\xfe"));
+    co_await an.cancel();
+  });
+}
+
+TEST_F(remote_error_test, text_without_bound_is_cut) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>(
+        [&] { return worker.run<&kit::fail>("runtime_error", std::string(2 * tractor::error_text_bytes_max, 'x')); });
+    RT_REQUIRE(error);
+    EXPECT_GT(tractor::error_text_bytes_max + 100, error->fields().message->size());
+    co_await an.cancel();
+  });
+}
+
+class relay_test : public remote_error_test, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(over, relay_test, ::testing::Values(1, 2, 3),
+                         [](const auto& info) { return std::to_string(info.param + 1) + "_hops"; });
+
+// S-ERR-2, S-ERR-3, S-NUR-14, S-NUR-22
+TEST_P(relay_test, origin_and_path_survive) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto top = co_await start(an, "top");
+    co_await top.run<&kit::fail_below>(GetParam(), "out_of_range");
+  });
+  const auto* remote = as<remote_actor_error>(error);
+  ASSERT_NE(nullptr, remote);
+  EXPECT_EQ("IndexError", remote->src_type_str());
+  EXPECT_EQ("RemoteActorError", remote->boxed_type_str());
+  EXPECT_TRUE(remote->is_inception());
+  EXPECT_EQ("hop1", remote->src_uid().name);
+  ASSERT_EQ(static_cast<std::size_t>(GetParam()) + 1, remote->relay_path().size());
+  EXPECT_EQ(remote->src_uid(), remote->relay_path().front());
+  EXPECT_EQ("top", remote->relay_path().back().name);
+  EXPECT_EQ(remote->relay_path().back(), remote->relay_uid());
+  EXPECT_THAT(remote->what(), HasSubstr("deep down"));
+  EXPECT_THAT(remote->what(), HasSubstr("_relay_path=hop1@"));
+}
+
+// S-RPC-13, S-CTX-76: an actor in which somebody raised it ends.
+TEST_F(remote_error_test, keyboard_interrupt_in_a_task_ends_its_actor) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail>("keyboard_interrupt", "^C"); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("KeyboardInterrupt", error->boxed_type_str());
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+  });
+}
+
+}  // namespace
+}  // namespace runtime_test
