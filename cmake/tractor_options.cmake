@@ -47,7 +47,7 @@ if(TRACTOR_HAVE_LLD)
 endif()
 
 if(TRACTOR_SANITIZE STREQUAL "address")
-  set(tractor_instrumentation -fsanitize=address,undefined -fno-sanitize-recover=all)
+  set(tractor_instrumentation -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all)
 elseif(TRACTOR_SANITIZE STREQUAL "thread")
   set(tractor_instrumentation -fsanitize=thread)
 elseif(TRACTOR_SANITIZE)

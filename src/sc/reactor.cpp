@@ -45,7 +45,9 @@ int reactor::poll(duration timeout) {
     if (errno == EINTR) return 0;
     throw_os_error("epoll_wait()", errno);
   }
-  // First all flags, then all waiters: a waiter may detach another source, but a batch never runs user code in between.
+  polled_ = events;
+  polled_count_ = count;
+  // First all flags, then all waiters: a waiter may detach this source or another one (`forget`), so each is looked up anew.
   for (int i = 0; i < count; ++i) {
     auto& source = *static_cast<io_source*>(events[i].data.ptr);
     const std::uint32_t bits = events[i].events;
@@ -53,18 +55,24 @@ int reactor::poll(duration timeout) {
     if ((bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) source.hung_up_ = true;
     if ((bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) source.writable_ = true;
   }
+  const auto source_of = [&](int i) { return static_cast<io_source*>(events[i].data.ptr); };
   for (int i = 0; i < count; ++i) {
-    auto& source = *static_cast<io_source*>(events[i].data.ptr);
-    if (source.maybe_readable() && source.reader != nullptr) {
-      io_source::waiter* const told = std::exchange(source.reader, nullptr);
+    if (auto* source = source_of(i); source != nullptr && source->maybe_readable() && source->reader != nullptr) {
+      io_source::waiter* const told = std::exchange(source->reader, nullptr);
       told->ready(*told);
     }
-    if (source.writable_ && source.writer != nullptr) {
-      io_source::waiter* const told = std::exchange(source.writer, nullptr);
+    if (auto* source = source_of(i); source != nullptr && source->writable_ && source->writer != nullptr) {
+      io_source::waiter* const told = std::exchange(source->writer, nullptr);
       told->ready(*told);
     }
   }
+  polled_count_ = 0;
   return count;
+}
+
+void reactor::forget(const io_source& source) noexcept {
+  for (int i = 0; i < polled_count_; ++i)
+    if (polled_[i].data.ptr == &source) polled_[i].data.ptr = nullptr;
 }
 
 void io_source::attach(int fd) {
@@ -81,6 +89,7 @@ void io_source::detach() noexcept {
   if (owner_ == nullptr) return;
   TRACTOR_ASSERT(reader == nullptr && writer == nullptr, "a descriptor is closed while a task waits for it");
   ::epoll_ctl(owner_->epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
+  owner_->forget(*this);
   --owner_->sources_;
   owner_ = nullptr;
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -65,6 +66,14 @@ const char* kind_of(const fs::file_status& status) {
     case fs::file_type::directory: return "directory ";
     default: return "file ";
   }
+}
+
+// Calls `done` until it says so, ever more slowly, for `grace` at most.
+template <class Done>
+void look_again_until(Done done, std::chrono::milliseconds grace) {
+  auto pause = look_again_min;
+  for (auto waited = std::chrono::milliseconds::zero(); !done() && waited < grace; waited += pause, pause *= 2)
+    sc::run([pause]() -> sc::task<> { co_await sc::sleep(pause); });
 }
 
 std::string make_directory() {
@@ -155,15 +164,22 @@ std::vector<std::string> leak_check::compare() const {
 }
 
 std::vector<std::string> leak_check::leaks() const {
-  auto found = compare();
-  auto pause = look_again_min;
-  for (auto waited = std::chrono::milliseconds::zero(); !found.empty() && waited < grace_; waited += pause, pause *= 2) {
-    sc::run([pause]() -> sc::task<> { co_await sc::sleep(pause); });
-    found = compare();
-  }
+  std::vector<std::string> found;
+  look_again_until([&] { return (found = compare()).empty(); }, grace_);
   return found;
 }
 
-void leak_check::reap_orphans() const noexcept { spawn::detail::reap_dead_children(); }
+bool leak_check::has_new_children() const {
+  return std::ranges::any_of(spawn::detail::list_children_by_walk(), [&](pid_t pid) { return !before_.children.contains(pid); });
+}
+
+void leak_check::reap_orphans() const {
+  look_again_until(
+      [&] {
+        spawn::detail::reap_dead_children();
+        return !has_new_children();
+      },
+      grace_);
+}
 
 }  // namespace tractor::testing

@@ -142,7 +142,7 @@ def check_moment(checks, wordcount, folder, kind, rnd, wanted):
         count = rnd.choice([1, 2, 8] if kind in SAID and kind != "idle" else [2, 8])
         text = f"restart, killed {kind}, {count} workers, try {attempt}"
         options = {"preexec_fn": one_core} if kind in ("boot", "not ready") else {}
-        with Program(*wordcount, folder, "--restart", "--workers", str(count), **options) as program:
+        with Program(*wordcount, folder, "--restart", "--attempts", "20", "--workers", str(count), **options) as program:
             killed = KILL[kind](program, rnd, folder)
             status = program.wait()
             right = checks.clean(program, text)

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -206,6 +207,15 @@ TEST(differential, python_packs_what_we_wrote_to_the_same_bytes) {
   for (std::size_t i = 0; i < sent.size(); ++i) ASSERT_EQ(answers[i], 'o' + sent[i]) << item_text(as_bytes(sent[i]));
 }
 
+// Whether an extension of type -1 is anywhere in `v` whose size no timestamp has.
+bool holds_odd_timestamp(const value& v) {
+  if (const auto* ext = v.get_if<value::ext>()) return ext->type == -1 && ext->data.size() != 4 && ext->data.size() != 8 && ext->data.size() != 12;
+  if (const auto* array = v.get_if<value::array>()) return std::ranges::any_of(*array, holds_odd_timestamp);
+  if (const auto* map = v.get_if<value::map>())
+    return std::ranges::any_of(*map, [](const auto& entry) { return holds_odd_timestamp(entry.first) || holds_odd_timestamp(entry.second); });
+  return false;
+}
+
 TEST(differential, python_and_we_agree_on_what_is_msgpack) {
   test::seeded random;
   value_maker maker(random, false);
@@ -227,15 +237,18 @@ TEST(differential, python_and_we_agree_on_what_is_msgpack) {
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < sent.size(); ++i) {
     std::string ours = "refused";
+    bool odd_timestamp = false;
     try {
       buffer again;
-      encode(again, decode<value>(sent[i]));
+      const auto decoded = decode<value>(sent[i]);
+      odd_timestamp = holds_odd_timestamp(decoded);
+      encode(again, decoded);
       ours = 'o' + std::string(as_text(again.view()));
     } catch (const decode_error&) {
     }
     // Python cannot hold lists as keys, knows no extensions below -1 and looks into timestamps.
     const auto says = [&](const char* part) { return answers[i].find(part) != std::string::npos; };
-    const bool beyond_python = says("unhashable") || says("Timestamp") || says("code must be");
+    const bool beyond_python = says("unhashable") || says("Timestamp") || says("code must be") || odd_timestamp;
     if (answers[i].front() == 'o') {
       ++accepted;
       // A changed key may equal another one, of which Python keeps the last: then only the verdicts agree.

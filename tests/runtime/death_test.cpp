@@ -204,7 +204,7 @@ class server_death_test : public runtime_test {};
 
 // S-NUR-18: the fork server takes its actors along, each an ordinary death; the next start brings up a new one.
 TEST_F(server_death_test, killed_fork_server_is_the_death_of_its_actors_and_is_replaced) {
-  run_in_nursery([this](actor_nursery& an) -> sc::task<> {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto careless = actor_options{.enable_modules = {"kit"}, .on_death = tractor::death_policy::ignore};
     auto one = co_await an.start_actor("one", careless);
     auto two = co_await an.start_actor("two", careless);
@@ -224,8 +224,8 @@ TEST_F(server_death_test, killed_fork_server_is_the_death_of_its_actors_and_is_r
     EXPECT_EQ(3, co_await next.run<&kit::add>(1, 2));
     EXPECT_NE(server.pid(), (co_await next.run<&kit::who>()).parent_pid);
     co_await next.cancel_actor();
-    left_behind().reap_orphans();
   });
+  left_behind().reap_orphans();
 }
 
 }  // namespace

@@ -182,6 +182,20 @@ bool watched_process::gone() const { return ends_within(0); }
 bool watched_process::ends() const { return readable_within_bound(pidfd_.get()); }
 void watched_process::signal(int number) const { EXPECT_EQ(0, tractor::spawn::detail::signal_pidfd(pidfd_.get(), number)); }
 
+bool watched_process::stops_catching(int number) const {
+  const auto bound = std::chrono::duration_cast<std::chrono::milliseconds>(end_bound).count();
+  for (int waited_ms = 0; waited_ms < bound; ++waited_ms) {
+    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+    std::string word;
+    while (status >> word && word != "SigCgt:") continue;
+    std::uint64_t caught = 0;
+    status >> std::hex >> caught;
+    if (status && (caught >> (number - 1) & 1) == 0) return true;
+    ::poll(nullptr, 0, 1);
+  }
+  return false;
+}
+
 program::program(const std::string& name, start_method method) {
   int input[2], output[2], errors[2];
   EXPECT_EQ(0, ::pipe2(input, O_CLOEXEC) | ::pipe2(output, O_CLOEXEC) | ::pipe2(errors, O_CLOEXEC));

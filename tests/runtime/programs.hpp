@@ -27,6 +27,8 @@ class watched_process {
   [[nodiscard]] bool ends() const;  // waits, for a generous time
   [[nodiscard]] bool ends_within(int bound_ms) const;
   void signal(int number) const;
+  // Waits, for a generous time, until the process has no handler for the signal.
+  [[nodiscard]] bool stops_catching(int number) const;
 
  private:
   pid_t pid_;

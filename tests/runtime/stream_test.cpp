@@ -130,6 +130,33 @@ TEST_F(stream_test, closing_is_idempotent_and_ends_both_directions_here) {
   });
 }
 
+// S-STR-6: a task that uses the stream while another one closes it.
+TEST_F(stream_test, other_tasks_see_that_their_side_was_closed) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto echoed = co_await worker.open_context<&kit::echo_stream>({}, [](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([](auto& stream) -> sc::task<> {
+        int answered = 0;
+        sc::event enough;
+        co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+          n.start_soon([&]() -> sc::task<> {
+            for (;;) {
+              co_await stream.send(answered);
+              EXPECT_EQ(answered, co_await stream.receive());
+              if (++answered == 5) enough.set();
+            }
+          });
+          co_await enough.wait();
+          co_await stream.aclose();
+        });
+        ADD_FAILURE() << "the end left the nursery, and the block with it";
+      });
+    });
+    EXPECT_LE(5, echoed);
+    co_await an.cancel();
+  });
+}
+
 // S-STR-7: one side never opened it.
 TEST_F(stream_test, stream_of_one_side_is_harmless) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

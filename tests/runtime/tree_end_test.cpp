@@ -114,6 +114,17 @@ TEST_P(tree_end_test, interrupt_ends_a_tree_with_a_deaf_descendant) {
   expect_all_end(tree);
 }
 
+// S-SIG-1: who asks twice does not wait for anybody; nothing is left all the same.
+TEST_P(tree_end_test, second_interrupt_kills) {
+  program tree("busy", GetParam());
+  tree.root().signal(SIGINT);
+  // The first one has been taken when the dispositions are the old ones again.
+  ASSERT_TRUE(tree.root().stops_catching(SIGINT));
+  tree.root().signal(SIGINT);
+  EXPECT_EQ("killed by SIGINT", tree.wait());
+  expect_all_end(tree);
+}
+
 // S-SIG-4, S-OOB-4: a child that is interrupted ends quietly; who talks to it hears that, by name.
 TEST_P(tree_end_test, interrupted_actor_ends_in_good_order) {
   for (const int number : {SIGINT, SIGTERM}) {

@@ -91,7 +91,7 @@ template <class T>
 // ---------------------------------------------------------------------------------------------------------------------
 
 #include "tractor/msg/detail/codec_container.hpp"
-#include "tractor/msg/detail/codec_core.hpp"
+#include "tractor/msg/detail/codec_entry.hpp"
 #include "tractor/msg/detail/codec_scalar.hpp"
 #include "tractor/msg/detail/codec_structure.hpp"
 #include "tractor/msg/detail/codec_time.hpp"

@@ -43,9 +43,10 @@ class TRACTOR_API leak_check {
   // One sentence for each thing that is there now and was not at the start. Not inside a sc::run.
   [[nodiscard]] std::vector<std::string> leaks() const;
 
-  // Waits for every child of this process that is dead. For a test that kills a process which has children of its own: they were
-  // adopted, and nobody else is left to wait for them.
-  void reap_orphans() const noexcept;
+  // Reaps every child that is dead, until none is there that was not there at the start, or `grace` is over: what still lives
+  // then is left for leaks() to find. For a test that kills a process which has children of its own: they were adopted when it
+  // ended, and nobody else waits for them. Not inside a sc::run.
+  void reap_orphans() const;
 
   // The directories that XDG_RUNTIME_DIR and TMPDIR name.
   [[nodiscard]] std::string runtime_directory() const { return directory_ + "/run"; }
@@ -59,6 +60,7 @@ class TRACTOR_API leak_check {
     std::set<std::string> segments;
   };
   [[nodiscard]] static snapshot look();
+  [[nodiscard]] bool has_new_children() const;
   [[nodiscard]] std::vector<std::string> compare() const;
   void compare_files(std::vector<std::string>& leaks) const;
 

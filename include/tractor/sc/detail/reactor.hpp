@@ -14,6 +14,8 @@
 #include "tractor/base/fd.hpp"
 #include "tractor/sc/clock.hpp"
 
+struct epoll_event;
+
 namespace tractor::sc::detail {
 
 class reactor;
@@ -21,7 +23,8 @@ class reactor;
 // One descriptor's registration. The descriptor is owned by who derives from this or holds it; it must be closed after `detach`.
 class TRACTOR_API io_source {
  public:
-  // A wait for readiness; `ready` is called by the reactor from its poll and must not run user code.
+  // A wait for readiness; `ready` is called by the reactor from its poll and must not run user code. It may detach or destroy
+  // any source, its own among them.
   struct waiter {
     void (*ready)(waiter& self) noexcept = nullptr;
   };
@@ -72,8 +75,13 @@ class TRACTOR_API reactor {
  private:
   friend class io_source;
   static constexpr int events_per_poll_max = 64;
+  void forget(const io_source& source) noexcept;
+
   unique_fd epoll_;
   std::size_t sources_ = 0;
+  // The events of the poll under way, in its frame: what is detached meanwhile is taken out of them.
+  epoll_event* polled_ = nullptr;
+  int polled_count_ = 0;
 };
 
 }  // namespace tractor::sc::detail

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The reactor under waiters that end what it is about to look at.
+
+#include "tractor/sc/detail/reactor.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <array>
+#include <memory>
+
+#include "sc_test.hpp"
+#include "tractor/base/fd.hpp"
+
+namespace {
+
+namespace sc = tractor::sc;
+using sc::detail::io_source;
+
+// A descriptor that is readable, and two of the same kind that end each other, and themselves, when told.
+struct readable : io_source::waiter {
+  readable() : fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    source = std::make_unique<io_source>();
+    source->attach(fd.get());
+    source->set_drained();
+    source->reader = this;
+  }
+  void become_ready() const { EXPECT_EQ(0, ::eventfd_write(fd.get(), 1)); }
+  void end() {
+    source->reader = nullptr;
+    source.reset();  // gone, and its memory with it
+    fd.reset();
+  }
+  tractor::unique_fd fd;
+  std::unique_ptr<io_source> source;
+  int told = 0;
+};
+
+TEST(reactor, waiter_may_destroy_its_own_source) {
+  sc::run([]() -> sc::task<> {
+    readable one;
+    one.ready = [](io_source::waiter& self) noexcept {
+      auto& mine = static_cast<readable&>(self);
+      ++mine.told;
+      mine.end();
+    };
+    one.become_ready();
+    while (one.told == 0) co_await sc::checkpoint();
+    EXPECT_EQ(nullptr, one.source);
+  });
+}
+
+TEST(reactor, waiter_may_destroy_a_source_of_the_same_batch) {
+  sc::run([]() -> sc::task<> {
+    static std::array<readable, 2>* both;
+    std::array<readable, 2> two;
+    both = &two;
+    for (auto& each : two) {
+      each.ready = [](io_source::waiter& self) noexcept {
+        ++static_cast<readable&>(self).told;
+        for (auto& one : *both) one.end();
+      };
+      each.become_ready();
+    }
+    while (two[0].told + two[1].told == 0) co_await sc::checkpoint();
+    for (int i = 0; i < 3; ++i) co_await sc::checkpoint();
+    EXPECT_EQ(1, two[0].told + two[1].told) << "the other one was ended before its turn";
+  });
+}
+
+}  // namespace
