@@ -85,6 +85,13 @@ spawn::start_method method_for(const actor_options& options) {
   return spawn::start_method_from_environment().value_or(spawn::start_method::forkserver);
 }
 
+// The fork server will not make this child, and exec may: the requester runs as another user by now, or the system forbids it.
+class fork_server_refusal : public actor_failure {
+ public:
+  using actor_failure::actor_failure;
+};
+bool is_refusal(int error) { return error == EPERM || error == EACCES || error == ENOSYS; }
+
 msg::spawn_spec spawn_spec_for(const actor_options& options) {
   msg::spawn_spec spec;
   spec.runtime_vars = msg::value::map{{"_is_root", false}, {"_registry_addrs", msg::value::array{}}, {"_debug_mode", false}};
@@ -120,13 +127,30 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
   const auto method = method_for(options);
   if (method == spawn::start_method::inproc)
     throw usage_error("actor '" + name + "': start method inproc is not available in this version; use forkserver or exec");
+  const bool free_to_choose = !options.start_method && !spawn::start_method_from_environment() && options.executable.empty();
+  try {
+    co_return co_await launch(name, options, method);
+  } catch (const fork_server_refusal& refusal) {
+    if (!free_to_choose) throw;
+    std::fprintf(stderr, "tractor: %s; it is executed instead\n", refusal.what());
+  }
+  co_return co_await launch(name, options, spawn::start_method::exec);
+}
+
+sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, actor_options options, spawn::start_method method) {
   auto child = std::make_shared<child_actor>();
   child->who = {.name = std::move(name), .uuid = make_uuid()};
   child->options = std::move(options);
   msg::buffer boot;
   msg::encode(boot, detail::boot_record{.uuid = child->who.uuid, .parent_name = owner_.name(), .parent_uuid = owner_.uid().uuid});
-  child->process = owner_.processes().start(
-      method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);
+  try {
+    child->process = owner_.processes().start(
+        method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);
+  } catch (const os_error& error) {
+    if (method == spawn::start_method::forkserver && is_refusal(error.errno_value()))
+      throw fork_server_refusal("actor '" + child->who.name + "' did not start: " + error.what());
+    throw;
+  }
   child->link = std::make_shared<detail::peer>(owner_, child->process->take_link());
   child->link->expect(child->who);
   child->link->set_owner_reports_loss();
@@ -206,7 +230,8 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
     } catch (const sc::cancelled&) {
       // The caller gave up; that goes on as it is.
     } catch (...) {
-      why = std::make_exception_ptr(actor_failure(text));
+      why = is_refusal(child->process->failure_errno()) ? std::make_exception_ptr(fork_server_refusal(text))
+                                                        : std::make_exception_ptr(actor_failure(text));
     }
     reaped(child);
   });

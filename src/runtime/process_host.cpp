@@ -212,6 +212,7 @@ void process_host::handle(spawn::fork_server_event& event) {
   } else if (auto* failed = std::get_if<spawn::failed_event>(&event)) {
     if (child_process* child = find(failed->ticket)) {
       child->failure_ = failed->text;
+      child->failure_errno_ = failed->errno_value;
       child->died(spawn::death_certificate::lost(-1, failed->text));
     }
   } else if (auto* exited = std::get_if<spawn::exited_event>(&event)) {

@@ -65,6 +65,7 @@ class child_process {
   [[nodiscard]] sc::event& exited() noexcept { return exited_; }
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+  [[nodiscard]] int failure_errno() const noexcept { return failure_errno_; }
   [[nodiscard]] const std::optional<spawn::death_certificate>& certificate() const noexcept { return certificate_; }
   [[nodiscard]] stderr_relay& stderr_output() noexcept { return stderr_; }
   // Sends a signal if the process is alive. Before it exists only SIGKILL can be sent.
@@ -90,6 +91,7 @@ class child_process {
   sc::detail::io_source pidfd_source_;
   reap_waiter reaper_;
   std::string failure_;
+  int failure_errno_ = 0;
   std::optional<spawn::death_certificate> certificate_;
 };
 

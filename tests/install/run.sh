@@ -19,6 +19,8 @@ temporary="$(mktemp -d -t tractor-install-XXXXXX)"
 trap 'rm -rf "$temporary"' EXIT
 prefix="$temporary/prefix"
 
+export CCACHE_NOHASHDIR=1  # as in ./run: the build is elsewhere, what it compiles is the same
+
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 compiler="$(cached CMAKE_CXX_COMPILER)"
 build_type="$(cached CMAKE_BUILD_TYPE)"

@@ -59,6 +59,17 @@ sc::task<identity> who() {
                      .title = own_command_line()};
 }
 
+sc::task<identity> who_is_started_by_another_group() {
+  if (::setegid(another_group) != 0) throw tractor::os_error("setegid", errno);
+  identity found;
+  co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto leaf = co_await an.start_actor("leaf", {.enable_modules = {"kit"}});
+    found = co_await leaf.run<&who>();
+    co_await an.cancel();
+  });
+  co_return found;
+}
+
 sc::task<surroundings> world() {
   surroundings found;
   found.directory = std::filesystem::current_path().string();
@@ -487,6 +498,7 @@ sc::task<> print_for_ever(context<>& ctx) {
 TRACTOR_MODULE(kit) {
   using namespace kit;
   mod.def<&who>("who");
+  mod.def<&who_is_started_by_another_group>("who_is_started_by_another_group");
   mod.def<&world>("world");
   mod.def<&open_second_root>("open_second_root");
   mod.def<&own_file>("own_file", "path");

@@ -29,6 +29,9 @@ struct identity {
   std::string title;
 };
 sc::task<identity> who();
+// Takes that group as its effective one, starts an actor and asks it.
+inline constexpr unsigned another_group = 65534;
+sc::task<identity> who_is_started_by_another_group();
 
 struct surroundings {
   std::string directory;

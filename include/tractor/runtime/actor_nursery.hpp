@@ -51,7 +51,7 @@ enum class death_policy : unsigned char {
 struct actor_options {
   std::vector<std::string> enable_modules = {};          // what peers may call there
   std::vector<ipc::address> bind_addrs = {};             // where it listens for others; empty: nowhere
-  std::optional<spawn::start_method> start_method = {};  // nullopt: TRACTOR_SPAWN_METHOD, else the fork server
+  std::optional<spawn::start_method> start_method = {};  // nullopt: TRACTOR_SPAWN_METHOD, else the fork server, else exec
   std::string executable = {};                           // for exec: another program whose main begins with tractor::run; empty: this one
   std::vector<spawn::environment_override> environment = {};
   sc::duration boot_timeout = boot_timeout_default;  // until it has said who it is
@@ -111,6 +111,7 @@ class TRACTOR_API actor_nursery {
 
   [[nodiscard]] sc::task<portal> run_once(run_in_actor_options options, const detail::endpoint& target, msg::buffer kwargs);
   [[nodiscard]] sc::task<child_ptr> spawn(std::string name, actor_options options);
+  [[nodiscard]] sc::task<child_ptr> launch(std::string name, actor_options options, spawn::start_method method);
   [[nodiscard]] sc::task<> await_boot(child_ptr child);
   [[nodiscard]] sc::task<> fail_boot(child_ptr child, std::exception_ptr why);
   [[nodiscard]] sc::task<> monitor(child_ptr child);
