@@ -18,7 +18,6 @@
 
 #include "descendants.hpp"
 #include "fork_path.hpp"
-#include "inherited_pages.hpp"
 #include "pidfd.hpp"
 #include "program.hpp"
 #include "quick_end.hpp"
@@ -73,7 +72,6 @@ void run_prewarm() {
   this_program.prewarm();
   if (highest_descriptor() != before) role_failed("the prewarm hook left a descriptor open in the fork server", 0);
   check_single_threaded();
-  if (::getenv("TRACTOR_X_INHERIT")) let_children_inherit_file_pages();
 }
 
 }  // namespace
