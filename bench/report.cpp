@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
@@ -106,6 +107,13 @@ std::string to_json(const machine& m, const std::vector<result>& rows) {
 }
 
 void write_file(const std::string& path, std::string_view text) {
+  // A device or a pipe is written to; only a file is replaced.
+  std::error_code unknown;
+  const auto kind = std::filesystem::status(path, unknown).type();
+  if (kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found) {
+    if (!(std::ofstream(path, std::ios::binary) << text).flush()) throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
+    return;
+  }
   const std::string temporary = path + ".new";
   std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
   file.write(text.data(), static_cast<std::streamsize>(text.size()));

@@ -36,7 +36,7 @@ struct machine {
 // An object with `machine` and `rows`; a row that failed is left out, a figure that is missing is null.
 [[nodiscard]] std::string to_json(const machine& m, const std::vector<result>& rows);
 
-// Writes the whole file or throws std::runtime_error and leaves the old one.
+// Writes the whole file or throws std::runtime_error and leaves the old one. What is no regular file is written to as it is.
 void write_file(const std::string& path, std::string_view text);
 
 void print_header(std::FILE* out, const machine& m, std::size_t id_width);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/report.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -12,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/bounds.hpp"
+#include "tractor/base/fd.hpp"
 
 namespace {
 
@@ -112,6 +115,21 @@ TEST(bench_report, file_that_cannot_be_written_is_an_error_that_names_it_and_lea
 
   std::ifstream file(path);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "old");
+  std::filesystem::remove_all(folder);
+}
+
+TEST(bench_report, what_is_no_file_is_written_to_and_stays_what_it_is) {
+  std::string folder = std::filesystem::temp_directory_path() / "bench-report-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const tractor::unique_fd reader(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+
+  bench::write_file(path, "rows");
+
+  char text[8] = "";
+  EXPECT_EQ(::read(reader.get(), text, sizeof text), 4);
+  EXPECT_EQ(std::filesystem::status(path).type(), std::filesystem::file_type::fifo);
   std::filesystem::remove_all(folder);
 }
 
