@@ -7,6 +7,7 @@
 #include <exception>
 #include <typeinfo>
 
+#include "task_local_list.hpp"
 #include "token.hpp"
 #include "tractor/sc/detail/kernel.hpp"
 #include "tractor/sc/run.hpp"
@@ -46,6 +47,13 @@ constinit thread_local runner* current_runner = nullptr;
 
 void release_token(cancel_token* token) noexcept {
   if (--token->references == 0) delete token;
+}
+
+task_record::~task_record() {
+  // Out of the record first: the destructor of a value may look for it, or for another one.
+  if (locals != nullptr) drop_locals(std::exchange(locals, nullptr));
+  delete owned_name;
+  if (token != nullptr) release_token(token);
 }
 
 namespace {

@@ -3,10 +3,8 @@
 #include "tractor/sc/nursery.hpp"
 
 #include <cstdio>
-#include <memory>
 
 #include "task_local_list.hpp"
-#include "token.hpp"
 #include "tractor/sc/run.hpp"
 
 namespace tractor::sc {
@@ -77,14 +75,9 @@ std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detai
   nursery& home = *child.home;
   home.child_ended(child, ended);
   home.unlink(child);
-  // The coroutine stands at its final suspension point and nothing of it is touched after this. Its arguments are destroyed here, and
-  // their destructors may ask for the task's name and locals.
-  detail::cancel_token* const token = child.token;
-  detail::local_node* const locals = child.locals;
-  const std::unique_ptr<std::string> name(child.owned_name);
+  // The coroutine stands at its final suspension point and nothing of it is touched after this. Its arguments are destroyed here, then
+  // its locals; their destructors may ask for the current task, which is this one until its record is gone.
   child.dispose(child);
-  detail::drop_locals(locals);
-  if (token != nullptr) detail::release_token(token);
   home.wake_if_complete();
   return std::noop_coroutine();
 }

@@ -9,7 +9,6 @@
 
 #include "external_queue.hpp"
 #include "task_local_list.hpp"
-#include "token.hpp"
 #include "tractor/sc/run.hpp"
 #include "tractor/sc/task_tree.hpp"
 
@@ -118,9 +117,7 @@ std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail
                                                                                                : std::string("reason unknown"))));
   if (record.swallowed && run.options_.swallow == swallow_policy::fail)
     run.main_error_ = std::make_exception_ptr(swallowed_cancel_error("the main task caught sc::cancelled and dropped it"));
-  if (record.token != nullptr) detail::release_token(record.token);
-  detail::drop_locals(record.locals);
-  record.locals = nullptr;
+  detail::drop_locals(std::exchange(record.locals, nullptr));
   run.main_done_ = true;
   return std::noop_coroutine();
 }
@@ -132,6 +129,7 @@ void runner::cancel(std::string_view why, std::source_location where) noexcept {
 void runner::resume(detail::task_record& task) {
   current_ = &task;
   task.scheduled = false;
+  task.leaf = nullptr;  // the frames it was suspended in may go now
   continues_left_ = continues_max;
   task.resume_point.resume();
   current_ = nullptr;

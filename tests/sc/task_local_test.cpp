@@ -93,6 +93,41 @@ SC_TEST(task_local, is_unset_when_the_body_is_cancelled) {
   EXPECT_EQ(number.get(), nullptr);
 }
 
+// A value whose destructor looks at the task that it belonged to.
+struct witness {
+  struct findings {
+    sc::cancel_scope scope;
+    const witness* found = nullptr;
+  };
+  explicit witness(findings& into) : into_(&into) {}
+  witness(witness&& other) noexcept : into_(std::exchange(other.into_, nullptr)) {}
+  ~witness();
+  findings* into_;
+};
+constinit sc::task_local<witness> witnesses;
+witness::~witness() {
+  if (into_ == nullptr) return;
+  into_->scope.cancel("the value goes");
+  into_->found = witnesses.get();
+}
+
+SC_TEST(task_local, value_that_a_task_was_the_last_to_hold_is_destroyed_in_that_task) {
+  witness::findings findings;
+  findings.found = reinterpret_cast<const witness*>(&findings);
+  const std::string name = "a name that is too long to be kept inside of a string object";
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    co_await witnesses.with(witness(findings), [&]() -> task<> {
+      n.start_soon({.name = name}, []() -> task<> { co_await sc::sleep(1s); });
+      co_return;
+    });
+    EXPECT_EQ(findings.scope.reason(), nullptr);
+    co_await sc::sleep(2s);
+  });
+  SC_REQUIRE(findings.scope.reason() != nullptr);
+  EXPECT_EQ(findings.scope.reason()->task, name);
+  EXPECT_EQ(findings.found, nullptr) << "the value is bound no more";
+}
+
 task<> waits_here(sc::event& event) { co_await event.wait(); }
 
 SC_TEST(task_tree, shows_names_states_waits_and_await_chains) {
@@ -137,6 +172,86 @@ SC_TEST(task_tree, says_who_is_cancelled_and_names_a_nameless_task_by_its_functi
     SC_REQUIRE(tree.children.size() == 1);
     EXPECT_FALSE(tree.children.front().cancelled);
     EXPECT_FALSE(tree.children.front().name.empty());
+  });
+}
+
+task<> sleeps_in_a_frame_that_goes() { co_await sc::sleep(1s); }
+
+SC_TEST(task_tree, of_the_running_task_has_no_await_chain) {
+  co_await sleeps_in_a_frame_that_goes();
+  const sc::task_info tree = sc::task_tree();
+  EXPECT_EQ(tree.state, sc::task_state::running);
+  EXPECT_TRUE(tree.await_chain.empty());
+}
+
+TEST(task_tree, of_a_run_that_is_done_is_its_main_task_alone) {
+  sc::virtual_clock clock;
+  sc::runner scheduler({.clock = &clock});
+  scheduler.start(sleeps_in_a_frame_that_goes);
+  EXPECT_EQ(sc::task_tree_of(scheduler).state, sc::task_state::ready);
+  scheduler.run_to_completion();
+  const sc::task_info tree = sc::task_tree_of(scheduler);
+  EXPECT_EQ(tree.state, sc::task_state::ended);
+  EXPECT_TRUE(tree.await_chain.empty());
+  EXPECT_TRUE(tree.children.empty());
+  EXPECT_TRUE(contains(sc::to_text(tree), "main [1] ended"));
+}
+
+// `levels` tasks below one another; the innermost calls `body`.
+task<> nest(int levels, const std::function<void()>& body) {
+  if (levels == 0) {
+    body();
+    co_return;
+  }
+  co_await sc::open_nursery([&](nursery& n) { n.start_soon([&]() { return nest(levels - 1, body); }); });
+}
+
+TEST(task_tree, of_tasks_nested_without_bound_is_cut_and_says_so) {
+  constexpr int levels = 40'000;
+  sc::task_info tree;
+  sc::virtual_clock clock;
+  sc::run({.clock = &clock}, [&]() -> task<> { co_await nest(levels, [&] { tree = sc::task_tree(); }); });
+  std::size_t depth = 1;
+  const sc::task_info* deepest = &tree;
+  for (; !deepest->children.empty(); deepest = &deepest->children.front()) ++depth;
+  EXPECT_EQ(depth, sc::task_tree_depth_max);
+  EXPECT_EQ(deepest->children_omitted, 1u);
+  const std::string text = sc::to_text(tree);
+  EXPECT_LE(text.size(), sc::task_tree_text_max);
+  EXPECT_TRUE(contains(text, "… and 1 more tasks")) << text;
+}
+
+SC_TEST(task_tree, of_very_many_tasks_is_cut_and_says_so) {
+  const std::string long_name(200, 'n');
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    for (std::size_t i = 0; i < sc::task_tree_tasks_max + 10; ++i)
+      n.start_soon({.name = long_name}, []() -> task<> { co_await sc::sleep_forever(); });
+    co_await settle();
+    const sc::task_info tree = sc::task_tree();
+    EXPECT_EQ(tree.children.size() + 1, sc::task_tree_tasks_max);
+    EXPECT_EQ(tree.children_omitted, 11u);
+    const std::string text = sc::to_text(tree);
+    EXPECT_LE(text.size(), sc::task_tree_text_max + std::string_view("…\n").size());
+    EXPECT_TRUE(text.ends_with("\n…\n"));
+    n.cancel();
+  });
+}
+
+task<> awaits_deeply(int levels) {
+  if (levels == 0)
+    co_await sc::sleep_forever();
+  else
+    co_await awaits_deeply(levels - 1);
+}
+
+SC_TEST(task_tree, await_chain_is_cut_at_its_outer_end) {
+  co_await sc::open_nursery([](nursery& n) -> task<> {
+    n.start_soon(awaits_deeply, 500);
+    co_await settle();
+    const sc::task_info tree = sc::task_tree();
+    SC_REQUIRE(tree.children.size() == 1);
+    EXPECT_EQ(tree.children.front().await_chain.size(), sc::await_chain_max);
+    n.cancel();
   });
 }
 

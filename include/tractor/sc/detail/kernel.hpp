@@ -62,11 +62,16 @@ struct deferred {
 };
 
 // One task: made by a nursery (or by the run, for the main task), gone when its outermost coroutine ended.
-struct task_record : completion_hook {
+struct TRACTOR_API task_record : completion_hook {
+  task_record() noexcept = default;
+  task_record(const task_record&) = delete;
+  task_record& operator=(const task_record&) = delete;
+  ~task_record();  // runs after that of what derives from it, and destroys the task-local values
+
   runner* owner = nullptr;
   cancel_scope* scope = nullptr;         // innermost
   std::coroutine_handle<> resume_point;  // what the scheduler resumes
-  promise_base* leaf = nullptr;          // the innermost coroutine while suspended
+  promise_base* leaf = nullptr;          // the innermost coroutine while suspended; null while running, and when it has ended
   suspension* waiting = nullptr;         // null while ready or running
   nursery* home = nullptr;               // null: the main task
   task_record* previous = nullptr;       // siblings in the home nursery
