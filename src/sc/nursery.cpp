@@ -110,6 +110,7 @@ void nursery::add_error(std::exception_ptr error, std::string_view task_name) no
 void nursery::wake_if_complete() noexcept {
   if (joining_ && child_count_ == 0 && pending_starts_ == 0) {
     joining_ = false;
+    closed_ = true;  // the owner is on its way out: nobody would wait for a task that came now
     owner_->owner->schedule(*owner_);
   }
 }
@@ -129,6 +130,7 @@ std::coroutine_handle<> nursery::body_ended(detail::promise_base& awaiting, deta
   }
   runner& run = *owner_->owner;
   if (child_count_ == 0 && pending_starts_ == 0) {
+    closed_ = true;
     if (run.may_continue()) return awaiting.handle();
     run.yield(awaiting, awaiting.handle());
     return std::noop_coroutine();
@@ -151,7 +153,10 @@ bool nursery::close(detail::outcome_kind body) {
   }
   const bool cut_off = join_cancelled_ || body == detail::outcome_kind::cancelled;
   switch (scope_.exit(cut_off ? detail::outcome_kind::cancelled : detail::outcome_kind::value)) {
-    case cancel_scope::exit_result::propagate: detail::rethrow_cancelled();
+    case cancel_scope::exit_result::propagate:
+      // A cancel that came while the task waited here was thrown nowhere yet: this is where it is delivered.
+      if (join_cancelled_ && body != detail::outcome_kind::cancelled) detail::throw_cancelled();
+      detail::rethrow_cancelled();
     case cancel_scope::exit_result::absorb: return body == detail::outcome_kind::value && cut_off;
     case cancel_scope::exit_result::keep: break;
   }
@@ -183,7 +188,9 @@ void throw_nursery_cancelled(cancel_scope& scope) {
                               (scope.reason() != nullptr ? to_string(*scope.reason()) : std::string("reason unknown")));
 }
 
-void throw_started_twice() { throw usage_error("task_status.started() was called twice, or after start() had failed"); }
+void throw_not_startable() {
+  throw usage_error("task_status.started() was called twice, after the task had ended, or after start() had failed");
+}
 
 void start_state::begin(nursery& target, task_record& caller) {
   target.check_open();
@@ -192,12 +199,25 @@ void start_state::begin(nursery& target, task_record& caller) {
   holding_.open(caller, {});
 }
 
+void start_state::set_child(task_record& child) noexcept {
+  child_ = &child;
+  making_ = false;
+  if (early_) mark_started();
+}
+
 std::coroutine_handle<> start_state::wait(promise_base& awaiting, std::exception_ptr failed) noexcept {
+  making_ = false;
   if (failed) holding_.add_error(std::move(failed), {});
   return holding_.body_ended(awaiting, outcome_kind::value, nullptr);
 }
 
+bool start_state::can_start() const noexcept { return making_ || holding_.child_count_ != 0; }
+
 void start_state::mark_started() noexcept {
+  if (making_) {
+    early_ = true;  // there is no task to move yet
+    return;
+  }
   // A task that is being cancelled stays where somebody waits for its end: moved, its cancel could arrive in a place with no
   // cancelled scope around it.
   if (holding_.scope_.effective_) return;

@@ -4,6 +4,7 @@
 
 #include "tractor/sc/nursery.hpp"
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 
@@ -373,6 +374,73 @@ SC_TEST(nursery, argument_destructor_may_start_another_task) {
   co_await sc::open_nursery([&](nursery& n) { n.start_soon([held = starter(n, ran)]() -> task<> { co_await sc::checkpoint(); }); });
 
   EXPECT_TRUE(ran);
+}
+
+// Runs in the order of arrival, so that a task which is woken before the owner of a nursery gets to run before it.
+void run_in_order(const std::function<task<>()>& body) {
+  sc::virtual_clock clock;
+  sc::run({.clock = &clock, .swallow = sc::swallow_policy::fail}, body);
+}
+
+// A task that comes too late for `inner`: it runs when `go` is set.
+auto late_starter(nursery*& inner, sc::event& go, int& refused) {
+  return [&inner, &go, &refused]() -> task<> {
+    co_await go.wait();
+    const auto late = [] { ADD_FAILURE() << "a task runs that nobody waits for"; };
+    try {
+      inner->start_soon([late]() -> task<> {
+        late();
+        co_return;
+      });
+    } catch (const tractor::usage_error&) {
+      ++refused;
+    }
+    try {
+      co_await inner->start([late](sc::task_status<>) -> task<> {
+        late();
+        co_return;
+      });
+    } catch (const tractor::usage_error&) {
+      ++refused;
+    }
+  };
+}
+
+TEST(nursery, start_in_one_whose_last_task_has_ended_but_whose_owner_has_yet_to_leave_is_a_usage_error) {
+  int refused = 0;
+  run_in_order([&]() -> task<> {
+    co_await sc::open_nursery([&](nursery& outer) -> task<> {
+      nursery* inner = nullptr;
+      sc::event go;
+      outer.start_soon(late_starter(inner, go, refused));
+      co_await settle();
+      co_await sc::open_nursery([&](nursery& n) {
+        inner = &n;
+        n.start_soon([&]() -> task<> {
+          co_await sc::sleep(1s);
+          go.set();
+        });
+      });
+      EXPECT_EQ(refused, 2);
+    });
+  });
+}
+
+TEST(nursery, start_in_one_without_tasks_whose_body_has_ended_but_whose_owner_has_yet_to_leave_is_a_usage_error) {
+  int refused = 0;
+  run_in_order([&]() -> task<> {
+    co_await sc::open_nursery([&](nursery& outer) -> task<> {
+      nursery* inner = nullptr;
+      sc::event go;
+      outer.start_soon(late_starter(inner, go, refused));
+      co_await settle();
+      co_await sc::open_nursery([&](nursery& n) {
+        inner = &n;
+        go.set();
+      });
+      EXPECT_EQ(refused, 2);
+    });
+  });
 }
 
 }  // namespace

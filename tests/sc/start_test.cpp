@@ -320,4 +320,90 @@ SC_TEST(start, already_cancelled_caller_starts_and_cancels_the_task) {
   EXPECT_TRUE(began);
 }
 
+TEST(start, status_used_after_the_task_ended_and_before_the_caller_went_on_is_a_usage_error) {
+  sc::virtual_clock clock;
+  int refused = 0;
+  // Without a seed: who waits for the event goes on before the caller of start().
+  sc::run({.clock = &clock}, [&]() -> task<> {
+    co_await sc::open_nursery([&](nursery& n) -> task<> {
+      std::optional<sc::task_status<int>> kept;
+      sc::event ending;
+      n.start_soon([&]() -> task<> {
+        co_await ending.wait();
+        try {
+          kept->started(7);
+        } catch (const tractor::usage_error&) {
+          ++refused;
+        }
+      });
+      co_await settle();
+      try {
+        static_cast<void>(co_await n.start<int>([&](sc::task_status<int> status) -> task<> {
+          kept.emplace(std::move(status));
+          co_await sc::sleep(1s);
+          ending.set();
+        }));
+        ADD_FAILURE() << "start() gave a value";
+      } catch (const tractor::usage_error&) {
+        ++refused;
+      }
+    });
+  });
+  EXPECT_EQ(refused, 2);
+}
+
+task<> sleeps_and_counts(int& ended) {
+  co_await sc::sleep(1s);
+  ++ended;
+}
+
+SC_TEST(start, callable_that_is_no_coroutine_may_say_started_before_there_is_a_task) {
+  int ended = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    EXPECT_EQ(co_await n.start<int>([&](sc::task_status<int> status) {
+      status.started(3);
+      EXPECT_THROW(status.started(4), tractor::usage_error);
+      return sleeps_and_counts(ended);
+    }),
+              3);
+    EXPECT_EQ(ended, 0);
+    EXPECT_EQ(n.task_count(), 1u);
+  });
+  EXPECT_EQ(ended, 1);
+}
+
+SC_TEST(start, callable_that_says_started_in_a_cancelled_caller_leaves_the_task_with_the_caller) {
+  int ended = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    sc::cancel_scope scope;
+    scope.cancel();
+    const bool complete = co_await scope.run([&]() -> task<> {
+      co_await n.start([&](sc::task_status<> status) {
+        status.started();
+        return sleeps_and_counts(ended);
+      });
+      ADD_FAILURE() << "start() gave a task that is being cancelled";
+    });
+    EXPECT_FALSE(complete);
+    EXPECT_EQ(n.task_count(), 0u);
+  });
+  EXPECT_EQ(ended, 0);
+}
+
+SC_TEST(start, callable_that_says_started_and_throws_has_failed) {
+  std::optional<sc::task_status<>> kept;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    EXPECT_THROW(co_await n.start([](sc::task_status<> status) -> task<> {
+      return status.started(), throw std::runtime_error("no task"), task<>([]() -> task<> { co_return; }());
+    }),
+                 std::runtime_error);
+    EXPECT_THROW(co_await n.start([&](sc::task_status<> status) -> task<> {
+      return kept.emplace(std::move(status)), throw std::runtime_error("no task"), task<>([]() -> task<> { co_return; }());
+    }),
+                 std::runtime_error);
+    EXPECT_THROW(kept->started(), tractor::usage_error);
+    EXPECT_EQ(n.task_count(), 0u);
+  });
+}
+
 }  // namespace

@@ -224,4 +224,86 @@ SC_TEST(swallow_not, exception_ptr_that_outlives_its_task) {
   EXPECT_EQ(sc::describe(kept), "cancelled");
 }
 
+// Opens a nursery whose task sleeps, and drops the cancel that comes out of it.
+task<> swallow_one_of_a_nursery() {
+  try {
+    co_await sc::open_nursery([](nursery& n) { n.start_soon([]() -> task<> { co_await sc::sleep_forever(); }); });
+  } catch (const sc::cancelled&) {
+  }
+}
+
+task<> swallow_one_of_a_start() {
+  co_await sc::open_nursery([](nursery& n) -> task<> {
+    try {
+      co_await n.start([](sc::task_status<>) -> task<> { co_await sc::sleep_forever(); });
+    } catch (const sc::cancelled&) {
+    }
+  });
+}
+
+TEST(swallow, of_a_cancel_that_came_out_of_a_nursery_is_found) {
+  std::optional<int> got = 1;
+  bool caught = false;
+  testing::internal::CaptureStderr();
+
+  const auto error = run_with(sc::swallow_policy::warn, [&]() -> task<> {
+    sc::cancel_scope scope({.deadline = sc::current_time() + 1s});
+    got = co_await scope.run([]() -> task<int> {
+      co_await swallow_one_of_a_nursery();
+      co_return 5;
+    });
+    caught = scope.cancelled_caught();
+  });
+
+  const std::string warning = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(error, nullptr);
+  EXPECT_EQ(got, std::nullopt);
+  EXPECT_TRUE(caught);
+  EXPECT_TRUE(contains(warning, "task 'main' caught sc::cancelled and dropped it")) << warning;
+}
+
+TEST(swallow, of_a_cancel_that_came_out_of_a_nursery_fails_the_task_that_did_it) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
+    co_await sc::open_nursery([](nursery& n) -> task<> {
+      n.start_soon({.name = "greedy"}, swallow_one_of_a_nursery);
+      co_await settle();
+      n.cancel();
+    });
+  });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+  EXPECT_TRUE(contains(sc::describe(error), "greedy"));
+}
+
+TEST(swallow, of_a_cancel_that_came_out_of_a_start_is_found) {
+  testing::internal::CaptureStderr();
+  const auto error = run_with(sc::swallow_policy::fail, []() -> task<> { co_await sc::move_on_after(1s, swallow_one_of_a_start); });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+}
+
+SC_TEST(swallow_not, out_of_a_nursery_and_kept) {
+  const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
+    std::exception_ptr kept;
+    try {
+      co_await sc::open_nursery([](nursery& n) { n.start_soon([]() -> task<> { co_await sc::sleep_forever(); }); });
+    } catch (...) {
+      kept = std::current_exception();
+    }
+    std::rethrow_exception(kept);
+  });
+  EXPECT_FALSE(complete);
+}
+
+SC_TEST(swallow_not, absorbed_by_the_nursery_itself) {
+  co_await sc::move_on_after(10s, []() -> task<> {
+    co_await sc::open_nursery([](nursery& n) -> task<> {
+      n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
+      n.cancel();
+      co_return;
+    });
+  });
+}
+
 }  // namespace

@@ -12,7 +12,8 @@
 // (decayed) into storage that lives as long as the task; pass std::ref for what must stay where it is. The block waits for
 // its tasks even when it is cancelled: the wait cannot be cut short, the tasks are cancelled instead.
 //
-// start_soon may be called by any task of the same run while the block is open; after that it throws usage_error.
+// start_soon may be called by any task of the same run while the block is open: until the body and the last task have ended. After that
+// it throws usage_error, also while the task that opened the nursery has yet to go on.
 
 #pragma once
 
@@ -301,15 +302,18 @@ class TRACTOR_API start_state {
 
   void begin(nursery& target, task_record& caller);
   std::coroutine_handle<> wait(promise_base& awaiting, std::exception_ptr failed) noexcept;
-  void mark_started() noexcept;  // called by the new task; moves it over
-  void finish();                 // throws when the task ended or was cancelled before started()
+  void set_child(task_record& child) noexcept;
+  [[nodiscard]] bool can_start() const noexcept;  // the new task lives, or is being made
+  void mark_started() noexcept;                   // called by the new task, or while it is made; moves it over
+  void finish();                                  // throws when the task ended or was cancelled before started()
   [[nodiscard]] nursery& holding() noexcept { return holding_; }
-  void set_child(task_record* child) noexcept { child_ = child; }
 
  private:
   nursery holding_;
   nursery* target_ = nullptr;
   task_record* child_ = nullptr;
+  bool making_ = true;  // the callable is being called
+  bool early_ = false;  // started() was called meanwhile, by a callable that is no coroutine
   bool started_ = false;
 };
 
@@ -321,7 +325,7 @@ struct start_slot : start_state {
   task_status<T>* status = nullptr;
 };
 
-[[noreturn]] TRACTOR_API void throw_started_twice();
+[[noreturn]] TRACTOR_API void throw_not_startable();
 
 }  // namespace detail
 
@@ -336,18 +340,19 @@ class task_status {
     if (slot_ != nullptr) slot_->status = nullptr;
   }
 
-  // Says that the task is ready; the caller of start() goes on. Once only, and not after start() has failed: usage_error.
+  // Says that the task is ready; the caller of start() goes on. Once only, and neither after the task has ended nor after start() has
+  // failed: usage_error.
   template <class U = T>
     requires(!std::is_void_v<T>)
   void started(U&& value) {
-    if (slot_ == nullptr) detail::throw_started_twice();
+    if (slot_ == nullptr || !slot_->can_start()) detail::throw_not_startable();
     slot_->value.emplace(std::forward<U>(value));
     take_slot().mark_started();
   }
   void started()
     requires std::is_void_v<T>
   {
-    if (slot_ == nullptr) detail::throw_started_twice();
+    if (slot_ == nullptr || !slot_->can_start()) detail::throw_not_startable();
     take_slot().mark_started();
   }
 
@@ -391,7 +396,7 @@ class start_awaiter {
     try {
       std::apply(
           [this](auto&... arguments) {
-            slot_.set_child(slot_.holding().spawn(options_, std::move(callable_), task_status<T>(slot_), std::move(arguments)...));
+            slot_.set_child(*slot_.holding().spawn(options_, std::move(callable_), task_status<T>(slot_), std::move(arguments)...));
           },
           arguments_);
     } catch (...) {
