@@ -28,14 +28,9 @@ byte_stream::~byte_stream() = default;
 
 // --- receiving ---
 
-byte_stream::receive_awaiter::~receive_awaiter() {
-  if (mine_) stream_.receiving_ = false;
-}
-
 bool byte_stream::receive_awaiter::await_ready() {
   if (refuse_if_cancelled()) return true;
   if (stream_.receiving_) throw busy_resource_error("another task is receiving from this stream");
-  mine_ = stream_.receiving_ = true;
   result_ = stream_.try_receive(into_);
   if (!result_.would_block()) {
     ready_ = true;
@@ -46,12 +41,15 @@ bool byte_stream::receive_awaiter::await_ready() {
     receive_awaiter& self = *static_cast<waiter&>(told).self;
     // The run reads into the waiting task's buffer: when the task runs it has its bytes.
     self.result_ = self.stream_.try_receive(self.into_);
-    if (self.result_.would_block())
+    if (self.result_.would_block()) {
       self.stream_.set_reader(&self.waiter_);
-    else
-      self.wake();
+      return;
+    }
+    self.stream_.receiving_ = false;
+    self.wake();
   };
   stream_.set_reader(&waiter_);
+  stream_.receiving_ = true;
   return false;
 }
 
@@ -62,15 +60,13 @@ std::size_t byte_stream::receive_awaiter::await_resume() {
 }
 
 bool byte_stream::receive_awaiter::abort_wait(detail::suspension& self) noexcept {
-  static_cast<receive_awaiter&>(self).stream_.set_reader(nullptr);
+  byte_stream& stream = static_cast<receive_awaiter&>(self).stream_;
+  stream.set_reader(nullptr);
+  stream.receiving_ = false;
   return true;
 }
 
 // --- sending ---
-
-byte_stream::send_awaiter::~send_awaiter() {
-  if (mine_) stream_.sending_ = false;
-}
 
 bool byte_stream::send_awaiter::advance() noexcept {
   while (!from_.empty()) {
@@ -88,7 +84,6 @@ bool byte_stream::send_awaiter::advance() noexcept {
 bool byte_stream::send_awaiter::await_ready() {
   if (refuse_if_cancelled()) return true;
   if (stream_.sending_) throw busy_resource_error("another task is sending on this stream");
-  mine_ = stream_.sending_ = true;
   if (advance()) {
     ready_ = true;
     return detail::this_runner().may_continue();
@@ -96,12 +91,15 @@ bool byte_stream::send_awaiter::await_ready() {
   waiter_.self = this;
   waiter_.ready = [](detail::io_source::waiter& told) noexcept {
     send_awaiter& self = *static_cast<waiter&>(told).self;
-    if (self.advance())
-      self.wake();
-    else
+    if (!self.advance()) {
       self.stream_.set_writer(&self.waiter_);
+      return;
+    }
+    self.stream_.sending_ = false;
+    self.wake();
   };
   stream_.set_writer(&waiter_);
+  stream_.sending_ = true;
   return false;
 }
 
@@ -111,7 +109,9 @@ void byte_stream::send_awaiter::await_resume() {
 }
 
 bool byte_stream::send_awaiter::abort_wait(detail::suspension& self) noexcept {
-  static_cast<send_awaiter&>(self).stream_.set_writer(nullptr);
+  byte_stream& stream = static_cast<send_awaiter&>(self).stream_;
+  stream.set_writer(nullptr);
+  stream.sending_ = false;
   return true;
 }
 

@@ -145,31 +145,31 @@ int signal_receiver::take() noexcept {
   return byte;
 }
 
-signal_receiver::receive_awaiter::~receive_awaiter() {
-  if (mine_) from_.receiving_ = false;
-}
-
 bool signal_receiver::receive_awaiter::await_ready() {
   if (refuse_if_cancelled()) return true;
   if (from_.receiving_) throw busy_resource_error("another task is receiving these signals");
-  mine_ = from_.receiving_ = true;
   number_ = from_.take();
   if (number_ != 0) return detail::this_runner().may_continue();
   waiter_.self = this;
   waiter_.ready = [](detail::io_source::waiter& told) noexcept {
     receive_awaiter& self = *static_cast<waiter&>(told).self;
     self.number_ = self.from_.take();
-    if (self.number_ == 0)
+    if (self.number_ == 0) {
       self.from_.source_.reader = &self.waiter_;
-    else
-      self.wake();
+      return;
+    }
+    self.from_.receiving_ = false;
+    self.wake();
   };
   from_.source_.reader = &waiter_;
+  from_.receiving_ = true;
   return false;
 }
 
 bool signal_receiver::receive_awaiter::abort_wait(detail::suspension& self) noexcept {
-  static_cast<receive_awaiter&>(self).from_.source_.reader = nullptr;
+  signal_receiver& from = static_cast<receive_awaiter&>(self).from_;
+  from.source_.reader = nullptr;
+  from.receiving_ = false;
   return true;
 }
 

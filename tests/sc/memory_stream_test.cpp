@@ -227,4 +227,24 @@ TEST(memory_stream, buffer_of_nothing_is_a_usage_error) {
   EXPECT_THROW(static_cast<void>(sc::open_memory_streams(0)), tractor::usage_error);
 }
 
+SC_TEST(memory_stream, may_be_destroyed_when_it_was_closed_though_the_tasks_that_waited_in_it_have_yet_to_go_on) {
+  auto [near, far] = sc::open_memory_streams(3);
+  int closed = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      EXPECT_THROW(static_cast<void>(co_await receive_text(*near)), sc::closed_resource_error);
+      ++closed;
+    });
+    n.start_soon([&]() -> task<> {
+      EXPECT_THROW(co_await near->send_all(bytes_of("abcdef")), sc::closed_resource_error);
+      ++closed;
+    });
+    co_await settle();
+    near->close();
+    EXPECT_THROW(static_cast<void>(co_await receive_text(*near)), sc::closed_resource_error) << "nobody is in its way";
+    near.reset();
+  });
+  EXPECT_EQ(closed, 2);
+}
+
 }  // namespace

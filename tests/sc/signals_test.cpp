@@ -175,4 +175,27 @@ TEST(signal_name, knows_names_and_numbers) {
   EXPECT_EQ(sc::signal_name(50), "signal 50");
 }
 
+SC_TEST(signals, receiver_may_be_destroyed_when_the_task_that_waited_was_told_but_has_yet_to_go_on) {
+  auto receiver = std::make_unique<sc::signal_receiver>(std::vector{SIGUSR1});
+  int got = 0;
+  const auto receive = [&]() -> task<> { got = co_await receiver->receive(); };
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon(receive);
+    co_await settle();
+    ::raise(SIGUSR1);
+    sc::runner::current()->io().poll(sc::duration::zero());
+    receiver.reset();
+  });
+  EXPECT_EQ(got, SIGUSR1);
+
+  receiver = std::make_unique<sc::signal_receiver>(std::vector{SIGUSR1});
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon(receive);
+    co_await settle();
+    n.cancel();
+    EXPECT_THROW(co_await receive(), sc::cancelled) << "nobody is in its way";
+    receiver.reset();
+  });
+}
+
 }  // namespace

@@ -376,6 +376,54 @@ TEST_P(stream_conformance, second_receiver_and_second_sender_are_refused) {
   });
 }
 
+TEST_P(stream_conformance, may_be_destroyed_when_it_was_closed_though_the_tasks_that_waited_in_it_have_yet_to_go_on) {
+  sc::run([&]() -> sc::task<> {
+    auto [ours, theirs] = co_await GetParam().connect(file("s.sock"));
+    const auto much = pattern(8 << 20);
+    std::string receiving, sending;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { receiving = co_await error_of<sc::closed_resource_error>([&] { return receive_text(*ours); }); });
+      n.start_soon([&]() -> sc::task<> {
+        sending = co_await error_of<sc::closed_resource_error>([&]() -> sc::task<> { co_await ours->send_all(much); });
+      });
+      co_await let_others_wait();
+      ours->close();
+      // Nobody is in its way any more.
+      EXPECT_NE(co_await error_of<sc::closed_resource_error>([&] { return receive_text(*ours); }), "");
+      ours.reset();
+    });
+    EXPECT_NE(receiving, "");
+    EXPECT_NE(sending, "");
+  });
+}
+
+TEST_P(stream_conformance, may_be_destroyed_when_who_waited_in_it_was_cancelled_but_has_yet_to_go_on) {
+  sc::run([&]() -> sc::task<> {
+    auto [ours, theirs] = co_await GetParam().connect(file("s.sock"));
+    const auto much = pattern(8 << 20);
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { co_await receive_text(*ours); });
+      n.start_soon([&]() -> sc::task<> { co_await ours->send_all(much); });
+      co_await let_others_wait();
+      n.cancel("done");
+      ours.reset();
+    });
+    EXPECT_EQ(ours, nullptr);
+  });
+}
+
+TEST_P(stream_conformance, may_be_received_from_when_who_waited_in_it_was_cancelled_but_has_yet_to_go_on) {
+  with_pair([](auto& ours, auto& theirs) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { co_await receive_text(ours); });
+      co_await let_others_wait();
+      n.cancel("done");
+      EXPECT_EQ(theirs.try_send(bytes_of("x")).bytes, 1u);
+      co_await sc::shielded([&]() -> sc::task<> { EXPECT_EQ(co_await receive_text(ours), "x"); });
+    });
+  });
+}
+
 TEST_P(stream_conformance, peer_that_closes_while_a_sender_waits_breaks_it) {
   with_pair([](auto& ours, auto& theirs) -> sc::task<> {
     const auto much = pattern(8 << 20);

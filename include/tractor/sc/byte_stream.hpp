@@ -8,7 +8,8 @@
 // One task at a time may receive and one may send (busy_resource_error). Both are checkpoints: cancelled before anything moved when
 // the scope is cancelled at the call. A cancelled receive_some loses nothing. A cancelled send_all may have sent a part:
 // the stream is then of no use for framed data. Closing wakes who waits with closed_resource_error. A reset or
-// vanished peer is broken_resource_error. A stream belongs to the run it was first used in.
+// vanished peer is broken_resource_error. A stream belongs to the run it was first used in. It may be destroyed once nobody waits in it:
+// at once after close(), or after the cancel of who waited, though those tasks have yet to go on.
 
 #pragma once
 
@@ -55,6 +56,7 @@ class TRACTOR_API byte_stream {
   virtual void set_writer(detail::io_source::waiter* waiter) = 0;
 
  private:
+  // While a task waits, not until it goes on: who has been told has nothing to do with the stream any more, which may be gone.
   bool receiving_ = false;
   bool sending_ = false;
 };
@@ -64,7 +66,7 @@ class TRACTOR_API byte_stream::receive_awaiter : public detail::leaf_wait {
   receive_awaiter(byte_stream& stream, std::span<std::byte> into) noexcept : stream_(stream), into_(into) {}
   receive_awaiter(const receive_awaiter&) = delete;
   receive_awaiter& operator=(const receive_awaiter&) = delete;
-  ~receive_awaiter();
+  ~receive_awaiter() = default;
 
   bool await_ready();
   template <class Promise>
@@ -88,7 +90,6 @@ class TRACTOR_API byte_stream::receive_awaiter : public detail::leaf_wait {
   io_result result_;
   waiter waiter_;
   bool ready_ = false;
-  bool mine_ = false;
 };
 
 class TRACTOR_API byte_stream::send_awaiter : public detail::leaf_wait {
@@ -96,7 +97,7 @@ class TRACTOR_API byte_stream::send_awaiter : public detail::leaf_wait {
   send_awaiter(byte_stream& stream, std::span<const std::byte> from) noexcept : stream_(stream), from_(from) {}
   send_awaiter(const send_awaiter&) = delete;
   send_awaiter& operator=(const send_awaiter&) = delete;
-  ~send_awaiter();
+  ~send_awaiter() = default;
 
   bool await_ready();
   template <class Promise>
@@ -122,7 +123,6 @@ class TRACTOR_API byte_stream::send_awaiter : public detail::leaf_wait {
   int errno_value_ = 0;
   waiter waiter_;
   bool ready_ = false;
-  bool mine_ = false;
 };
 
 inline byte_stream::receive_awaiter byte_stream::receive_some(std::span<std::byte> into) { return {*this, into}; }

@@ -55,7 +55,7 @@ class TRACTOR_API signal_receiver {
   unique_fd arrivals_;  // the handler writes a byte a signal to the other end
   unique_fd handler_end_;
   detail::io_source source_;
-  bool receiving_ = false;
+  bool receiving_ = false;  // a task waits; false when it was told: it may go on after the receiver is gone
 };
 
 class TRACTOR_API signal_receiver::receive_awaiter final : public detail::leaf_wait {
@@ -63,7 +63,7 @@ class TRACTOR_API signal_receiver::receive_awaiter final : public detail::leaf_w
   explicit receive_awaiter(signal_receiver& from) noexcept : from_(from) {}
   receive_awaiter(const receive_awaiter&) = delete;
   receive_awaiter& operator=(const receive_awaiter&) = delete;
-  ~receive_awaiter();
+  ~receive_awaiter() = default;
 
   bool await_ready();
   template <class Promise>
@@ -88,7 +88,6 @@ class TRACTOR_API signal_receiver::receive_awaiter final : public detail::leaf_w
   signal_receiver& from_;
   waiter waiter_;
   int number_ = 0;
-  bool mine_ = false;
 };
 
 inline signal_receiver::receive_awaiter signal_receiver::receive() noexcept { return receive_awaiter(*this); }
