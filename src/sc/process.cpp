@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <cstdio>
+
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/signals.hpp"
 
@@ -153,17 +155,23 @@ child_process::child_process(const process_options& options) {
   const long pidfd = ::syscall(SYS_pidfd_open, pid_, 0);
   if (pidfd < 0) {
     const int error = errno;
-    ::kill(pid_, SIGKILL);
-    static_cast<void>(reap(0));
+    end();
     throw_os_error("pidfd_open()", error);
   }
   pidfd_.reset(static_cast<int>(pidfd));
 }
 
 child_process::~child_process() {
-  if (status_) return;
-  kill(SIGKILL);
-  static_cast<void>(reap(0));
+  if (!status_) end();
+}
+
+void child_process::end() noexcept {
+  const int refused = send_signal(SIGKILL);
+  const bool killed = refused == 0 || refused == ESRCH;
+  // One that goes on must not be waited for: it may do so for ever.
+  if (reap(killed ? 0 : WNOHANG) != EAGAIN) return;
+  std::fprintf(stderr, "tractor: the child process %ld ('%s') cannot be killed and is left running: %s\n", static_cast<long>(pid_),
+               program_.c_str(), errno_name(refused).c_str());
 }
 
 byte_stream& child_process::piped(const std::unique_ptr<pipe_stream>& stream, const char* which) {
@@ -171,17 +179,18 @@ byte_stream& child_process::piped(const std::unique_ptr<pipe_stream>& stream, co
   return *stream;
 }
 
-bool child_process::reap(int flags) {
+int child_process::reap(int flags) noexcept {
   int status = 0;
   rusage usage{};
-  if (retry_eintr([&] { return ::wait4(pid_, &status, flags, &usage); }) != pid_) return false;
+  const pid_t found = retry_eintr([&] { return ::wait4(pid_, &status, flags, &usage); });
+  if (found < 0) return errno;
+  if (found != pid_) return EAGAIN;
   status_ = to_status(status, usage);
-  return true;
+  return 0;
 }
 
 const std::optional<process_status>& child_process::poll() {
-  if (!status_ && !reap(WNOHANG) && errno == ECHILD)
-    throw os_error("wait4(" + program_ + "): somebody else took the status of this child", ECHILD);
+  if (!status_ && reap(WNOHANG) == ECHILD) throw os_error("wait4(" + program_ + "): somebody else took the status of this child", ECHILD);
   return status_;
 }
 
@@ -196,8 +205,14 @@ task<process_status> child_process::wait() {
 
 void child_process::kill(int signal) {
   if (status_) return;
-  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) != 0 && errno != ESRCH)
-    throw_os_error("pidfd_send_signal(" + program_ + ")", errno);
+  if (const int refused = send_signal(signal); refused != 0 && refused != ESRCH)
+    throw_os_error("pidfd_send_signal(" + program_ + ")", refused);
+}
+
+int child_process::send_signal(int signal) noexcept {
+  // Without a pidfd the number is still the child's: it has not been reaped.
+  const long sent = pidfd_ ? ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) : ::kill(pid_, signal);
+  return sent == 0 ? 0 : errno;
 }
 
 }  // namespace tractor::sc

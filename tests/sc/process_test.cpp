@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "refused_call.hpp"
 #include "sc_test.hpp"
 #include "tractor/sc/readiness.hpp"
 
@@ -165,6 +167,49 @@ SC_TEST(child_process, destroyed_while_it_runs_is_killed_and_reaped) {
   EXPECT_FALSE(exists(pid));
   EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), -1);
   co_return;
+}
+
+SC_TEST(child_process, runs_on_when_an_old_error_says_that_there_is_no_child) {
+  auto options = shell("read line");
+  options.input = sc::stdio::pipe;
+  sc::child_process child(options);
+  errno = ECHILD;  // of some other call
+  EXPECT_FALSE(child.poll().has_value());
+  child.input().close();
+  errno = ECHILD;
+  EXPECT_EQ((co_await child.wait()).signal, 0);
+}
+
+SC_TEST(child_process, whose_status_somebody_else_took_is_an_error_that_says_so) {
+  sc::child_process child(shell("exit 0"));
+  EXPECT_EQ(::waitpid(child.pid(), nullptr, 0), child.pid());
+  const std::string text = message_of([&] { static_cast<void>(child.poll()); });
+  EXPECT_TRUE(contains(text, "somebody else took the status")) << text;
+  co_return;
+}
+
+// Leaves the block of a child that may not be killed. For a process of its own.
+void leave_one_that_cannot_be_killed() {
+  pid_t pid = 0;
+  int ended_before = -1;
+  {
+    auto options = shell("read line");
+    options.input = sc::stdio::pipe;
+    sc::child_process child(options);
+    pid = child.pid();
+    refuse_system_call(SYS_pidfd_send_signal, EPERM);
+    const std::string text = message_of([&] { child.kill(); });
+    if (!contains(text, "EPERM")) std::_Exit(1);
+    ended_before = ::waitpid(pid, nullptr, WNOHANG);
+  }
+  // It was left alone: it ends now, because the pipe to it is gone.
+  int status = 0;
+  const bool alone = ended_before == 0 && ::waitpid(pid, &status, 0) == pid && WIFEXITED(status);
+  std::_Exit(alone ? 0 : 2);
+}
+
+TEST(child_process_death_test, that_cannot_be_killed_is_left_alone_with_a_line_that_says_so) {
+  EXPECT_EXIT(leave_one_that_cannot_be_killed(), testing::ExitedWithCode(0), "'/bin/sh'.* cannot be killed and is left running: EPERM");
 }
 
 SC_TEST(child_process, stdio_that_is_no_pipe_is_a_usage_error) {

@@ -9,7 +9,8 @@
 //
 // The program is looked up in PATH unless its name has a slash. It starts with default signal dispositions, an empty signal mask and
 // no descriptor but the first three. A child is reaped by its object, through a pidfd, and by nobody else: the process must not
-// ignore SIGCHLD. A child_process destroyed before the child has ended kills it with SIGKILL and reaps it: none outlives its block.
+// ignore SIGCHLD. A child_process destroyed before the child has ended kills it with SIGKILL and reaps it: none outlives its block,
+// but one that this process may not kill (it has become another user's, say): a line on stderr names it, and it is left to itself.
 // Cancelling wait() leaves the child alone.
 
 #pragma once
@@ -79,12 +80,15 @@ class TRACTOR_API child_process {
   // How it ended, without waiting; nothing while it runs.
   [[nodiscard]] const std::optional<process_status>& poll();
 
-  // Sends a signal; does nothing once the child has been reaped.
+  // Sends a signal; does nothing once the child has been reaped. Throws os_error, EPERM when the system does not allow it.
   void kill(int signal = SIGTERM);
 
  private:
   [[nodiscard]] static byte_stream& piped(const std::unique_ptr<pipe_stream>& stream, const char* which);
-  [[nodiscard]] bool reap(int flags);
+  // Gives 0 when the status is known now, EAGAIN when the child runs, or another errno.
+  [[nodiscard]] int reap(int flags) noexcept;
+  [[nodiscard]] int send_signal(int signal) noexcept;  // gives an errno, or 0
+  void end() noexcept;
 
   std::string program_;
   pid_t pid_ = 0;
