@@ -15,19 +15,23 @@ namespace {
 
 epoll_event event_for(io_source& source, bool writes) noexcept {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (writes ? EPOLLOUT : 0u);
+  event.events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET | (writes ? EPOLLOUT : 0u);
   event.data.ptr = &source;
   return event;
 }
 
-int wait(int epoll, epoll_event* events, int count, duration timeout) noexcept {
+int wait(int epoll, epoll_event* events, int count, duration timeout, bool& whole_milliseconds) noexcept {
   if (timeout == duration::zero()) return ::epoll_wait(epoll, events, count, 0);
   if (timeout < duration::zero()) return ::epoll_wait(epoll, events, count, -1);
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-  const timespec spec{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
-  const int result = ::epoll_pwait2(epoll, events, count, &spec, nullptr);
-  if (result >= 0 || errno != ENOSYS) return result;
-  // Before Linux 5.11: whole milliseconds, rounded up so that the timer is due when the call returns.
+  if (!whole_milliseconds) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+    const timespec spec{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
+    const int result = ::epoll_pwait2(epoll, events, count, &spec, nullptr);
+    // Before Linux 5.11, and in a container whose system call filter is older than the call.
+    if (result >= 0 || (errno != ENOSYS && errno != EPERM)) return result;
+    whole_milliseconds = true;
+  }
+  // Rounded up so that the timer is due when the call returns.
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
   return ::epoll_wait(epoll, events, count, static_cast<int>(std::min<decltype(ms)>(ms, 1 << 30)));
 }
@@ -40,7 +44,7 @@ reactor::~reactor() { TRACTOR_ASSERT(sources_ == 0, "a descriptor is still regis
 
 int reactor::poll(duration timeout) {
   epoll_event events[events_per_poll_max];
-  const int count = wait(epoll_.get(), events, events_per_poll_max, timeout);
+  const int count = wait(epoll_.get(), events, events_per_poll_max, timeout, whole_milliseconds_);
   if (count < 0) {
     if (errno == EINTR) return 0;
     throw_os_error("epoll_wait()", errno);
@@ -52,6 +56,7 @@ int reactor::poll(duration timeout) {
     auto& source = *static_cast<io_source*>(events[i].data.ptr);
     const std::uint32_t bits = events[i].events;
     if ((bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) source.readable_ = true;
+    if ((bits & EPOLLPRI) != 0) source.urgent_ = true;
     if ((bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) source.hung_up_ = true;
     if ((bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) source.writable_ = true;
   }

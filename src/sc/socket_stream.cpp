@@ -59,11 +59,16 @@ io_result socket_stream::try_receive(std::span<std::byte> into) noexcept {
   TRACTOR_ASSERT(!into.empty(), "a receive into nothing cannot be told from the end of the stream");
   if (closed()) return {.errno_value = EBADF};
   if (source_.attached() && !source_.maybe_readable()) return {.errno_value = EAGAIN};
-  const ssize_t got = retry_eintr([&] { return ::recv(fd_.get(), into.data(), into.size(), 0); });
+  iovec part{.iov_base = into.data(), .iov_len = into.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  const ssize_t got = retry_eintr([&] { return ::recvmsg(fd_.get(), &message, 0); });
   if (got > 0) {
     const auto bytes = static_cast<std::size_t>(got);
-    // More comes with another edge. The end of the stream that came already is remembered by the source.
-    if (bytes < into.size() && source_.attached()) source_.set_drained();
+    // More comes with another edge. The end of the stream that came already, and urgent data, are remembered by the source. A read
+    // ends early at descriptors or credentials that the peer sent along, which are discarded: that tells nothing of what follows.
+    if (bytes < into.size() && (message.msg_flags & MSG_CTRUNC) == 0 && source_.attached()) source_.set_drained();
     return {.bytes = bytes};
   }
   if (got == 0) return {.errno_value = reset_ ? ECONNRESET : 0};

@@ -6,10 +6,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <memory>
 
+#include "refused_call.hpp"
 #include "sc_test.hpp"
 #include "tractor/base/fd.hpp"
 
@@ -67,6 +71,21 @@ TEST(reactor, waiter_may_destroy_a_source_of_the_same_batch) {
     for (int i = 0; i < 3; ++i) co_await sc::checkpoint();
     EXPECT_EQ(1, two[0].told + two[1].told) << "the other one was ended before its turn";
   });
+}
+
+// Sleeps in real time where the system refuses the call that takes a precise timeout. For a process of its own.
+void sleep_without_precise_timeouts(int refusal) {
+  sc_test::refuse_system_call(SYS_epoll_pwait2, refusal);
+  sc::run([]() -> sc::task<> {
+    using namespace std::chrono_literals;
+    const auto began = sc::current_time();
+    for (int i = 0; i < 3; ++i) co_await sc::sleep(1500us);
+    std::_Exit(sc::current_time() - began >= 4500us ? 0 : 1);
+  });
+}
+
+TEST(reactor_death_test, timers_work_where_the_precise_wait_is_missing_or_filtered) {
+  for (const int refusal : {ENOSYS, EPERM}) EXPECT_EXIT(sleep_without_precise_timeouts(refusal), testing::ExitedWithCode(0), "") << refusal;
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 
 #include "tractor/sc/socket_stream.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -22,6 +24,30 @@ int socket_option(int fd, int level, int name) {
   socklen_t length = sizeof value;
   EXPECT_EQ(::getsockopt(fd, level, name, &value, &length), 0);
   return value;
+}
+
+// Sends `text` together with a descriptor.
+void send_with_descriptor(int socket, std::string_view text) {
+  const unique_fd sent(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const int number = sent.get();
+  iovec part{.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof number)] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof number);
+  std::memcpy(CMSG_DATA(header), &number, sizeof number);
+  EXPECT_EQ(::sendmsg(socket, &message, 0), static_cast<ssize_t>(text.size()));
+}
+
+// Until the other side's system has acknowledged everything that was sent over a TCP connection.
+void wait_until_delivered(int fd) {
+  for (int unacknowledged = 1; unacknowledged != 0;) check_syscall(::ioctl(fd, SIOCOUTQ, &unacknowledged), "ioctl(SIOCOUTQ)");
 }
 
 TEST_F(socket_stream_test, a_blocking_descriptor_is_made_non_blocking_and_close_on_exec) {
@@ -153,6 +179,44 @@ TEST_F(socket_stream_test, a_stream_is_usable_without_a_run_as_long_as_nothing_w
       co_await left->send_all(bytes_of("ghi"));
     });
     right->close();
+  });
+}
+
+// Everything up to the end of what was sent: "abc", something that ends a read, then "defgh".
+sc::task<std::string> receive_rest(sc::byte_stream& stream) {
+  std::string all;
+  while (all.size() < 8) all += co_await receive_text(stream);
+  co_return all;
+}
+
+// A virtual clock: a wake-up that is lost is a deadlock, not a test that hangs.
+TEST_F(socket_stream_test, bytes_behind_descriptors_that_nobody_takes_are_received) {
+  sc::virtual_clock clock;
+  sc::run({.clock = &clock}, [&]() -> sc::task<> {
+    const auto [ours, theirs] = sc::open_socketpair();
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { EXPECT_EQ(co_await receive_rest(*ours), "abcdefgh"); });
+      co_await let_others_wait();
+      send_with_descriptor(theirs->fd(), "abc");
+      EXPECT_EQ(theirs->try_send(bytes_of("defgh")).bytes, 5u);
+    });
+  });
+}
+
+TEST_F(socket_stream_test, bytes_behind_urgent_ones_are_received) {
+  sc::virtual_clock clock;
+  sc::run({.clock = &clock}, [&]() -> sc::task<> {
+    const auto listener = sc::listen_tcp("127.0.0.1", 0);
+    const auto ours = co_await sc::connect_tcp("127.0.0.1", listener->local_endpoint()->port);
+    const auto theirs = co_await listener->accept();
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { EXPECT_EQ(co_await receive_rest(*ours), "abcdefgh"); });
+      co_await let_others_wait();
+      // The last byte is the urgent one, and comes out of band.
+      EXPECT_EQ(::send(theirs->fd(), "abc!", 4, MSG_OOB), 4);
+      EXPECT_EQ(theirs->try_send(bytes_of("defgh")).bytes, 5u);
+      wait_until_delivered(theirs->fd());
+    });
   });
 }
 

@@ -4,8 +4,8 @@
 //
 // A descriptor is registered once, for reading; interest in writing is added the first time a write would block, because a
 // socket that is always writable would otherwise wake the run whenever its peer reads. A short read tells that the
-// descriptor is drained, so the next read goes straight to waiting; that holds until the peer hung up, which is
-// remembered, because no further edge announces the end of the stream.
+// descriptor is drained, so the next read goes straight to waiting; that holds until the peer hung up or sent urgent data, which is
+// remembered: no further edge announces the end of the stream, nor what lies behind the mark at which urgent data ends a read.
 
 #pragma once
 
@@ -43,7 +43,7 @@ class TRACTOR_API io_source {
   // Whether a read, or a write, may succeed at once. Only a hint: a false "yes" costs one EAGAIN.
   [[nodiscard]] bool maybe_readable() const noexcept { return readable_ || hung_up_; }
   [[nodiscard]] bool maybe_writable() const noexcept { return writable_; }
-  void set_drained() noexcept { readable_ = false; }
+  void set_drained() noexcept { readable_ = readable_ && urgent_; }
   void set_not_writable();
 
   waiter* reader = nullptr;
@@ -56,6 +56,7 @@ class TRACTOR_API io_source {
   bool readable_ = true;
   bool writable_ = true;
   bool hung_up_ = false;
+  bool urgent_ = false;  // the peer sends urgent data
   bool watching_write_ = false;
 };
 
@@ -79,6 +80,7 @@ class TRACTOR_API reactor {
 
   unique_fd epoll_;
   std::size_t sources_ = 0;
+  bool whole_milliseconds_ = false;  // the system has, or allows, no finer timeout
   // The events of the poll under way, in its frame: what is detached meanwhile is taken out of them.
   epoll_event* polled_ = nullptr;
   int polled_count_ = 0;
