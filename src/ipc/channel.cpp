@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "tractor/msg/errors.hpp"
+#include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 
 namespace tractor {
@@ -29,15 +30,33 @@ channel::channel(std::unique_ptr<sc::byte_stream> stream, std::size_t frame_byte
   };
 }
 
-channel::~channel() { close("the channel was destroyed"); }
+channel::~channel() {
+  TRACTOR_ASSERT(waiters_ == 0, "a channel is destroyed while tasks wait for it to send");
+  close("the channel was destroyed");
+}
+
+// Counted while it waits, and until it has run again after that.
+class channel::waiter {
+ public:
+  explicit waiter(channel& in) noexcept : in_(in) { ++in_.waiters_; }
+  waiter(const waiter&) = delete;
+  waiter& operator=(const waiter&) = delete;
+  ~waiter() { --in_.waiters_; }
+
+ private:
+  channel& in_;
+};
 
 void channel::throw_closed() const { throw transport_closed(why_closed_); }
 
 void channel::queued() {
-  if (outgoing_.size() - sent_ >= outgoing_bytes_flush)
-    flush();
-  else
+  if (outgoing_.size() - sent_ < outgoing_bytes_flush) {
     sc::detail::this_runner().defer(flush_);
+    return;
+  }
+  flush();
+  if (outgoing_.size() - sent_ > outgoing_bytes_max)
+    fail(peer_name_ + " does not read: more than " + std::to_string(outgoing_bytes_max) + " bytes are queued for it (outgoing_bytes_max)");
 }
 
 void channel::flush() noexcept {
@@ -59,8 +78,9 @@ void channel::flush() noexcept {
     outgoing_.clear();
     outgoing_.release_excess(outgoing_bytes_kept);
     sent_ = 0;
-  } else if (sent_ > outgoing_bytes_high) {
-    // What is left moves to the front, so that a peer that is always a little behind does not make the buffer grow.
+  } else if (sent_ > outgoing_bytes_high && sent_ >= outgoing_.size() - sent_) {
+    // What is left moves to the front, so that a peer that is always a little behind does not make the buffer grow. Not before it is
+    // the smaller part: a byte moves once on average, however long the queue is.
     const std::size_t left = outgoing_.size() - sent_;
     std::memmove(outgoing_.data(), outgoing_.data() + sent_, left);
     outgoing_.truncate(left);
@@ -95,18 +115,38 @@ void channel::stop_sending(std::string why) noexcept {
 }
 
 sc::task<> channel::drained() {
+  const waiter counted(*this);
   while (!mute_ && congested()) co_await congested_.park("channel.drained");
   if (mute_) throw_closed();
 }
 
 sc::task<> channel::flushed() {
+  const waiter counted(*this);
   flush();
   while (!mute_ && !outgoing_.empty()) co_await congested_.park("channel.flushed");
+}
+
+// What a big frame took is given back when nothing follows it: between big frames that do, it would only be taken again. Gives
+// what was read at that.
+sc::task<std::size_t> channel::shrink() {
+  co_await sc::checkpoint();
+  if (closed_) throw_closed();
+  const sc::io_result more = stream_->try_receive(splitter_.writable_tail(read_bytes_));
+  if (more.would_block()) {
+    splitter_.release();
+  } else if (more.errno_value != 0) {
+    fail("the connection to " + peer_name_ + " broke [" + errno_name(more.errno_value) + "]");
+    throw_closed();
+  }
+  splitter_.commit(more.bytes);
+  co_return more.bytes;
 }
 
 // Reads once into the splitter; gives 0 at a clean end.
 sc::task<std::size_t> channel::fill() {
   if (closed_) throw_closed();
+  if (splitter_.at_frame_boundary() && splitter_.capacity() > read_bytes_busy) [[unlikely]]
+    if (const std::size_t count = co_await shrink(); count != 0) co_return count;
   const auto tail = splitter_.writable_tail(read_bytes_);
   std::size_t count = 0;
   try {
@@ -126,24 +166,43 @@ sc::task<std::size_t> channel::fill() {
     fail("the connection to " + peer_name_ + " was closed by the peer");
     co_return 0;
   }
-  read_bytes_ = count == tail.size() ? read_bytes_busy : read_bytes_first;
+  read_bytes_ = count >= std::min(tail.size(), read_bytes_) ? read_bytes_busy : read_bytes_first;
   splitter_.commit(count);
   co_return count;
 }
 
+std::optional<msg::bytes_view> channel::next_body() {
+  try {
+    return splitter_.next();
+  } catch (const error& bad) {
+    blame_peer(bad);
+  }
+}
+
+msg::envelope channel::decoded(msg::bytes_view body) {
+  try {
+    return msg::decode_envelope(body);
+  } catch (const error& bad) {
+    blame_peer(bad);
+  }
+}
+
+void channel::blame_peer(const error& bad) {
+  close(peer_name_ + " broke the protocol: " + bad.message());
+  throw_closed();
+}
+
 sc::task<> channel::receive_each(message_sink sink, void* self) {
   for (;;) {
-    try {
-      while (auto body = splitter_.next()) {
-        msg::envelope message = msg::decode_envelope(*body);
+    while (const auto body = next_body()) {
+      msg::envelope message = decoded(*body);
+      try {
         sink(self, message, *body);
-        if (closed_) throw_closed();
+      } catch (const transport_closed&) {
+        // The sink could not answer: the peer takes nothing any more. Its last words may be behind this frame.
+        if (closed_ || !mute_) throw;
       }
-    } catch (const transport_closed&) {
-      throw;
-    } catch (const error& bad) {
-      close(peer_name_ + " broke the protocol: " + bad.message());
-      throw_closed();
+      if (closed_) throw_closed();
     }
     if (co_await fill() == 0) co_return;
   }
@@ -151,12 +210,7 @@ sc::task<> channel::receive_each(message_sink sink, void* self) {
 
 sc::task<std::optional<msg::envelope>> channel::receive() {
   for (;;) {
-    try {
-      if (auto body = splitter_.next()) co_return msg::decode_envelope(*body);
-    } catch (const error& bad) {
-      close(peer_name_ + " broke the protocol: " + bad.message());
-      throw_closed();
-    }
+    if (const auto body = next_body()) co_return decoded(*body);
     if (co_await fill() == 0) co_return std::nullopt;
   }
 }

@@ -54,6 +54,13 @@ std::span<std::byte> frame_splitter::writable_tail(std::size_t bytes_min) {
   return {data_ + end_, capacity_ - end_};
 }
 
+void frame_splitter::release() noexcept {
+  TRACTOR_ASSERT(at_frame_boundary(), "the memory of a frame is released while a part of it is there");
+  std::free(data_);
+  data_ = nullptr;
+  begin_ = end_ = capacity_ = 0;
+}
+
 void frame_splitter::commit(std::size_t count) noexcept {
   TRACTOR_ASSERT(count <= capacity_ - end_, "more bytes committed than the tail had room for");
   end_ += count;

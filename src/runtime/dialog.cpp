@@ -23,6 +23,7 @@ void payload_queue::push(msg::bytes_view payload) {
   }
   slots_[(head_ + count_) % slots_.size()].assign(payload.begin(), payload.end());
   ++count_;
+  bytes_ += payload.size();
 }
 
 bool is_only(const std::exception_ptr& error, const std::exception_ptr& leaf) noexcept {
@@ -95,7 +96,9 @@ void dialog::on_started(msg::bytes_view payload) {
 
 void dialog::on_yield(msg::bytes_view payload) {
   if (finished() || stream_closed_ || draining_ || stop_received_ || overrun_) return;
-  if (yields_.size() >= (allow_overruns_ ? overrun_messages_max : buffer_messages_)) {
+  // A message alone always has room.
+  const bool too_many_bytes = !yields_.empty() && yields_.bytes() + payload.size() > stream_buffer_bytes;
+  if (too_many_bytes || yields_.size() >= (allow_overruns_ ? overrun_messages_max : buffer_messages_)) {
     refuse_overrun();
     return;
   }
@@ -171,9 +174,9 @@ void dialog::refuse_overrun() {
   overrun.relay_path.push_back(own);
   overrun.sender = via_->remote_uid();
   overrun.cid = cid_;
-  overrun.message = "actor '" + own.name + "' has " + std::to_string(yields_.size()) + " unread messages of actor '" +
-                    via_->remote_uid().name + "' in " + describe() + " and dropped one more; " +
-                    (stream_opened_ ? "its task reads too slowly" : "its task never opened the stream");
+  overrun.message = "actor '" + own.name + "' has " + std::to_string(yields_.size()) + " unread messages (" +
+                    std::to_string(yields_.bytes()) + " bytes) of actor '" + via_->remote_uid().name + "' in " + describe() +
+                    " and dropped one more; " + (stream_opened_ ? "its task reads too slowly" : "its task never opened the stream");
   overrun_ = std::make_exception_ptr(stream_overrun(overrun));
   try {
     via_->send([&](msg::buffer& out) { msg::encode_error_msg(out, overrun); });
@@ -291,15 +294,8 @@ void dialog::abandon_stream() noexcept {
 bool is_own_end(const dialog& link, const std::exception_ptr& error) { return link.is_end_of_channel(error); }
 
 std::exception_ptr dialog::refuse_payload(msg::message_kind kind, msg::bytes_view payload, std::string_view spec, const error& why) {
-  msg::error_msg fields;
-  fields.src_uid = side_ == context_side::parent ? via_->remote_uid() : via_->self().uid();
-  fields.src_type_str = fields.boxed_type_str = "MsgTypeError";
-  fields.relay_path.push_back(fields.src_uid);
-  fields.message = msg::payload_mismatch(kind, payload, spec, why.message());
-  fields.tb_str = "MsgTypeError: " + *fields.message + "\n";
-  fields.cid = cid_;
-  fields.bad_msg = msg::bad_message{.kind = kind, .cid = cid_, .pld = msg::raw(payload)};
-  auto raised = unpack_error(std::move(fields));
+  const uid& source = side_ == context_side::parent ? via_->remote_uid() : via_->self().uid();
+  auto raised = make_payload_mismatch(source, cid_, kind, payload, spec, why);
   if (!remote_error_) remote_error_ = raised;
   return raised;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tractor/msg/errors.hpp"
+#include "tractor/msg/payload.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
@@ -214,12 +215,15 @@ msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std:
   if (const remote_actor_error* remote = as_remote(error)) {
     const auto& fields = remote->fields();
     packed.src_uid = fields.src_uid;
-    packed.src_type_str = fields.src_type_str;
+    packed.src_type_str = sendable(fields.src_type_str);
     packed.boxed_type_str = wire_type_name(error);
     packed.relay_path = fields.relay_path;
+    // Where it began stays, and whom it passed last.
+    if (auto& path = packed.relay_path; path.size() >= relay_path_max)
+      path.erase(path.begin() + 1, path.end() - static_cast<std::ptrdiff_t>(relay_path_max - 2));
     packed.canceller = fields.canceller;
     packed.sender = fields.sender;
-    packed.message = fields.message;
+    if (fields.message) packed.message = sendable(*fields.message);
     packed.tb_str = sc::await_trace(error) + remote->what() + "\n";
   } else {
     packed.src_uid = self;
@@ -230,6 +234,17 @@ msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std:
   }
   packed.tb_str = sendable(std::move(packed.tb_str));
   packed.relay_path.push_back(self);
+  return packed;
+}
+
+msg::error_msg pack_unsendable(const std::exception_ptr& why, const uid& self, std::optional<std::string> cid) {
+  msg::error_msg packed;
+  packed.src_uid = self;
+  packed.src_type_str = packed.boxed_type_str = "RuntimeFailure";
+  packed.relay_path.push_back(self);
+  packed.cid = std::move(cid);
+  packed.message = sendable("the task ended with an error that cannot be sent: " + sc::describe(why));
+  packed.tb_str = "RuntimeFailure: " + *packed.message + "\n";
   return packed;
 }
 
@@ -247,8 +262,21 @@ msg::error_msg make_context_cancelled(const uid& self, const std::optional<uid>&
   packed.relay_path.push_back(self);
   packed.canceller = canceller;
   packed.cid = std::string(cid);
-  packed.message = std::string(why);
+  packed.message = sendable(std::string(why));
   return packed;
+}
+
+std::exception_ptr make_payload_mismatch(const uid& source, std::string_view cid, msg::message_kind kind, msg::bytes_view payload,
+                                         std::string_view spec, const error& why) {
+  msg::error_msg fields;
+  fields.src_uid = source;
+  fields.src_type_str = fields.boxed_type_str = "MsgTypeError";
+  fields.relay_path.push_back(source);
+  fields.message = msg::payload_mismatch(kind, payload, spec, why.message());
+  fields.tb_str = "MsgTypeError: " + *fields.message + "\n";
+  fields.cid = std::string(cid);
+  fields.bad_msg = msg::bad_message{.kind = kind, .cid = std::string(cid), .pld = msg::raw(payload)};
+  return unpack_error(std::move(fields));
 }
 
 }  // namespace tractor

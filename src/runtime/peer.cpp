@@ -11,7 +11,7 @@
 
 namespace tractor::detail {
 
-peer::peer(actor& self, std::unique_ptr<sc::byte_stream> stream) : self_(self), channel_(std::move(stream)) {}
+peer::peer(actor& self, std::unique_ptr<sc::byte_stream> stream) : self_(self), channel_(std::move(stream), handshake_frame_bytes_max) {}
 
 peer::~peer() { TRACTOR_ASSERT(dialogs_.empty() && calls_.empty(), "a peer is destroyed while dialogs run over it"); }
 
@@ -49,6 +49,7 @@ sc::task<> peer::receive_aid() {
                    remote_uid_.uuid + ")");
     throw transport_closed(channel_.why_closed());
   }
+  channel_.set_frame_bytes_max(msg::frame_bytes_max_default);  // from here on it is one who has a name
   expect(uid{.name = aid->name, .uuid = aid->uuid});
   remote_aid_ = std::move(*aid);
 }
@@ -60,8 +61,14 @@ sc::task<> peer::serve() {
   try {
     co_await channel_.receive_each(&dispatch, this);
     why = std::make_exception_ptr(transport_closed(channel_.why_closed()));
+  } catch (const sc::cancelled&) {
+    throw;
   } catch (const transport_closed&) {
     why = std::current_exception();
+  } catch (...) {
+    // A message that cannot be taken in, for want of memory say, costs this connection and not the actor.
+    channel_.close("a message of " + channel_.peer_name() + " could not be handled: " + sc::describe(std::current_exception()));
+    why = std::make_exception_ptr(transport_closed(channel_.why_closed()));
   }
   if (!owner_reports_loss_) fail(why);
 }
@@ -157,8 +164,15 @@ void peer::on_error_message(msg::error_msg& fields) {
 // --- requests ---
 
 void peer::refuse(std::string_view cid, const std::exception_ptr& why) {
-  const msg::error_msg answer = pack_error(why, self_.uid(), std::string(cid));
-  send([&](msg::buffer& out) { msg::encode_error_msg(out, answer); });
+  const msg::error_msg packed = pack_error(why, self_.uid(), std::string(cid));
+  answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
+}
+
+void peer::count_unread(std::size_t bytes) {
+  answer_bytes_unread_ += bytes;
+  if (answer_bytes_unread_ > answer_bytes_unread_max)
+    channel_.close("actor '" + remote_uid_.name + "' does not read what it asks for: more than " + std::to_string(answer_bytes_unread_max) +
+                   " bytes of answers are queued (answer_bytes_unread_max)");
 }
 
 void peer::on_start(const msg::start& request) {
@@ -177,8 +191,8 @@ void peer::on_start(const msg::start& request) {
   try {
     if (self_.cancel_called()) {
       // Answered like a task that was running when the cancel came.
-      const auto answer = make_context_cancelled(self_.uid(), self_.cancel_caller(), request.cid, "the actor is being cancelled");
-      send([&](msg::buffer& out) { msg::encode_error_msg(out, answer); });
+      const auto packed = make_context_cancelled(self_.uid(), self_.cancel_caller(), request.cid, "the actor is being cancelled");
+      answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
       return;
     }
     if (calls_.size() >= tasks_per_peer_max)
@@ -192,13 +206,9 @@ void peer::on_start(const msg::start& request) {
     if (target == nullptr)
       throw attribute_error("module '" + std::string(request.ns) + "' has no function '" + std::string(request.func) + "'");
     auto call = std::make_unique<incoming_call>(shared_from_this(), *target, target->prepare(*target, request.kwargs), request.cid);
-    incoming_call* const running = call.get();
-    calls_.emplace(running->link().cid(), running);
-    send([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, target->kind); });
-    self_.call_started();
+    answer([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, target->kind); });
+    call->enlist();
     self_.service().start_soon({.name = target->name}, [owned = std::move(call)]() { return owned->run(); });
-  } catch (const transport_closed&) {
-    throw;
   } catch (...) {  // a codec of the user's may throw anything
     refuse(request.cid, std::current_exception());
   }
@@ -215,11 +225,15 @@ struct cancel_task_arguments {
 // The methods of the runtime that a peer may call: a fixed table (S-RPC-12).
 void peer::on_runtime_request(const msg::start& request) {
   const auto acknowledge_start = [&] {
-    send([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, msg::function_kind::asyncfunc); });
+    answer([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, msg::function_kind::asyncfunc); });
   };
   if (request.func == "cancel") {
     acknowledge_start();
-    self_.acknowledge_cancel(shared_from_this(), request.cid);
+    try {
+      self_.acknowledge_cancel(shared_from_this(), request.cid);
+    } catch (const transport_closed&) {
+      // Who asked takes no answer any more.
+    }
     self_.cancel_soon(remote_uid_, "requested by actor '" + remote_uid_.name + "'");
     return;
   }
@@ -234,7 +248,7 @@ void peer::on_runtime_request(const msg::start& request) {
     acknowledge_start();
     const auto found = calls_.find(target);
     if (found == calls_.end()) {
-      send([&](msg::buffer& out) { msg::encode_cancel_ack(out, request.cid, true); });
+      answer([&](msg::buffer& out) { msg::encode_cancel_ack(out, request.cid, true); });
       return;
     }
     if (found->second->cancel_requests() >= cancel_requests_per_task_max) {
@@ -252,6 +266,11 @@ void peer::on_runtime_request(const msg::start& request) {
 
 void peer::cancel_calls(const std::optional<uid>& canceller, std::string_view why) {
   for (auto& [cid, call] : calls_) call->cancel(canceller, why);
+}
+
+void peer::enlist(incoming_call& call) {
+  calls_.emplace(call.link().cid(), &call);
+  self_.call_started();
 }
 
 void peer::forget(incoming_call& call) noexcept {

@@ -40,6 +40,7 @@ sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view 
   const uid& own = link.via().self().uid();
   bool lost = false;
   try {
+    if (link.via().channel().congested()) co_await link.via().channel().drained();
     link.via().send([&](msg::buffer& out) {
       msg::encode_start(out, link.cid(), module, name, [&](msg::writer& to) { to.raw_item(kwargs.view()); }, msg::uid_view(own));
     });
@@ -83,6 +84,13 @@ sc::task<> abandon_dialog(dialog& link, const std::exception_ptr& local) {
 }
 
 sc::task<msg::bytes> call_remote(std::shared_ptr<peer> to, std::string module, std::string name, msg::buffer kwargs) {
+  msg::bytes payload;
+  const auto take = [](void* into, dialog& link) { *static_cast<msg::bytes*>(into) = link.return_payload(); };
+  co_await call_remote(std::move(to), std::move(module), std::move(name), std::move(kwargs), take, &payload);
+  co_return payload;
+}
+
+sc::task<> call_remote(std::shared_ptr<peer> to, std::string module, std::string name, msg::buffer kwargs, take_return take, void* into) {
   co_await sc::checkpoint();
   dialog link(to, context_side::parent, make_uuid());
   link.set_function(module, name);
@@ -101,7 +109,7 @@ sc::task<msg::bytes> call_remote(std::shared_ptr<peer> to, std::string module, s
     }
     std::rethrow_exception(local);
   }
-  co_return msg::bytes(link.return_payload());
+  take(into, link);
 }
 
 }  // namespace detail

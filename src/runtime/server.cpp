@@ -10,8 +10,23 @@ namespace detail {
 
 namespace {
 
+// A connection whose peer has not said who it is, counted.
+class stranger {
+ public:
+  explicit stranger(actor& self) noexcept : self_(&self) { ++self.handshakes; }
+  stranger(stranger&& other) noexcept : self_(std::exchange(other.self_, nullptr)) {}
+  stranger& operator=(stranger&&) = delete;
+  ~stranger() { leave(); }
+  void leave() noexcept {
+    if (actor* const self = std::exchange(self_, nullptr)) --self->handshakes;
+  }
+
+ private:
+  actor* self_;
+};
+
 // One connection from the handshake to its end. Whatever is wrong with it ends here (S-OOB-8).
-sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream) {
+sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream, stranger counted) {
   auto link = std::make_shared<peer>(self, std::move(stream));
   bool known = false;
   try {
@@ -26,6 +41,7 @@ sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream
     co_return;
   }
   self.add_peer(link);
+  counted.leave();
   co_await link->serve();
   self.remove_peer(*link);
 }
@@ -34,9 +50,10 @@ sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
   try {
     for (;;) {
       auto connection = co_await listener->accept();
-      if (self.peer_count() >= connections_max) continue;  // the stream's destructor hangs up
-      self.service().start_soon(
-          {.name = "peer"}, [&self, stream = std::move(connection.stream)]() mutable { return serve_connection(self, std::move(stream)); });
+      if (self.peer_count() + self.handshakes >= connections_max) continue;  // the stream's destructor hangs up
+      self.service().start_soon({.name = "peer"}, [&self, stream = std::move(connection.stream), counted = stranger(self)]() mutable {
+        return serve_connection(self, std::move(stream), std::move(counted));
+      });
     }
   } catch (const sc::closed_resource_error&) {
     // The actor has stopped listening.

@@ -11,108 +11,25 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/sc/sc_test.hpp"
-#include "tractor/ipc/socket_file.hpp"
-#include "tractor/tractor.hpp"
+#include "raw_peer.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using raw::raw_peer;
 namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
-namespace msg = tractor::msg;
-
-sc::task<int> twice(int number) { co_return 2 * number; }
-sc::task<> wait_for_ever() { co_await sc::sleep_forever(); }
-
-TRACTOR_MODULE(hostile_target) {
-  mod.def<&twice>("twice", "number");
-  mod.def<&wait_for_ever>("wait_for_ever");
-}
-
-const tractor::uid intruder{.name = "intruder", .uuid = "5f0c2f6e-0000-4000-8000-000000000001"};
-
-// A peer that speaks for itself: a channel over a raw connection.
-class raw_peer {
- public:
-  explicit raw_peer(std::unique_ptr<sc::byte_stream> stream) : channel_(std::move(stream)) {}
-
-  void send_bytes(std::string_view bytes) {
-    channel_.send([&](msg::buffer& out) { out.append(bytes); });
-  }
-  void send_aid() {
-    channel_.send([&](msg::buffer& out) {
-      msg::encode_aid(out, {.name = intruder.name, .uuid = intruder.uuid, .pid = 1, .is_registrar = false, .is_probe = false});
-    });
-  }
-  void send_frame(const msg::value& body) {
-    channel_.send([&](msg::buffer& out) {
-      msg::frame_scope frame(out);
-      msg::encode(out, body);
-      frame.finish();
-    });
-  }
-  void send_start(std::string_view cid, std::string_view ns, std::string_view func, const msg::value::map& kwargs = {},
-                  const tractor::uid& claimed = intruder) {
-    channel_.send([&](msg::buffer& out) {
-      msg::encode_start(out, cid, ns, func, [&](msg::writer& to) { msg::encode_item(to, kwargs); }, msg::uid_view(claimed));
-    });
-  }
-  // "Return", "Error:ModuleNotExposed", …; "closed" at the end of the connection.
-  sc::task<std::string> answer() {
-    try {
-      auto message = co_await channel_.receive();
-      if (!message) co_return "closed";
-      if (const auto* error = std::get_if<msg::error_msg>(&*message)) {
-        last_message_ = error->message.value_or("");
-        co_return "Error:" + error->boxed_type_str;
-      }
-      co_return std::string(msg::wire_name(msg::kind_of(*message)));
-    } catch (const tractor::transport_closed&) {
-      co_return "closed";
-    }
-  }
-  sc::task<> shake_hands() {
-    send_aid();
-    const auto first = co_await answer();
-    EXPECT_EQ(first, "Aid");
-  }
-  [[nodiscard]] const std::string& last_message() const { return last_message_; }
-  void hang_up() { channel_.close("done"); }
-
- private:
-  ipc::channel channel_;
-  std::string last_message_;
-};
 
 enum class transport { uds, tcp };
 
 class hostile_peer : public testing::TestWithParam<transport> {
  protected:
   // Runs `attack(raw_peer&)` against a listening actor, then checks that the actor serves others.
-  static void against_actor(const std::function<sc::task<>(raw_peer&)>& attack) {
-    sc_test::run_test([&] { return scenario(attack); });
-  }
-
- private:
-  static sc::task<> scenario(const std::function<sc::task<>(raw_peer&)>& attack) {
+  static void against_actor(const raw::attack& attack) {
     const std::string dir = testing::TempDir() + "tractor-hostile-" + std::to_string(::getpid());
     const ipc::address where =
         GetParam() == transport::tcp ? ipc::address(ipc::tcp_address{"127.0.0.1", 0}) : ipc::address(ipc::uds_address{dir, "target.sock"});
-    co_await tractor::open_root_actor(
-        [&]() -> sc::task<> {
-          const auto address = tractor::accept_addresses().at(0);
-          raw_peer peer(co_await ipc::connect(address));
-          co_await attack(peer);
-          peer.hang_up();
-          raw_peer honest(co_await ipc::connect(address));
-          co_await honest.shake_hands();
-          honest.send_start("honest", "hostile_target", "twice", {{"number", 21}});
-          EXPECT_EQ(co_await honest.answer(), "StartAck");
-          EXPECT_EQ(co_await honest.answer(), "Return");
-          honest.hang_up();
-        },
-        {.enable_modules = {"hostile_target"}, .bind_addrs = {where}, .handle_signals = false});
+    sc_test::run_test([&] { return raw::attack_actor(where, attack); });
     if (GetParam() == transport::uds) {
       EXPECT_FALSE(std::filesystem::exists(dir + "/target.sock")) << "the listener left its socket file";
       std::filesystem::remove(dir);

@@ -7,10 +7,12 @@
 //     co_await channel.receive_each([&](msg::envelope& message) { … });      // until the end of the connection
 //
 // Frames queued in one scheduler round leave in one write. What the socket does not take stays in the buffer and goes out as
-// soon as it can; `drained` waits while more than `outgoing_bytes_high` are queued. Every fault (a bad frame, a frame above
+// soon as it can; `drained` waits while more than `outgoing_bytes_high` are queued, and above `outgoing_bytes_max` the channel fails:
+// nobody who heeds `drained` gets there. Every fault (a bad frame, a frame above
 // the bound, an end inside a frame, a reset) ends this channel and nothing else: `receive_each` throws transport_closed
 // that says what happened, queued bytes are dropped, later sends throw. When only sending fails, because the peer has gone, what it
-// had sent is still received.
+// had sent is still received. An idle channel holds little memory, whatever went through it. A channel outlives who waits in
+// `drained` or `flushed`.
 
 #pragma once
 
@@ -38,11 +40,12 @@ class TRACTOR_API transport_closed : public error {
 
 namespace tractor::ipc {
 
-inline constexpr std::size_t outgoing_bytes_high = 256 * 1024;  // `drained` waits above this
-inline constexpr std::size_t outgoing_bytes_flush = 64 * 1024;  // a write is tried at once above this
-inline constexpr std::size_t outgoing_bytes_kept = 64 * 1024;   // memory kept for the next burst
-inline constexpr std::size_t read_bytes_first = 4 * 1024;       // the first reads; an idle channel holds no more
-inline constexpr std::size_t read_bytes_busy = 64 * 1024;       // after a read that filled its buffer
+inline constexpr std::size_t outgoing_bytes_high = 256 * 1024;                       // `drained` waits above this
+inline constexpr std::size_t outgoing_bytes_max = 4 * msg::frame_bytes_max_default;  // a channel with more queued is closed
+inline constexpr std::size_t outgoing_bytes_flush = 64 * 1024;                       // a write is tried at once above this
+inline constexpr std::size_t outgoing_bytes_kept = 64 * 1024;                        // memory kept for the next burst
+inline constexpr std::size_t read_bytes_first = 4 * 1024;                            // the first reads
+inline constexpr std::size_t read_bytes_busy = 64 * 1024;  // after a read that got that much; an idle channel holds no more
 
 class TRACTOR_API channel {
  public:
@@ -64,11 +67,12 @@ class TRACTOR_API channel {
   [[nodiscard]] bool congested() const noexcept { return outgoing_.size() - sent_ > outgoing_bytes_high; }
   [[nodiscard]] sc::task<> drained();
 
-  // Waits until the socket has taken everything, or the channel is closed.
+  // Waits until the socket has taken everything, or the channel takes nothing any more.
   [[nodiscard]] sc::task<> flushed();
 
   // Receives frames and hands each, decoded, to `sink`, which must not wait. Returns at a clean end of the stream; throws
-  // transport_closed for every other end. One task at a time.
+  // transport_closed for every other end. One task at a time. What `sink` throws comes out as it is and leaves the channel open; only
+  // a transport_closed of its own sends on a channel that can still receive does not end the reception.
   using message_sink = void (*)(void* self, msg::envelope& message, msg::bytes_view body);
   [[nodiscard]] sc::task<> receive_each(message_sink sink, void* self);
   // The next message only; nullopt at a clean end. The views in it are valid until the next receive.
@@ -82,6 +86,10 @@ class TRACTOR_API channel {
   [[nodiscard]] const std::string& why_closed() const noexcept { return why_closed_; }
   [[nodiscard]] sc::byte_stream& stream() noexcept { return *stream_; }
 
+  // From the next frame on.
+  void set_frame_bytes_max(std::size_t bytes) noexcept { splitter_.set_frame_bytes_max(bytes); }
+  // Memory held for what is received.
+  [[nodiscard]] std::size_t receive_buffer_bytes() const noexcept { return splitter_.capacity(); }
   // Who is at the other end; set after the handshake, for messages.
   void set_peer_name(std::string name) { peer_name_ = std::move(name); }
   [[nodiscard]] const std::string& peer_name() const noexcept { return peer_name_; }
@@ -95,9 +103,14 @@ class TRACTOR_API channel {
   };
   void queued();
   [[noreturn]] void throw_closed() const;
+  [[noreturn]] void blame_peer(const error& bad);
+  [[nodiscard]] std::optional<msg::bytes_view> next_body();
+  [[nodiscard]] msg::envelope decoded(msg::bytes_view body);
   void fail(std::string why) noexcept;
   void stop_sending(std::string why) noexcept;
   [[nodiscard]] sc::task<std::size_t> fill();
+  [[nodiscard]] sc::task<std::size_t> shrink();
+  class waiter;
 
   std::unique_ptr<sc::byte_stream> stream_;
   msg::frame_splitter splitter_;
@@ -112,6 +125,7 @@ class TRACTOR_API channel {
   std::string why_closed_;
   std::string peer_name_ = "a peer that has not said who it is";
   sc::wait_queue congested_;
+  std::size_t waiters_ = 0;  // in drained() or flushed()
 };
 
 }  // namespace tractor::ipc

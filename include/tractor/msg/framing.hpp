@@ -37,6 +37,8 @@ class TRACTOR_API frame_splitter {
 
   // Room for at least `bytes_min` (at least 1) received bytes; may be larger. Ends the life of all bodies handed out.
   [[nodiscard]] std::span<std::byte> writable_tail(std::size_t bytes_min);
+  // Gives the memory back. Only at a frame boundary; ends the life of all bodies handed out.
+  void release() noexcept;
   // The first `count` bytes of the last tail now hold received bytes.
   void commit(std::size_t count) noexcept;
 
@@ -51,6 +53,7 @@ class TRACTOR_API frame_splitter {
   // Received bytes that were not handed out yet, and memory held.
   [[nodiscard]] std::size_t buffered_bytes() const noexcept { return end_ - begin_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  void set_frame_bytes_max(std::size_t bytes) noexcept { frame_bytes_max_ = bytes; }
   [[nodiscard]] std::size_t frame_bytes_max() const noexcept { return frame_bytes_max_; }
 
  private:

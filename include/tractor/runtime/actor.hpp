@@ -89,6 +89,8 @@ class TRACTOR_API actor {
 
   // The signal that asked the whole program to end; 0: none.
   int interrupted_by = 0;
+  // Connections that were accepted and have not said who they are; they count towards connections_max.
+  std::size_t handshakes = 0;
 
  private:
   msg::aid aid_;

@@ -24,6 +24,7 @@ namespace tractor {
 
 using msg::uid;
 
+inline constexpr std::size_t relay_path_max = 64;  // actors that an error names as passed; beyond, those in the middle are left out
 inline constexpr std::size_t error_text_bytes_max = 256 * 1024;  // of a message or a trace that is sent to another actor
 
 // Bad runtime environment, API misuse, or a failed spawn.
@@ -179,6 +180,13 @@ class TRACTOR_API stream_overrun : public remote_actor_error {
 // The Error message of a cancelled remote task (S-CTX-42).
 [[nodiscard]] TRACTOR_API msg::error_msg make_context_cancelled(const uid& self, const std::optional<uid>& canceller, std::string_view cid,
                                                                 std::string_view why);
+
+// The Error message for a task whose own error, or result, has no form on the wire: `why` says why not.
+[[nodiscard]] TRACTOR_API msg::error_msg pack_unsendable(const std::exception_ptr& why, const uid& self, std::optional<std::string> cid);
+
+// The msg_type_error for a received payload that does not fit `spec`, the type that is declared for it (S-COD-7).
+[[nodiscard]] TRACTOR_API std::exception_ptr make_payload_mismatch(const uid& source, std::string_view cid, msg::message_kind kind,
+                                                                   msg::bytes_view payload, std::string_view spec, const error& why);
 
 // "name@uuid6": how a uid is written in messages.
 [[nodiscard]] TRACTOR_API std::string to_string(const uid& who);

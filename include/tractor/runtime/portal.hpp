@@ -55,6 +55,10 @@ TRACTOR_API void refuse_self(const peer& to);
 // A call of a function: the payload of its Return.
 [[nodiscard]] TRACTOR_API sc::task<msg::bytes> call_remote(std::shared_ptr<peer> to, std::string module, std::string name,
                                                            msg::buffer kwargs);
+// The same, the payload given to `take(into, link)` while the dialog is there.
+using take_return = void (*)(void* into, dialog& link);
+[[nodiscard]] TRACTOR_API sc::task<> call_remote(std::shared_ptr<peer> to, std::string module, std::string name, msg::buffer kwargs,
+                                                 take_return take, void* into);
 
 template <class Body, class Context, class Started>
 struct context_body_result {
@@ -87,8 +91,7 @@ class TRACTOR_API portal {
     msg::buffer kwargs;
     msg::writer to(kwargs);
     detail::write_arguments(to, target, converted);
-    return finish_call<typename traits::result_type>(
-        detail::call_remote(to_, std::string(target.module), std::string(target.name), std::move(kwargs)));
+    return call<typename traits::result_type>(to_, std::string(target.module), std::string(target.name), std::move(kwargs));
   }
 
   // The same by name, for what this program was not compiled with; `Result` may be msg::value. A missing module or function is a
@@ -97,7 +100,7 @@ class TRACTOR_API portal {
   [[nodiscard]] sc::task<Result> run_from_ns(std::string module, std::string name, msg::value::map arguments = {}) const {
     msg::buffer kwargs;
     msg::encode(kwargs, arguments, "kwargs");
-    return finish_call<Result>(detail::call_remote(to_, std::move(module), std::move(name), std::move(kwargs)));
+    return call<Result>(to_, std::move(module), std::move(name), std::move(kwargs));
   }
 
   // Opens a context: starts the endpoint there, waits for its started(), then runs `body(ctx, first)` (without `first` when the
@@ -112,8 +115,13 @@ class TRACTOR_API portal {
   // without one.
   template <class Result = msg::value>
   [[nodiscard]] sc::task<Result> wait_for_result() const {
-    msg::bytes payload = co_await main_payload();
-    co_return decode_payload<Result>(payload);
+    const auto to = to_;
+    const msg::bytes payload = co_await main_payload();
+    try {
+      co_return decode_payload<Result>(payload);
+    } catch (const error& bad) {
+      std::rethrow_exception(make_payload_mismatch(to->remote_uid(), {}, msg::message_kind::return_, payload, result_spec<Result>(), bad));
+    }
   }
 
   // Cancels the peer's whole runtime and process, and waits for the acknowledgement, shielded. False: not acknowledged in time, or
@@ -125,13 +133,30 @@ class TRACTOR_API portal {
 
  private:
   template <class Result>
-  static sc::task<Result> finish_call(sc::task<msg::bytes> call) {
-    const msg::bytes payload = co_await call;
-    co_return decode_payload<Result>(payload);
+  static sc::task<Result> call(std::shared_ptr<detail::peer> to, std::string module, std::string name, msg::buffer kwargs) {
+    using place = std::optional<std::conditional_t<std::is_void_v<Result>, char, Result>>;
+    place result;
+    const auto take = [](void* into, detail::dialog& link) {
+      const auto& payload = link.return_payload();
+      try {
+        if constexpr (!std::is_void_v<Result>) static_cast<place*>(into)->emplace(decode_payload<Result>(payload));
+      } catch (const error& bad) {  // S-COD-7
+        std::rethrow_exception(link.refuse_payload(msg::message_kind::return_, payload, result_spec<Result>(), bad));
+      }
+    };
+    co_await detail::call_remote(std::move(to), std::move(module), std::move(name), std::move(kwargs), take, &result);
+    if constexpr (!std::is_void_v<Result>) co_return std::move(*result);
   }
   template <class Result>
   static Result decode_payload(const msg::bytes& payload) {
     if constexpr (!std::is_void_v<Result>) return msg::decode<Result>(payload, {}, "pld");
+  }
+  template <class Result>
+  static constexpr std::string_view result_spec() {
+    if constexpr (std::is_void_v<Result>)
+      return "None";
+    else
+      return msg::type_name<Result>();
   }
   [[nodiscard]] sc::task<msg::bytes> main_payload() const;
 

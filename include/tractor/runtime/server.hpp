@@ -25,7 +25,7 @@
 
 namespace tractor {
 
-inline constexpr std::size_t connections_max = 4096;  // served by one actor at a time; one more is hung up on
+inline constexpr std::size_t connections_max = 4096;  // of one actor at a time, from accept on; one more is hung up on
 
 // Has the current actor listen there, until it ends; gives the address with the port that the system chose. Throws what ipc::listen
 // throws.

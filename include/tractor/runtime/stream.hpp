@@ -48,6 +48,10 @@ class msg_stream {
     link_.check_can_send();
     bool lost = false;
     try {
+      if (link_.via().channel().congested()) {
+        co_await link_.via().channel().drained();  // before, so that many senders queue no more than one
+        link_.check_can_send();
+      }
       link_.via().send([&](msg::buffer& out) {
         if constexpr (std::is_same_v<Value, Send>)
           msg::encode_yield(out, link_.cid(), value);

@@ -25,6 +25,7 @@
 namespace tractor {
 
 inline constexpr std::size_t stream_buffer_messages = 64;                       // unread messages of a context (S-OVR-1)
+inline constexpr std::size_t stream_buffer_bytes = std::size_t{128} << 20;      // unread bytes of a context, in either case
 inline constexpr std::size_t overrun_messages_max = 64 + 1 + 616;               // with overruns allowed (S-OVR-6)
 inline constexpr auto context_cancel_timeout = std::chrono::milliseconds(616);  // S-CTX-40
 inline constexpr auto portal_cancel_timeout = std::chrono::milliseconds(500);   // S-POR-20
@@ -35,15 +36,22 @@ namespace detail {
 
 class peer;
 
-// Payloads in order; slots keep their memory, so a steady stream does not allocate.
+inline constexpr std::size_t slot_bytes_kept = 64 * 1024;
+
+// Payloads in order; slots keep their memory, so a steady stream does not allocate, unless it is that of a big message.
 class payload_queue {
  public:
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   void push(msg::bytes_view payload);
-  // The oldest; valid until the next push. Then pop().
+  // The oldest; valid until the next push or pop().
   [[nodiscard]] const msg::bytes& front() const noexcept { return slots_[head_]; }
   void pop() noexcept {
+    msg::bytes& taken = slots_[head_];
+    bytes_ -= taken.size();
+    if (taken.capacity() > slot_bytes_kept) [[unlikely]]
+      msg::bytes().swap(taken);
     head_ = (head_ + 1) % slots_.size();
     --count_;
   }
@@ -52,6 +60,7 @@ class payload_queue {
   std::vector<msg::bytes> slots_;
   std::size_t head_ = 0;
   std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 // `error` is `leaf`, or a group in which there is nothing else.

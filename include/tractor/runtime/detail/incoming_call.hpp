@@ -18,6 +18,13 @@ namespace tractor::detail {
 class incoming_call {
  public:
   incoming_call(std::shared_ptr<peer> via, const endpoint& target, std::unique_ptr<prepared_call> call, std::string_view cid);
+  incoming_call(const incoming_call&) = delete;
+  incoming_call& operator=(const incoming_call&) = delete;
+  ~incoming_call() { delist(); }
+
+  // In the peer's table, and counted as a task of the actor, from here until it has answered or is destroyed.
+  void enlist();
+  void delist() noexcept;
 
   // The task: runs the function, answers the peer, whatever happens. Never throws.
   sc::task<> run();
@@ -34,14 +41,17 @@ class incoming_call {
   static void operator delete(void* memory, std::size_t bytes) noexcept { sc::detail::frame_pool::deallocate(memory, bytes); }
 
  private:
-  sc::task<std::exception_ptr> run_function(bool& cut_off);
+  sc::task<> wait_for_room();
   void answer(bool cut_off, const std::exception_ptr& failure);
+  void answer_error(const std::exception_ptr& error);
 
   dialog link_;
   const endpoint& target_;
   std::unique_ptr<prepared_call> call_;
   std::vector<std::string> ack_cids_;
   std::string why_cancelled_;
+  bool enlisted_ = false;
+  sc::cancel_scope* room_wait_ = nullptr;  // where the task waits for its channel, while it does
 };
 
 }  // namespace tractor::detail

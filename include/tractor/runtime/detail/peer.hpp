@@ -30,6 +30,9 @@ namespace tractor::detail {
 inline constexpr std::size_t cancel_requests_per_task_max = 64;
 inline constexpr std::size_t tasks_per_peer_max = 65'536;  // running for one peer at a time; one more is refused
 
+inline constexpr std::size_t handshake_frame_bytes_max = 16 * 1024;            // a frame, until the peer has said who it is
+inline constexpr std::size_t answer_bytes_unread_max = std::size_t{16} << 20;  // see peer::answer
+
 class incoming_call;
 
 // A request of ours that is answered by one message: a cancel, or a call of the remote runtime.
@@ -60,7 +63,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   void send_aid();
   // Receives the peer's; throws transport_closed when it is something else, or another actor than expected.
   sc::task<> receive_aid();
-  // Receives and serves messages until the channel ends; then `lost()` is set. Never throws but `cancelled`.
+  // Receives and serves messages until the channel ends; then `lost()` is set. Never throws but `cancelled`: whatever goes wrong with
+  // a message ends this channel.
   sc::task<> serve();
 
   // The channel is gone: why. Null while it lives.
@@ -82,6 +86,26 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
     channel_.send(std::forward<Encode>(encode));
   }
   [[noreturn]] void throw_lost();
+  // Answers a request of the peer's. One that takes no answers any more does not keep its requests from being done (S-RPC-5): the
+  // end of its channel is found where it is received from. One that asks and does not read loses its channel: at most
+  // `answer_bytes_unread_max` are queued while the channel stays congested. (Reading less would stop two actors that ask each other.)
+  template <class Encode>
+  void answer(Encode&& encode) {
+    std::size_t bytes = 0;
+    try {
+      send([&](msg::buffer& out) {
+        const std::size_t before = out.size();
+        encode(out);
+        bytes = out.size() - before;
+      });
+    } catch (const transport_closed&) {
+      return;
+    }
+    if (channel_.congested()) [[unlikely]]
+      count_unread(bytes);
+    else
+      answer_bytes_unread_ = 0;
+  }
 
   void add(dialog& link);
   void remove(dialog& link) noexcept;
@@ -100,6 +124,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   // The calls of ours that this peer asked for.
   [[nodiscard]] std::size_t running_calls() const noexcept { return calls_.size(); }
   void cancel_calls(const std::optional<uid>& canceller, std::string_view why);
+  void enlist(incoming_call& call);
   void forget(incoming_call& call) noexcept;
 
  private:
@@ -114,6 +139,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   void on_error_message(msg::error_msg& fields);
   template <class Message>
   dialog* find(const Message& message);
+  void count_unread(std::size_t bytes);
 
   actor& self_;
   ipc::channel channel_;
@@ -130,6 +156,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   // Keys point into the dialog, the call or the waiting request, which live longer than their entry.
   std::unordered_map<std::string_view, ack_entry> dialogs_;
   std::unordered_map<std::string_view, incoming_call*> calls_;
+  std::size_t answer_bytes_unread_ = 0;
   dialog* recent_ = nullptr;  // the one that a message was last for: a stream finds it without a search
 };
 

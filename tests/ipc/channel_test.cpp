@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Channels over streams in memory and socket pairs: what reaches whom when one of the two misbehaves, or this side does.
+
+#include "tractor/ipc/channel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/sc/sc_test.hpp"
+#include "tractor/sc/memory_stream.hpp"
+#include "tractor/sc/socket_stream.hpp"
+
+namespace {
+
+namespace sc = tractor::sc;
+namespace ipc = tractor::ipc;
+namespace msg = tractor::msg;
+
+void send_stop(ipc::channel& to, std::string_view cid) {
+  to.send([&](msg::buffer& out) { msg::encode_stop(out, cid); });
+}
+
+// Receives until the end; `on_message` gets the cid of each Stop. Gives the text of what was thrown, "" for a clean end.
+sc::task<std::string> receive_stops(ipc::channel& from, std::function<void(const std::string&)> on_message) {
+  std::string why;
+  try {
+    co_await from.receive_each(
+        [](void* self, msg::envelope& message, msg::bytes_view) {
+          (*static_cast<std::function<void(const std::string&)>*>(self))(std::string(std::get<msg::stop>(message).cid));
+        },
+        &on_message);
+  } catch (const std::exception& thrown) {
+    why = thrown.what();
+  }
+  co_return why;
+}
+
+// S-OOB-7, S-RPC-5: the last words of a peer that has gone arrive, though none of them can be answered.
+SC_TEST(channel, peer_that_has_gone_is_heard_to_its_last_frame) {
+  auto [near, far] = sc::open_socketpair();
+  ipc::channel channel(std::move(near));
+  msg::buffer last_words;
+  for (const auto* cid : {"one", "two", "three"}) msg::encode_stop(last_words, cid);
+  co_await far->send_all(last_words.view());
+  far->close();
+  send_stop(channel, "into the void");
+  channel.flush();
+  std::vector<std::string> heard;
+
+  const auto why = co_await receive_stops(channel, [&](const std::string& cid) {
+    heard.push_back(cid);
+    send_stop(channel, "answer to " + cid);
+  });
+
+  EXPECT_EQ(heard, (std::vector<std::string>{"one", "two", "three"}));
+  EXPECT_EQ(why, "");
+}
+
+// An error of whoever receives is neither the peer's fault nor the end of the channel.
+SC_TEST(channel, sink_that_throws_is_not_taken_for_a_bad_frame) {
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::move(near)), other(std::move(far));
+  send_stop(other, "one");
+
+  const auto why = co_await receive_stops(channel, [](const std::string&) { throw tractor::usage_error("our own mistake"); });
+
+  EXPECT_EQ(why, "our own mistake");
+  EXPECT_FALSE(channel.closed());
+}
+
+// S-FRM-7
+SC_TEST(channel, peer_that_sends_no_msgpack_is_blamed) {
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::move(near)), other(std::move(far));
+  channel.set_peer_name("actor 'x'");
+  other.send([](msg::buffer& out) { out.append(std::string_view("\x01\0\0\0\xc1", 5)); });
+
+  const auto why = co_await receive_stops(channel, [](const std::string&) { ADD_FAILURE() << "a message"; });
+
+  EXPECT_TRUE(sc_test::contains(why, "actor 'x' broke the protocol: ")) << why;
+  EXPECT_TRUE(channel.closed());
+}
+
+// Bytes that nobody takes do not pile up without bound.
+SC_TEST(channel, queue_above_its_bound_ends_the_channel) {
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::move(near));
+  channel.set_peer_name("actor 'x'");
+  const auto send_big = [&] {
+    channel.send([](msg::buffer& out) { out.advance_to(out.room(msg::frame_bytes_max_default) + msg::frame_bytes_max_default); });
+  };
+  for (int i = 0; i < 4; ++i) send_big();
+  EXPECT_FALSE(channel.closed());
+
+  send_big();
+
+  EXPECT_TRUE(channel.closed());
+  EXPECT_TRUE(sc_test::contains(channel.why_closed(), "actor 'x' does not read")) << channel.why_closed();
+  EXPECT_TRUE(sc_test::contains(channel.why_closed(), "outgoing_bytes_max")) << channel.why_closed();
+  EXPECT_THROW(send_big(), tractor::transport_closed);
+  co_await sc_test::settle();
+}
+
+// Whatever a slow peer makes of the queue's memory, it gets every byte in its order.
+SC_TEST(channel, backlog_arrives_in_order_at_a_slow_peer) {
+  auto [near, far] = sc::open_memory_streams(4096);
+  ipc::channel channel(std::move(near)), other(std::move(far));
+  constexpr int count = 40'000;
+  for (int i = 0; i < count; ++i) send_stop(channel, "a cid of some length, to have more than outgoing_bytes_high: " + std::to_string(i));
+  EXPECT_TRUE(channel.congested());
+  int next = 0;
+  std::string why;
+
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> {
+      why = co_await receive_stops(other, [&](const std::string& cid) {
+        EXPECT_TRUE(cid.ends_with(": " + std::to_string(next))) << cid;
+        ++next;
+      });
+    });
+    co_await channel.flushed();
+    channel.close("done");
+  });
+
+  EXPECT_EQ(next, count);
+  EXPECT_EQ(why, "");
+}
+
+SC_TEST(channel, idle_after_a_big_frame_gives_its_memory_back) {
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::move(near)), other(std::move(far));
+  std::vector<std::size_t> sizes, held;
+
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> {
+      static_cast<void>(co_await receive_stops(channel, [&](const std::string& cid) {
+        sizes.push_back(cid.size());
+        held.push_back(channel.receive_buffer_bytes());
+      }));
+    });
+    send_stop(other, std::string(4 << 20, 'x'));
+    co_await sc_test::settle();
+    EXPECT_LE(channel.receive_buffer_bytes(), ipc::read_bytes_busy);
+    send_stop(other, std::string(3 << 20, 'y'));
+    co_await other.flushed();
+    other.close("done");
+  });
+
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{4 << 20, 3 << 20}));
+  for (const std::size_t bytes : held) EXPECT_GT(bytes, 3u << 20);
+}
+
+// S-CHN-2: what a stranger may make us hold is little, until it has said who it is.
+SC_TEST(channel, frame_above_a_bound_that_was_lowered_is_refused) {
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::move(near), 1024), other(std::move(far));
+  send_stop(other, std::string(1000, 'x'));
+  send_stop(other, std::string(2000, 'y'));
+  send_stop(other, std::string(2000, 'z'));
+
+  EXPECT_TRUE(co_await channel.receive());
+  channel.set_frame_bytes_max(4096);
+  EXPECT_TRUE(co_await channel.receive());
+  channel.set_frame_bytes_max(1024);
+  EXPECT_THROW(static_cast<void>(co_await channel.receive()), tractor::transport_closed);
+}
+
+}  // namespace

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Peers that ask and do not listen, and strangers that do not even say who they are: they cost their own connection, a bounded amount
+// of memory, and nothing else. What they asked for is done all the same.
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "raw_peer.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using raw::raw_peer;
+namespace sc = tractor::sc;
+namespace ipc = tractor::ipc;
+namespace msg = tractor::msg;
+
+class deaf_peer : public testing::Test {
+ protected:
+  static void against_actor(const raw::attack& attack) {
+    const std::string dir = testing::TempDir() + "tractor-deaf-" + std::to_string(::getpid());
+    sc_test::run_test([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); });
+    std::filesystem::remove(dir);
+  }
+  // From here on nothing can be sent to the peer; what it sends still arrives.
+  static void stop_listening(raw_peer& peer) { EXPECT_EQ(::shutdown(peer.fd(), SHUT_RD), 0); }
+  static std::size_t running() { return tractor::current_actor().running_calls(); }
+  // Settles until no call runs, or only `left`.
+  static sc::task<> wait_until_running(std::size_t left) {
+    for (int i = 0; i < 1000 && running() != left; ++i) co_await sc_test::settle();
+    EXPECT_EQ(running(), left);
+  }
+};
+
+constexpr const char* long_cid = "a cid that is too long for the small string optimization, number ";
+
+// S-RPC-5, S-RPC-10, S-RPC-11, S-OOB-8: the first answer finds out that nobody listens; the tasks run, and end with the channel.
+TEST_F(deaf_peer, tasks_run_without_their_acknowledgement_and_end_with_the_channel) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    stop_listening(peer);
+    for (std::size_t i = 1; i <= 3; ++i) {
+      peer.send_start(long_cid + std::to_string(i), "hostile_target", "wait_for_ever");
+      co_await wait_until_running(i);
+    }
+
+    peer.hang_up();
+
+    co_await wait_until_running(0);
+  });
+}
+
+// S-RPC-4, S-RPC-7: neither a refusal nor an acknowledgement that cannot be sent is the end of what comes after.
+TEST_F(deaf_peer, requests_behind_an_answer_that_cannot_be_sent_are_done) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start(long_cid + std::string("1"), "hostile_target", "wait_for_ever");
+    co_await wait_until_running(1);
+    stop_listening(peer);
+    peer.send_start("r1", "hostile_target", "nope");
+    co_await sc_test::settle();
+    peer.send_start("r2", "hostile_target", "nope");
+    peer.send_start("k1", "self", "_cancel_task", {{"cid", long_cid + std::string("1")}});
+
+    co_await wait_until_running(0);
+  });
+}
+
+// Refused requests, acknowledgements, errors: who does not read them loses its channel before they have filled the memory.
+TEST_F(deaf_peer, answers_that_nobody_reads_end_the_channel) {
+  const auto flood = [](std::string func, const msg::value::map& kwargs) {
+    return [func, kwargs](raw_peer& peer) -> sc::task<> {
+      co_await peer.shake_hands();
+      constexpr int starts_max = 20'000;
+      int sent = 0;
+      try {
+        for (; sent < starts_max; ++sent) {
+          peer.send_start(long_cid + std::to_string(sent), "hostile_target", func, kwargs);
+          if (peer.channel().congested()) co_await peer.channel().drained();
+        }
+      } catch (const tractor::transport_closed&) {
+      }
+      EXPECT_LT(sent, starts_max) << func;
+      co_await wait_until_running(0);
+    };
+  };
+  against_actor(flood(std::string(4000, 'n'), {}));
+  against_actor(flood("fail", {{"bytes", 100'000}}));
+}
+
+// S-POR-1: a result waits for room instead of piling up, and arrives when the peer reads at last.
+TEST_F(deaf_peer, results_wait_until_the_peer_reads) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    constexpr std::size_t calls = 40;
+    for (std::size_t i = 0; i < calls; ++i) peer.send_start(long_cid + std::to_string(i), "hostile_target", "text", {{"bytes", 200'000}});
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+    EXPECT_GT(running(), calls / 2);
+    std::size_t returned = 0;
+    for (std::size_t i = 0; i < 2 * calls; ++i) returned += co_await peer.answer() == "Return" ? 1 : 0;
+
+    EXPECT_EQ(returned, calls);
+    co_await wait_until_running(0);
+  });
+}
+
+// S-RPC-7, S-CTX-43: a result that waits for room does not keep its task from being cancelled.
+TEST_F(deaf_peer, results_that_wait_can_be_cancelled) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    for (std::size_t i = 0; i < 40; ++i) peer.send_start(long_cid + std::to_string(i), "hostile_target", "text", {{"bytes", 200'000}});
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+    EXPECT_GT(running(), 20u);
+
+    peer.hang_up();
+
+    co_await wait_until_running(0);
+  });
+}
+
+// S-CTX-33, S-ERR-2: an error that cannot be sent is told as such.
+TEST_F(deaf_peer, error_without_a_form_on_the_wire_is_answered_all_the_same) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("c1", "hostile_target", "fail_unsendably");
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+
+    EXPECT_EQ(co_await peer.answer(), "Error:RuntimeFailure");
+    EXPECT_TRUE(sc_test::contains(peer.last_message(), "cannot be sent")) << peer.last_message();
+  });
+}
+
+// S-CHN-2, S-RT-12: a stranger cannot have us hold more than a small frame.
+TEST_F(deaf_peer, stranger_that_announces_a_big_frame_is_hung_up_on_at_once) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    const auto before = sc::current_time();
+    peer.send_bytes(std::string_view("\0\0\1\0", 4));
+    EXPECT_EQ(co_await peer.answer(), "Aid");
+    EXPECT_EQ(co_await peer.answer(), "closed");
+    EXPECT_LT(sc::current_time() - before, tractor::handshake_timeout);
+  });
+}
+
+// S-SRV-5: who stays silent counts from the first moment on.
+TEST_F(deaf_peer, strangers_count_towards_the_bound_of_connections) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    EXPECT_EQ(co_await peer.answer(), "Aid");
+    auto& self = tractor::current_actor();
+    EXPECT_EQ(self.handshakes, 1u);
+    self.handshakes += tractor::connections_max - 1;
+
+    raw_peer second(co_await ipc::connect(tractor::accept_addresses().at(0)));
+    EXPECT_EQ(co_await second.answer(), "closed");
+
+    self.handshakes -= tractor::connections_max - 1;
+    EXPECT_EQ(co_await peer.answer(), "closed");  // after its time
+    EXPECT_EQ(self.handshakes, 0u);
+  });
+}
+
+// A message whose handling throws what nobody foresaw ends its own channel: here the refusal does not fit a frame, for the cid
+// takes all of it. One seed, because it is big.
+TEST_F(deaf_peer, message_that_cannot_be_handled_ends_only_its_channel) {
+  const std::string dir = testing::TempDir() + "tractor-deaf-" + std::to_string(::getpid());
+  const raw::attack attack = [](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start(std::string(msg::frame_bytes_max_default - 300, 'x'), "hostile_target", "nope");
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  };
+  sc_test::run_seeded([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); }, 1);
+  std::filesystem::remove(dir);
+}
+
+}  // namespace

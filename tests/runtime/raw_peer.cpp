@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "raw_peer.hpp"
+
+#include <stdexcept>
+
+namespace {
+
+namespace sc = tractor::sc;
+
+sc::task<int> twice(int number) { co_return 2 * number; }
+sc::task<> wait_for_ever() { co_await sc::sleep_forever(); }
+sc::task<std::string> text(int bytes) { co_return std::string(static_cast<std::size_t>(bytes), 'x'); }
+sc::task<> fail(int bytes) {
+  throw std::runtime_error(std::string(static_cast<std::size_t>(bytes), 'x'));
+  co_return;
+}
+// An error that has no form on the wire: a name that is no text.
+sc::task<> fail_unsendably() {
+  tractor::msg::error_msg fields;
+  fields.src_uid.name = "\xff";
+  fields.src_type_str = fields.boxed_type_str = "KeyError";
+  throw tractor::remote_actor_error(fields);
+  co_return;
+}
+
+TRACTOR_MODULE(hostile_target) {
+  mod.def<&twice>("twice", "number");
+  mod.def<&wait_for_ever>("wait_for_ever");
+  mod.def<&text>("text", "bytes");
+  mod.def<&fail>("fail", "bytes");
+  mod.def<&fail_unsendably>("fail_unsendably");
+}
+
+}  // namespace
+
+namespace raw {
+
+sc::task<> attack_actor(ipc::address where, const attack& attacking) {
+  co_await tractor::open_root_actor(
+      [&]() -> sc::task<> {
+        const auto address = tractor::accept_addresses().at(0);
+        raw_peer peer(co_await ipc::connect(address));
+        co_await attacking(peer);
+        peer.hang_up();
+        raw_peer honest(co_await ipc::connect(address));
+        co_await honest.shake_hands();
+        honest.send_start("honest", "hostile_target", "twice", {{"number", 21}});
+        EXPECT_EQ(co_await honest.answer(), "StartAck");
+        EXPECT_EQ(co_await honest.answer(), "Return");
+        honest.hang_up();
+      },
+      {.enable_modules = {"hostile_target"}, .bind_addrs = {where}, .handle_signals = false});
+}
+
+}  // namespace raw
