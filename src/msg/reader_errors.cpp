@@ -61,6 +61,17 @@ void reader::fail_trailing() const { fail(std::to_string(bytes_left()) + " bytes
 
 void reader::fail_depth() const { fail("the value nests deeper than " + std::to_string(limits_->depth_max) + " levels (depth_max)"); }
 
+void reader::fail_objects(std::size_t count, std::size_t bytes_each) const {
+  fail(std::to_string(count) + " elements of " + std::to_string(bytes_each) +
+       " bytes each are more than an input of this size may make (object_bytes_per_input_byte)");
+}
+
+void reader::fail_reread() const {
+  fail(
+      "too much of the input would have to be read again and again to choose among the alternatives of a variant "
+      "(reread_bytes_per_input_byte)");
+}
+
 void reader::fail_utf8(std::string_view text) {
   std::string reason = "a str is not UTF-8: ";
   detail::append_str_literal(reason, text, text_shown_bytes_max);

@@ -3,6 +3,8 @@
 // How the alternative of a variant is chosen.
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <exception>
 
 #include "tractor/msg/codec.hpp"
@@ -24,9 +26,9 @@ const alternative* only_candidate(item_kind kind, const alternative* alternative
 
 }  // namespace
 
-int best_fit(reader& in, const alternative* alternatives, std::size_t count) {
+int best_fit(reader& in, fit_look look, const alternative* alternatives, std::size_t count) {
   int best = 0;
-  for (std::size_t i = 0; i < count; ++i) best = std::max(best, alternatives[i].fit(in));
+  for (std::size_t i = 0; i < count; ++i) best = std::max(best, alternatives[i].fit(in, look));
   return best;
 }
 
@@ -35,15 +37,26 @@ void decode_alternative(reader& in, const alternative* alternatives, std::size_t
   if (const alternative* only = only_candidate(in.peek(), alternatives, count)) return only->decode(in, variant);
 
   const reader::mark start = in.save();
+  // Looked at once each; only a variant of very many types looks again.
+  std::array<std::int8_t, 32> known;
+  known.fill(-1);
+  const auto fit_of_alternative = [&](std::size_t i) {
+    const fit_look look{.whole = &in, .depth_left = fit_depth_max};
+    if (i >= known.size()) return alternatives[i].fit(in, look);
+    if (known[i] < 0) known[i] = static_cast<std::int8_t>(alternatives[i].fit(in, look));
+    return static_cast<int>(known[i]);
+  };
   std::exception_ptr first_error;
   for (int level = 2; level > 0; --level) {
     for (std::size_t i = 0; i < count; ++i) {
-      if (alternatives[i].fit(in) != level) continue;
+      if (fit_of_alternative(i) != level) continue;
       try {
         return alternatives[i].decode(in, variant);
       } catch (const error&) {  // looked right at first, but is not: the next one
         if (!first_error) first_error = std::current_exception();
+        const auto read = static_cast<std::size_t>(in.position() - start.at);
         in.rewind(start);
+        in.charge_reread(read + 1);
       }
     }
   }

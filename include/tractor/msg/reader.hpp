@@ -33,6 +33,13 @@ struct decode_limits {
   std::size_t string_bytes_max = std::numeric_limits<std::uint32_t>::max();  // of one str, bin or ext
 };
 
+// What decoding an input of n bytes may cost, as multiples of n and a sum: objects made on the word of announcements, by their size,
+// and bytes looked at a second time to choose among alternatives that begin alike.
+inline constexpr std::size_t object_bytes_per_input_byte = 32;
+inline constexpr std::size_t object_bytes_free = std::size_t{64} << 20;
+inline constexpr std::size_t reread_bytes_per_input_byte = 256;
+inline constexpr std::size_t reread_bytes_free = std::size_t{64} << 10;
+
 // The kinds that msgpack tells apart, by an item's first byte.
 enum class item_kind : std::uint8_t { nil, boolean, integer, real, str, bin, array, map, ext, invalid };
 
@@ -70,7 +77,13 @@ class TRACTOR_API reader {
  public:
   // `limits` must outlive the reader.
   explicit reader(bytes_view in, const decode_limits& limits)
-      : at_(in.data()), end_(in.data() + in.size()), limits_(&limits), elements_left_(limits.elements_max), depth_left_(limits.depth_max) {
+      : at_(in.data()),
+        end_(in.data() + in.size()),
+        limits_(&limits),
+        elements_left_(limits.elements_max),
+        object_bytes_left_(object_bytes_free + object_bytes_per_input_byte * in.size()),
+        reread_bytes_left_(reread_bytes_free + reread_bytes_per_input_byte * in.size()),
+        depth_left_(limits.depth_max) {
     if (in.size() > limits.bytes_max) [[unlikely]]
       fail_size();
   }
@@ -181,6 +194,19 @@ class TRACTOR_API reader {
       fail_array_size(start, count);
   }
 
+  // `count` objects of `bytes_each` are about to be made of what comes. Throws when a short input would make too many big ones.
+  void charge_objects(std::size_t count, std::size_t bytes_each) {
+    if (count > object_bytes_left_ / bytes_each) [[unlikely]]
+      fail_objects(count, bytes_each);
+    object_bytes_left_ -= count * bytes_each;
+  }
+  // `count` bytes were looked at and will be read again. Throws when that has happened too often.
+  void charge_reread(std::size_t count) {
+    if (count >= reread_bytes_left_) [[unlikely]]
+      fail_reread();
+    reread_bytes_left_ -= count;
+  }
+
   // Passes over one item, with all that is in it. Checks its structure, but neither text nor nesting depth.
   void skip();
   [[nodiscard]] raw_view raw_item() {
@@ -222,11 +248,13 @@ class TRACTOR_API reader {
   struct mark {
     const std::byte* at;
     std::size_t elements_left;
+    std::size_t object_bytes_left;
   };
-  [[nodiscard]] mark save() const noexcept { return {at_, elements_left_}; }
+  [[nodiscard]] mark save() const noexcept { return {at_, elements_left_, object_bytes_left_}; }
   void rewind(const mark& to) noexcept {
     at_ = to.at;
     elements_left_ = to.elements_left;
+    object_bytes_left_ = to.object_bytes_left;
   }
 
  private:
@@ -271,6 +299,8 @@ class TRACTOR_API reader {
   [[noreturn]] void fail_truncated() const;
   [[noreturn]] void fail_trailing() const;
   [[noreturn]] void fail_depth() const;
+  [[noreturn]] void fail_objects(std::size_t count, std::size_t bytes_each) const;
+  [[noreturn]] void fail_reread() const;
   [[noreturn]] static void fail_utf8(std::string_view text);
   [[noreturn]] void fail_range(const std::byte* start, std::int64_t least, std::uint64_t most) const;
   [[noreturn]] void fail_count(std::size_t count, const std::byte* content, std::size_t bytes_each_min) const;
@@ -279,6 +309,8 @@ class TRACTOR_API reader {
   const std::byte* end_;
   const decode_limits* limits_;
   std::size_t elements_left_;
+  std::size_t object_bytes_left_;
+  std::size_t reread_bytes_left_;
   unsigned depth_left_;
 };
 

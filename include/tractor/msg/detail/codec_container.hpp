@@ -53,7 +53,7 @@ struct builtin_codec<T, shape::optional> : optional_encoder<T> {
       to.emplace(decode_item<inner>(in));
     }
   }
-  static int fit(reader& in) { return in.try_nil() ? 2 : fit_of<inner>(in); }
+  static int fit(reader& in, fit_look look) { return in.try_nil() ? 2 : fit_of<inner>(in, look); }
 };
 
 // Never flat, and its kinds are all: it may point to the type that it is a part of.
@@ -66,12 +66,14 @@ struct builtin_codec<T, shape::pointer> {
     encode_item(out, *from);
   }
   static void decode_into(reader& in, T& to) {
-    if (in.try_nil())
+    if (in.try_nil()) {
       to.reset();
-    else
+    } else {
+      in.charge_objects(1, sizeof(inner));
       to = std::make_unique<inner>(decode_item<inner>(in));
+    }
   }
-  static int fit(reader& in) { return in.try_nil() ? 2 : fit_of<inner>(in); }
+  static int fit(reader& in, fit_look look) { return in.try_nil() ? 2 : fit_of<inner>(in, look); }
 };
 
 template <class T>
@@ -125,16 +127,16 @@ struct builtin_codec<T, shape::tuple> : tuple_encoder<T> {
       rethrow_in_element(error, index);
     }
   }
-  static int fit(reader& in) {
+  static int fit(reader& in, fit_look look) {
     if (in.array_header() != size) return 0;
     int worst = 2;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      const auto look = [&]<class Element>(std::type_identity<Element>) {
-        worst = std::min(worst, fit_of<Element>(in));
-        in.skip();
+      const auto element = [&]<class Element>(std::type_identity<Element>) {
+        worst = std::min(worst, fit_of<Element>(in, look));
+        skip_looked_at(in, look);
         return worst != 0;
       };
-      (look(std::type_identity<std::tuple_element_t<I, T>>()) && ...);
+      (element(std::type_identity<std::tuple_element_t<I, T>>()) && ...);
     }(std::make_index_sequence<size>());
     return worst;
   }
@@ -178,9 +180,9 @@ struct builtin_codec<T, shape::fixed_sequence> {
     in.array_of(to.size());
     decode_elements(in, to.size(), [&](std::size_t i) { msg::decode_into(in, to[i]); });
   }
-  static int fit(reader& in) {
+  static int fit(reader& in, fit_look look) {
     if (in.array_header() != std::tuple_size_v<T>) return 0;
-    return std::tuple_size_v<T> == 0 ? 2 : fit_of<element>(in);
+    return std::tuple_size_v<T> == 0 ? 2 : fit_of<element>(in, look);
   }
 };
 
@@ -205,6 +207,7 @@ struct builtin_codec<T, shape::sequence> {
   static void decode_into(reader& in, T& to) {
     const std::size_t count = in.array_header();
     to.clear();
+    in.charge_objects(count, sizeof(element));
     reserve_some(to, count, sizeof(element));
     decode_elements(in, count, [&](std::size_t) {
       if constexpr (std::is_class_v<element> && std::is_default_constructible_v<element> && requires { to.emplace_back(); })
@@ -213,7 +216,7 @@ struct builtin_codec<T, shape::sequence> {
         to.push_back(decode_item<element>(in));
     });
   }
-  static int fit(reader& in) { return in.array_header() == 0 ? 2 : fit_of<element>(in); }
+  static int fit(reader& in, fit_look look) { return in.array_header() == 0 ? 2 : fit_of<element>(in, look); }
 };
 
 template <class T>
@@ -226,10 +229,11 @@ struct builtin_codec<T, shape::set> {
   }
   static void decode_into(reader& in, T& to) {
     const std::size_t count = in.array_header();
+    in.charge_objects(count, sizeof(element));
     to.clear();
     decode_elements(in, count, [&](std::size_t) { to.insert(decode_item<element>(in)); });
   }
-  static int fit(reader& in) { return in.array_header() == 0 ? 2 : fit_of<element>(in); }
+  static int fit(reader& in, fit_look look) { return in.array_header() == 0 ? 2 : fit_of<element>(in, look); }
 };
 
 template <class T>
@@ -258,6 +262,7 @@ struct builtin_codec<T, shape::map> {
   static void decode_into(reader& in, T& to) {
     const std::size_t count = in.map_header();
     to.clear();
+    in.charge_objects(count, sizeof(key_type) + sizeof(mapped_type));
     reserve_some(to, count, sizeof(key_type) + sizeof(mapped_type));
     const reader::nested scope(in);
     for (std::size_t index = 0; index < count; ++index) {
@@ -271,12 +276,12 @@ struct builtin_codec<T, shape::map> {
         to.emplace(std::move(key), std::move(mapped));
     }
   }
-  static int fit(reader& in) {
+  static int fit(reader& in, fit_look look) {
     if (in.map_header() == 0) return 2;
-    const int keys = fit_of<key_type>(in);
+    const int keys = fit_of<key_type>(in, look);
     if (keys == 0) return 0;
-    in.skip();
-    return std::min(keys, fit_of<mapped_type>(in));
+    skip_looked_at(in, look);
+    return std::min(keys, fit_of<mapped_type>(in, look));
   }
 
  private:

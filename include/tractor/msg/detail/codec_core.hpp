@@ -40,13 +40,36 @@ consteval kind_set accepted_kinds() {
     return all_kinds;
 }
 
+// How far `fit` looks: through so many types within types (an optional, a pointer, a variant count too). What is below that is
+// taken at its kind, and fits if it is a kind that can. So a look is shallow however deep the value is, and neither the stack nor the
+// number of alternatives that are tried within alternatives depends on the input.
+inline constexpr unsigned fit_depth_max = 3;
+
+struct fit_look {
+  reader* whole;  // that is charged for what is looked at
+  unsigned depth_left;
+};
+
 template <class T>
-int fit_of(reader in) {
+int fit_of(reader in, fit_look look) {
   if (in.at_end() || !contains(accepted_kinds<T>(), in.peek())) return 0;
-  if constexpr (requires { codec<T>::fit(in); })
+  look.whole->charge_reread(1);
+  if constexpr (requires { codec<T>::fit(in, look); }) {
+    if (look.depth_left == 0) return 2;
+    --look.depth_left;
+    return codec<T>::fit(in, look);
+  } else if constexpr (requires { codec<T>::fit(in); }) {
     return codec<T>::fit(in);
-  else
+  } else {
     return 2;
+  }
+}
+
+// Passes over an item that was looked at.
+inline void skip_looked_at(reader& in, const fit_look& look) {
+  const std::byte* const start = in.position();
+  in.skip();
+  look.whole->charge_reread(static_cast<std::size_t>(in.position() - start));
 }
 
 // Text and data that point into the input: only for messages that say they die with it.

@@ -210,13 +210,13 @@ struct builtin_codec<T, shape::structure> : structure_encoder<T, fields_are_flat
     decode_fields(in, entries, to);
   }
 
-  static int fit(reader& in) { return fit_fields(in, field_types<T>()); }
+  static int fit(reader& in, fit_look look) { return fit_fields(in, look, field_types<T>()); }
 
  private:
   template <class... Fields>
-  static int fit_fields(reader& in, type_list<Fields...>) {
-    using look_at = int (*)(reader);
-    static constexpr std::array<look_at, sizeof...(Fields)> look{&fit_of<std::remove_const_t<Fields>>...};
+  static int fit_fields(reader& in, fit_look look, type_list<Fields...>) {
+    using look_at = int (*)(reader, fit_look);
+    static constexpr std::array<look_at, sizeof...(Fields)> look_into{&fit_of<std::remove_const_t<Fields>>...};
     const std::size_t entries = in.map_header();
     int worst = 2;
     std::uint64_t seen = 0;
@@ -226,8 +226,8 @@ struct builtin_codec<T, shape::structure> : structure_encoder<T, fields_are_flat
       if (found == no_field) {
         worst = std::min(worst, 1);
       } else {
-        worst = std::min(worst, look[found](in));
-        in.skip();
+        worst = std::min(worst, look_into[found](in, look));
+        skip_looked_at(in, look);
       }
     }
     return (~seen & ~field_table_of<T>.optional & all_fields(sizeof...(Fields))) == 0 ? worst : 0;

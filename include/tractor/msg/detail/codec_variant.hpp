@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The codec of std::variant: the alternative's own form, without a tag. Decoding asks what kind of item comes; if that leaves
-// several alternatives it looks at each a level deep, prefers those that fit without loss or surplus, and tries them in order.
+// several alternatives it looks at each a few levels deep (fit_depth_max), prefers those that fit without loss or surplus, and tries them
+// in order. The bytes that are looked at, and those of attempts that failed, are charged to the reader: a value that begins right for many
+// alternatives at every level of many cannot make this take long.
 
 #pragma once
 
@@ -21,13 +23,13 @@ namespace tractor::msg::detail {
 // One alternative of a variant, for the part that is not a template.
 struct alternative {
   kind_set accepts;
-  int (*fit)(reader in);
+  int (*fit)(reader in, fit_look look);
   void (*decode)(reader& in, void* variant);
 };
 
 TRACTOR_API void decode_alternative(reader& in, const alternative* alternatives, std::size_t count, std::string_view expected,
                                     void* variant);
-[[nodiscard]] TRACTOR_API int best_fit(reader& in, const alternative* alternatives, std::size_t count);
+[[nodiscard]] TRACTOR_API int best_fit(reader& in, fit_look look, const alternative* alternatives, std::size_t count);
 
 template <class... T>
 struct builtin_codec<std::variant<T...>, shape::variant> {
@@ -41,7 +43,7 @@ struct builtin_codec<std::variant<T...>, shape::variant> {
   static void decode_into(reader& in, variant& to) {
     decode_alternative(in, table(std::index_sequence_for<T...>()).data(), sizeof...(T), type_name<variant>(), &to);
   }
-  static int fit(reader& in) { return best_fit(in, table(std::index_sequence_for<T...>()).data(), sizeof...(T)); }
+  static int fit(reader& in, fit_look look) { return best_fit(in, look, table(std::index_sequence_for<T...>()).data(), sizeof...(T)); }
 
  private:
   template <std::size_t Index>
