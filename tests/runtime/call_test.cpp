@@ -271,6 +271,26 @@ TEST_F(call_test, result_of_a_run_once_actor_is_the_same_at_every_call) {
   run([&]() -> sc::task<> { EXPECT_EQ(42, co_await after->wait_for_result<int>()); });
 }
 
+// S-COD-7, S-POR-4: a result is checked against the type that is asked for, wherever it is asked.
+TEST_F(call_test, result_that_does_not_fit_is_a_type_error) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    auto adder = co_await an.run_in_actor<&kit::add>({.name = "adder"}, 40, 2);
+
+    const auto by_name =
+        co_await catch_as<tractor::msg_type_error>([&] { return worker.run_from_ns<int>("kit", "echo_text", {{"text", "no number"}}); });
+    const auto of_main = co_await catch_as<tractor::msg_type_error>([&] { return adder.wait_for_result<std::string>(); });
+
+    RT_REQUIRE(by_name && of_main);
+    EXPECT_THAT(by_name->what(), HasSubstr("no number"));
+    EXPECT_EQ(worker.peer_uid(), by_name->src_uid());
+    EXPECT_THAT(of_main->what(), HasSubstr("42"));
+    EXPECT_EQ(adder.peer_uid(), of_main->src_uid());
+    EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
+    co_await an.cancel();
+  });
+}
+
 // S-POR-8
 TEST_F(call_test, portal_without_a_main_task_has_no_result) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

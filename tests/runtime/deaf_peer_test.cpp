@@ -163,6 +163,27 @@ TEST_F(deaf_peer, strangers_count_towards_the_bound_of_connections) {
   });
 }
 
+// S-OVR-2, S-OVR-6: what waits to be read is bounded in bytes too. One seed, because it is big.
+TEST_F(deaf_peer, stream_of_big_messages_that_nobody_reads_overruns) {
+  const std::string dir = testing::TempDir() + "tractor-deaf-" + std::to_string(::getpid());
+  const raw::attack attack = [](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("c1", "hostile_target", "hoard");
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(co_await peer.answer(), "Started");
+    constexpr std::size_t message_bytes = std::size_t{50} << 20;
+    for (std::size_t sent = 0; sent <= tractor::stream_buffer_bytes; sent += message_bytes) {
+      peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, "c1", std::string(message_bytes, 'x')); });
+      co_await peer.channel().flushed();
+    }
+
+    EXPECT_EQ(co_await peer.answer(), "Error:StreamOverrun");
+    EXPECT_TRUE(sc_test::contains(peer.last_message(), "2 unread messages (")) << peer.last_message();
+  };
+  sc_test::run_seeded([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); }, 1);
+  std::filesystem::remove(dir);
+}
+
 // A message whose handling throws what nobody foresaw ends its own channel: here the refusal does not fit a frame, for the cid
 // takes all of it. One seed, because it is big.
 TEST_F(deaf_peer, message_that_cannot_be_handled_ends_only_its_channel) {

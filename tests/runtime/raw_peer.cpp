@@ -24,7 +24,14 @@ sc::task<> fail_unsendably() {
   co_return;
 }
 
+// Takes what it is sent, up to the bounds, and never reads it.
+sc::task<> hoard(tractor::context<void, std::string, void>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto&) -> sc::task<> { co_await sc::sleep_forever(); }, {.allow_overruns = true});
+}
+
 TRACTOR_MODULE(hostile_target) {
+  mod.def<&hoard>("hoard");
   mod.def<&twice>("twice", "number");
   mod.def<&wait_for_ever>("wait_for_ever");
   mod.def<&text>("text", "bytes");
