@@ -25,8 +25,8 @@ struct server_child {
   std::uint64_t ticket = 0;
   const world* born_with = nullptr;
   std::uint32_t requested_by = 0;
-  bool abandoned = false;   // its requester was told that there is no child
-  bool introduced = false;  // is a requester itself
+  std::uint16_t abandoned = 0;  // killed, with this errno, because its requester cannot be given it; told when it is gone
+  bool introduced = false;      // is a requester itself
 };
 
 class child_table {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "actor_mark.hpp"
 #include "tractor/base/fd.hpp"
 
 namespace tractor::spawn::detail {
@@ -22,6 +23,7 @@ namespace tractor::spawn::detail {
 namespace {
 
 constexpr std::size_t children_text_bytes_max = std::size_t{8} << 20;  // a million pids
+constexpr std::size_t texts_bytes_max = std::size_t{8} << 20;          // more than an environment may have
 
 struct close_directory {
   void operator()(DIR* directory) const noexcept { ::closedir(directory); }
@@ -40,18 +42,48 @@ bool for_each_number(const char* path, Visit visit) {
   return true;
 }
 
-// The fourth field of /proc/PID/stat; the second, the comm, may hold anything but ends with the last parenthesis.
-pid_t parent_of(long pid) {
-  char path[48], text[512];
+// Of /proc/PID/stat what comes after the comm, which may hold anything but ends with the last parenthesis: from the third field on.
+template <std::size_t Bytes>
+const char* read_status(long pid, char (&text)[Bytes]) noexcept {
+  char path[48];
   std::snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
   const unique_fd file(::open(path, O_RDONLY | O_CLOEXEC));
   const ssize_t bytes = file ? retry_eintr([&] { return ::read(file.get(), text, sizeof(text) - 1); }) : -1;
-  if (bytes <= 0) return -1;
+  if (bytes <= 0) return nullptr;
   text[bytes] = '\0';
   const char* after_comm = std::strrchr(text, ')');
-  if (after_comm == nullptr) return -1;
+  return after_comm == nullptr ? nullptr : after_comm + 1;
+}
+
+pid_t parent_of(long pid) {
+  char text[512];
   int parent = -1;
-  return std::sscanf(after_comm + 1, " %*c %d", &parent) == 1 ? parent : -1;
+  const char* fields = read_status(pid, text);
+  return fields != nullptr && std::sscanf(fields, " %*c %d", &parent) == 1 ? parent : -1;
+}
+
+// A file of /proc that holds texts, each with a NUL behind it.
+std::string read_texts(pid_t pid, const char* name) {
+  char path[48];
+  std::snprintf(path, sizeof(path), "/proc/%d/%s", static_cast<int>(pid), name);
+  const unique_fd file(::open(path, O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char buffer[4096];
+  while (file && text.size() < texts_bytes_max) {
+    const ssize_t got = retry_eintr([&] { return ::read(file.get(), buffer, sizeof(buffer)); });
+    if (got <= 0) break;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+// As set_actor_title writes it.
+std::optional<pid_t> titled_actor(pid_t pid) {
+  const std::string titles = read_texts(pid, "cmdline");
+  const char* const at = std::strrchr(titles.c_str(), '@');
+  int actor = 0;
+  if (at == nullptr || !titles.starts_with("_subactor[") || std::sscanf(at, "@%d]", &actor) != 1) return std::nullopt;
+  return actor;
 }
 
 }  // namespace
@@ -94,14 +126,19 @@ std::vector<pid_t> list_children_by_walk() {
   return children;
 }
 
-std::uint64_t stderr_pipe_inode(pid_t pid) noexcept {
-  char path[48], target[64];
-  std::snprintf(path, sizeof(path), "/proc/%d/fd/2", static_cast<int>(pid));
-  const ssize_t bytes = ::readlink(path, target, sizeof(target) - 1);
-  if (bytes <= 0) return 0;
-  target[bytes] = '\0';
-  unsigned long long inode = 0;
-  return std::sscanf(target, "pipe:[%llu]", &inode) == 1 ? inode : 0;
+std::uint64_t start_time(pid_t pid) noexcept {
+  char text[1024];
+  unsigned long long ticks = 0;
+  const char* fields = read_status(pid, text);
+  const char* format = " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu";  // the 22nd
+  return fields != nullptr && std::sscanf(fields, format, &ticks) == 1 ? ticks : 0;
+}
+
+std::optional<pid_t> marked_actor(pid_t pid, pid_t server) {
+  const std::string environment = read_texts(pid, "environ");
+  for (std::size_t at = 0; at < environment.size(); at += std::strlen(environment.c_str() + at) + 1)
+    if (const auto actor = actor_of_mark(environment.c_str() + at, server)) return actor;
+  return titled_actor(pid);
 }
 
 std::size_t count_own_threads() {

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace tractor::spawn::detail {
@@ -17,8 +18,12 @@ namespace tractor::spawn::detail {
 // The same out of a walk over all processes, for kernels without the list (CONFIG_PROC_CHILDREN).
 [[nodiscard]] std::vector<pid_t> list_children_by_walk();
 
-// The inode of the pipe that is the process's stderr; 0 where it is none or cannot be told.
-[[nodiscard]] std::uint64_t stderr_pipe_inode(pid_t pid) noexcept;
+// When the process started, in the kernel's ticks; 0 where it is gone.
+[[nodiscard]] std::uint64_t start_time(pid_t pid) noexcept;
+
+// The actor of `server` that the process's environment names (actor_mark.hpp), or, of a process that was forked by an actor and executed
+// nothing, its title. Nothing where neither does or can be read.
+[[nodiscard]] std::optional<pid_t> marked_actor(pid_t pid, pid_t server);
 
 [[nodiscard]] std::size_t count_own_threads();
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "actor_mark.hpp"
+
 namespace tractor::spawn::detail {
 
 namespace {
@@ -22,13 +24,15 @@ std::string pack_environment(char* const* variables) {
   std::size_t bytes = 0;
   for (char* const* variable = variables; *variable != nullptr; ++variable) bytes += std::strlen(*variable) + 1;
   packed.reserve(bytes);
-  for (char* const* variable = variables; *variable != nullptr; ++variable) packed.append(*variable, std::strlen(*variable) + 1);
+  for (char* const* variable = variables; *variable != nullptr; ++variable)
+    if (!is_actor_mark(*variable)) packed.append(*variable, std::strlen(*variable) + 1);
   return packed;
 }
 
 bool same_environment(std::string_view packed, char* const* variables) noexcept {
   if (variables == nullptr) return packed.empty();
   for (; *variables != nullptr; ++variables) {
+    if (is_actor_mark(*variables)) continue;
     const std::size_t bytes = std::strlen(*variables) + 1;
     if (bytes > packed.size() || std::memcmp(packed.data(), *variables, bytes) != 0) return false;
     packed.remove_prefix(bytes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An environment as one block of bytes, "NAME=VALUE\0" after another: cheap to compare with the living one and to send. Overrides
-// are packed alike; there "NAME\0" removes a variable.
+// are packed alike; there "NAME\0" removes a variable. The mark of an actor (actor_mark.hpp) is not packed and not compared.
 
 #pragma once
 

@@ -3,12 +3,14 @@
 #include "tractor/spawn/exec_backend.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <array>
 #include <csignal>
+#include <cstdio>
 
 #include "child_channel.hpp"
 #include "environment.hpp"
@@ -89,6 +91,15 @@ std::optional<death_certificate> exec_child::try_reap() {
     return death_certificate{.pid = pid, .kind = death_kind::exited, .exit_status = info.si_status, .usage = used};
   return death_certificate{
       .pid = pid, .kind = death_kind::signaled, .signal = info.si_status, .core_dumped = info.si_code == CLD_DUMPED, .usage = used};
+}
+
+void exec_child::abandon() noexcept {
+  detail::signal_pidfd(pidfd.get(), SIGKILL);
+  pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+  if (retry_eintr([&] { return ::poll(&ended, 1, abandon_bound_ms); }) == 1)
+    retry_eintr([&] { return ::syscall(SYS_waitid, P_PIDFD, pidfd.get(), nullptr, WEXITED | WNOHANG, nullptr); });
+  else
+    std::fprintf(stderr, "tractor: process %d did not end within %d ms of SIGKILL\n", static_cast<int>(pid), abandon_bound_ms);
 }
 
 bool exec_child::signal(int signo) {

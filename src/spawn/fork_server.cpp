@@ -76,8 +76,13 @@ void run_prewarm() {
 
 }  // namespace
 
-fork_server::fork_server()
-    : first_private_fd_(std::max(first_free_fd, highest_descriptor() + 1)), pid_(::getpid()), user_(::getuid()), group_(::getgid()) {
+fork_server::fork_server(actor_mark& mark)
+    : first_private_fd_(std::max(first_free_fd, highest_descriptor() + 1)),
+      pid_(::getpid()),
+      user_(::getuid()),
+      group_(::getgid()),
+      mark_(mark) {
+  write_actor_mark(mark_, pid_, pid_);
   for (const int fd : {server_root_fd, server_requests_write_fd, server_requests_read_fd})
     if (!is_message_socket(fd) || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) role_failed("executed as a fork server, but not by tractor", 0);
   sigset_t all, death;
@@ -235,7 +240,7 @@ void fork_server::kill_child_of(requester_id id, std::uint64_t ticket) {
 void fork_server::reap() {
   signalfd_siginfo drained;  // one is enough: SIGCHLD does not queue
   static_cast<void>(retry_eintr([&] { return ::read(signals_.get(), &drained, sizeof(drained)); }));
-  while (!children_.empty() && bury_one()) {
+  while ((!children_.empty() || !killed_orphans_.empty()) && bury_one()) {
   }
 }
 
@@ -255,9 +260,13 @@ void fork_server::bury(pid_t pid, int wait_status, const resource_usage& usage) 
   if (found == nullptr) return;  // an orphan
   const server_child dead = *found;
   children_.remove(pid);
-  if (const auto to = requesters_.find(dead.requested_by); to != requesters_.end() && !dead.abandoned)
-    reply(to->first, to->second,
-          {.kind = reply_kind::exited, .ticket = dead.ticket, .pid = pid, .wait_status = wait_status, .usage = usage}, {}, {});
+  if (const auto to = requesters_.find(dead.requested_by); to != requesters_.end()) {
+    if (dead.abandoned != 0)
+      reply_failed(to->first, to->second, dead.ticket, dead.abandoned, step_failed(handing_over, dead.abandoned));
+    else
+      reply(to->first, to->second,
+            {.kind = reply_kind::exited, .ticket = dead.ticket, .pid = pid, .wait_status = wait_status, .usage = usage}, {}, {});
+  }
   if (!dead.introduced) return;
   std::vector<requester_id> ended;
   for (const auto& [id, requester] : requesters_)
@@ -265,19 +274,29 @@ void fork_server::bury(pid_t pid, int wait_status, const resource_usage& usage) 
   for (const requester_id id : ended) end_requester(id);
 }
 
-// True when some were found: their own children are ours as soon as they are dead.
+// True when some were killed: their own children are ours as soon as they are dead, perhaps before that is told. One that was killed
+// before and takes its time is not counted; its death will be told.
 bool fork_server::kill_orphans() {
   while (bury_one()) {  // orphans that ended while no child was left to wait for
   }
+  std::vector<pid_t> killed;
   bool found = false;
   for (const pid_t pid : list_children()) {
-    if (children_.find(pid) != nullptr) continue;
-    const std::uint64_t inode = stderr_pipe_inode(pid);
-    if (inode != 0 && std::ranges::find(children_.pids(), inode, stderr_pipe_inode) != children_.pids().end()) continue;
-    ::kill(pid, SIGKILL);
-    found = true;
+    if (children_.find(pid) != nullptr || may_live(pid) || ::kill(pid, SIGKILL) != 0) continue;
+    if (std::ranges::find(killed_orphans_, pid) == killed_orphans_.end()) found = true;
+    killed.push_back(pid);
   }
+  killed_orphans_ = std::move(killed);
   return found;
+}
+
+// Whether an actor lives that started this process, or that may have. The mark says which; without one (a program that was given another
+// environment) it may be any that was there before. An actor that is younger than the process has the pid of one that is gone.
+bool fork_server::may_live(pid_t orphan) {
+  const std::uint64_t born = start_time(orphan);
+  const auto was_there = [&](pid_t actor) { return start_time(actor) <= born; };
+  if (const std::optional<pid_t> actor = marked_actor(orphan, pid_)) return children_.find(*actor) != nullptr && was_there(*actor);
+  return std::ranges::any_of(children_.pids(), was_there);
 }
 
 void fork_server::end_tree() {
@@ -285,21 +304,23 @@ void fork_server::end_tree() {
     for (const pid_t pid : children_.pids()) ::kill(pid, SIGKILL);
     children_.clear();  // from here on all children are alike, and the kernel has the list
     for (const pid_t pid : list_children()) ::kill(pid, SIGKILL);
-    pollfd deaths{.fd = signals_.get(), .events = POLLIN, .revents = 0};
-    ::poll(&deaths, 1, sweep_pause_ms);  // not longer: the list may have missed one while another ended
-    signalfd_siginfo drained;
-    static_cast<void>(retry_eintr([&] { return ::read(signals_.get(), &drained, sizeof(drained)); }));
     pid_t reaped;
     do {
       reaped = retry_eintr([] { return ::waitpid(-1, nullptr, WNOHANG); });
     } while (reaped > 0);
     if (reaped < 0) std::exit(0);  // ECHILD: nothing is left
+    pollfd deaths{.fd = signals_.get(), .events = POLLIN, .revents = 0};
+    ::poll(&deaths, 1, sweep_pause_ms);  // not longer: the list may have missed one while another ended
+    signalfd_siginfo drained;
+    static_cast<void>(retry_eintr([&] { return ::read(signals_.get(), &drained, sizeof(drained)); }));
   }
 }
 
 TRACTOR_FORK_PATH void run_fork_server() noexcept {
+  // In this frame, because a forked actor writes to its page anyhow.
+  actor_mark mark;
   try {
-    this_program.server = new fork_server;
+    this_program.server = new fork_server(mark);
     end_quickly_at_exit();
   } catch (const std::exception& failed) {
     role_failed(failed.what(), 0);

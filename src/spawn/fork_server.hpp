@@ -5,9 +5,8 @@
 // connection it made, and every actor that introduced itself over the socket that all actors are born with.
 //
 // When a requester goes (its process died, or it closed its connection) its children are killed, and what they asked for in
-// turn. Processes that the server adopted as subreaper are killed after the death of an actor too, unless their stderr is the
-// pipe of an actor that lives: then they are that actor's. When the root goes, everything is killed until nothing is left, and the
-// server ends. If the server is killed, PR_SET_PDEATHSIG ends the actors.
+// turn. Processes that the server adopted as subreaper are killed after the death of the actor whose they are (may_live). When the
+// root goes, everything is killed until nothing is left, and the server ends. If the server is killed, PR_SET_PDEATHSIG ends the actors.
 
 #pragma once
 
@@ -23,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actor_mark.hpp"
 #include "child_table.hpp"
 #include "fork_server_protocol.hpp"
 #include "spawn_message.hpp"
@@ -38,6 +38,9 @@ enum class event_source : std::uint64_t { requests, signals, requester_socket, r
   return static_cast<std::uint64_t>(source) << 32 | id;
 }
 
+// The step that fails where a pidfd cannot be made or sent.
+inline constexpr std::string_view handing_over = "handing over the pidfd of the new process";
+
 [[nodiscard]] std::string step_failed(std::string_view step, int error);
 
 class alignas(4096) fork_server {
@@ -49,7 +52,7 @@ class alignas(4096) fork_server {
   static constexpr std::uint64_t descriptors_max = 65536;
 
   // Takes over the descriptors that the server was executed with. Ends the process where that is impossible.
-  fork_server();
+  explicit fork_server(actor_mark& mark);
   fork_server(const fork_server&) = delete;
   fork_server& operator=(const fork_server&) = delete;
 
@@ -65,12 +68,18 @@ class alignas(4096) fork_server {
     unique_fd pidfd;
   };
 
+  struct refusal {
+    int error;
+    std::string text;
+  };
+
   struct requester {
     unique_fd socket;
     pid_t pid = -1;
-    unique_fd pidfd;                   // of one that is not this process's child, whose death would go unnoticed otherwise
-    const world* current = nullptr;    // null until it told; owned by worlds_
-    std::deque<queued_reply> backlog;  // bounded: while it is not empty no request is read
+    unique_fd pidfd;                                 // of one that is not this process's child, whose death would go unnoticed otherwise
+    const world* current = nullptr;                  // null until it told; owned by worlds_
+    std::unique_ptr<const refusal> world_refused{};  // what it told last did not become `current`
+    std::deque<queued_reply> backlog;                // bounded: while it is not empty no request is read
   };
 
   // fork_server.cpp: the loop, requesters, deaths
@@ -85,16 +94,18 @@ class alignas(4096) fork_server {
   bool bury_one();
   void bury(pid_t pid, int wait_status, const resource_usage& usage);
   [[nodiscard]] bool kill_orphans();
+  [[nodiscard]] bool may_live(pid_t orphan);
   [[noreturn]] void end_tree();
 
   // fork_server_spawn.cpp: one request
   [[nodiscard]] std::optional<birth> spawn_child(requester_id id, requester& from, received_message& received);
+  void refuse(requester_id id, requester& from, const received_message& received, bool world_taken, int error, std::string text);
   void check_sender(const requester& from, const received_message& received) const;
   void update_world(requester& from, spawn_message& message);
   void drop_unused_worlds() noexcept;
   void adopt_world(const world& of);
   void announce(requester_id id, requester& to, pid_t pid, std::uint64_t ticket);
-  [[nodiscard]] birth become_actor(const requester& from, spawn_message& message) const;
+  [[nodiscard]] birth become_actor(const requester& from, spawn_message& message) const noexcept;
   void close_inherited(spawn_message& message) const noexcept;
 
   // fork_server_replies.cpp
@@ -103,7 +114,7 @@ class alignas(4096) fork_server {
   void reply_failed(requester_id id, requester& to, std::uint64_t ticket, int error, std::string_view text);
   void flush_backlog(requester_id id, requester& to);
   void set_interest(requester_id id, const requester& of, std::uint32_t events) const;
-  void disown(pid_t pid);
+  bool disown(pid_t pid, int error) noexcept;
 
   int first_private_fd_;  // every descriptor from here on is the server's own
   unique_fd epoll_, signals_, requests_;
@@ -111,6 +122,8 @@ class alignas(4096) fork_server {
   uid_t user_;
   gid_t group_;
   requester_id last_requester_ = 0;
+  actor_mark& mark_;  // in the environment of all worlds; a child writes its own
+  std::vector<pid_t> killed_orphans_;
   bool sweep_due_ = false;
   int sweep_wakeups_ = 0;
   std::unordered_map<requester_id, requester> requesters_;

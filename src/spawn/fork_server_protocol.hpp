@@ -7,6 +7,9 @@
 //   spawn      header, facts?, name, environment?, overrides?, boot; descriptors in the order of `spawn_descriptor`
 //   kill       SIGKILL the child of a ticket
 //   replies    header and text; `spawned` carries a pidfd
+//
+// A request tells what changed in its sender's world since the one before. Where one is refused that told something, those behind it
+// build on what never arrived: they are refused for the same reason, until one tells the whole world again.
 
 #pragma once
 
@@ -16,7 +19,7 @@
 
 namespace tractor::spawn::detail {
 
-inline constexpr std::uint32_t fork_server_magic = 0x31736b66;  // "fks1"
+inline constexpr std::uint32_t fork_server_magic = 0x32736b66;  // "fks2"
 
 // Each field of a request is inline up to inline_bytes_max, so a whole one fits well.
 inline constexpr std::size_t request_bytes_max = 64 * 1024;
@@ -52,7 +55,10 @@ struct reply_header {
   std::int32_t error = 0;        // of failed
   std::int32_t wait_status = 0;  // of exited
   std::uint32_t text_bytes = 0;  // of failed
-  resource_usage usage{};        // of exited
+  // Of failed: the server does not know the requester's world any more, and refuses every request until one tells all of it.
+  std::uint32_t world_refused = 0;
+  std::uint32_t reserved = 0;
+  resource_usage usage{};  // of exited
 };
 
 }  // namespace tractor::spawn::detail

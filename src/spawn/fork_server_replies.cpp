@@ -30,8 +30,8 @@ bool fork_server::try_reply(requester& to, const reply_header& header, std::stri
   const int error = send_reply(to.socket.get(), header, text, pidfd);
   if (error != ETOOMANYREFS) return error != EAGAIN;
   // The user has too many descriptors in flight. A child whose pidfd cannot be handed over must not live.
-  disown(header.pid);
-  const std::string reason = step_failed("sending the pidfd of the new process", error);
+  if (disown(header.pid, error)) return true;
+  const std::string reason = step_failed(handing_over, error);
   return send_reply(to.socket.get(), {.kind = reply_kind::failed, .ticket = header.ticket, .error = error}, reason, -1) != EAGAIN;
 }
 
@@ -60,10 +60,13 @@ void fork_server::set_interest(requester_id id, const requester& of, std::uint32
   check_syscall(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, of.socket.get(), &event), "epoll_ctl");
 }
 
-// Kills a child of which its requester was told that there is none.
-void fork_server::disown(pid_t pid) {
+// Kills a child whose requester cannot be given it, and which is told so when the child is gone. False where it is gone already.
+bool fork_server::disown(pid_t pid, int error) noexcept {
+  server_child* const child = children_.find(pid);
+  if (child == nullptr) return false;
   ::kill(pid, SIGKILL);
-  if (server_child* child = children_.find(pid)) child->abandoned = true;
+  child->abandoned = static_cast<std::uint16_t>(error);
+  return true;
 }
 
 }  // namespace tractor::spawn::detail

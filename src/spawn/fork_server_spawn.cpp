@@ -29,14 +29,20 @@ std::string step_failed(std::string_view step, int error) {
 TRACTOR_FORK_PATH std::optional<birth> fork_server::spawn_child(requester_id id, requester& from, received_message& received) {
   std::uint64_t ticket = 0;
   std::memcpy(&ticket, buffer_.data() + offsetof(request_header, ticket), sizeof(ticket));
+  bool world_taken = false;
   if (received.descriptors_cut) {
-    reply_failed(id, from, ticket, EMFILE, step_failed("receiving the descriptors of the request", EMFILE));
+    refuse(id, from, received, world_taken, EMFILE, step_failed("receiving the descriptors of the request", EMFILE));
     return std::nullopt;
   }
   try {
     spawn_message message = spawn_message::parse(std::span(buffer_).first(static_cast<std::size_t>(received.bytes)), received);
     check_sender(from, received);
+    if (from.world_refused && !message.tells_whole_world()) {
+      refuse(id, from, received, world_taken, from.world_refused->error, from.world_refused->text);
+      return std::nullopt;
+    }
     update_world(from, message);
+    world_taken = true;
     adopt_world(*from.current);
     children_.reserve_one();
 
@@ -45,11 +51,24 @@ TRACTOR_FORK_PATH std::optional<birth> fork_server::spawn_child(requester_id id,
     children_.add(pid, {.ticket = ticket, .born_with = from.current, .requested_by = id});
     announce(id, from, pid, ticket);
   } catch (const os_error& failed) {
-    reply_failed(id, from, ticket, failed.errno_value(), "the fork server could not start the actor: " + failed.message());
+    refuse(id, from, received, world_taken, failed.errno_value(), "the fork server could not start the actor: " + failed.message());
   } catch (const std::exception& failed) {
-    reply_failed(id, from, ticket, EINVAL, failed.what());
+    refuse(id, from, received, world_taken, EINVAL, failed.what());
   }
   return std::nullopt;
+}
+
+// Its sender takes what it told of its world for known, and has perhaps sent more requests that build on it.
+void fork_server::refuse(requester_id id, requester& from, const received_message& received, bool world_taken, int error,
+                         std::string text) {
+  request_header header;
+  std::memcpy(&header, buffer_.data(), sizeof(header));
+  const bool from_its_process = received.sender && received.sender->pid == from.pid;  // else it says nothing of the requester's own
+  if (!world_taken && from_its_process && !from.world_refused && (header.has_facts != 0 || header.has_environment != 0))
+    from.world_refused = std::make_unique<const refusal>(refusal{error, text});
+  const bool world_refused = from_its_process && from.world_refused != nullptr;
+  reply(id, from, {.kind = reply_kind::failed, .ticket = header.ticket, .error = error, .world_refused = world_refused ? 1U : 0U}, text,
+        {});
 }
 
 // The kernel says who sent the message; a process that changed its user must not get a child that runs as the server's.
@@ -78,12 +97,14 @@ void fork_server::update_world(requester& from, spawn_message& message) {
     environment->packed.resize(message.environment.bytes);
     if (!message.environment.read(std::as_writable_bytes(std::span(environment->packed)))) throw_os_error("reading the environment", errno);
     environment->pointers = environment_pointers(environment->packed);
+    environment->pointers.insert(environment->pointers.end() - 1, mark_.data());
     updated->environment = std::move(environment);
   }
   if (!updated->directory || !updated->environment)
     throw error("a first request does not tell its sender's world", error_category::protocol);
   worlds_.push_back(std::move(updated));
   from.current = worlds_.back().get();
+  from.world_refused.reset();
   drop_unused_worlds();
 }
 
@@ -114,16 +135,15 @@ void fork_server::adopt_world(const world& of) {
 void fork_server::announce(requester_id id, requester& to, pid_t pid, std::uint64_t ticket) {
   unique_fd pidfd(open_pidfd(pid));
   if (!pidfd) {
-    const int error = errno;
-    disown(pid);
-    reply_failed(id, to, ticket, error, step_failed("pidfd_open of the new process", error));
+    disown(pid, errno);
     return;
   }
   reply(id, to, {.kind = reply_kind::spawned, .ticket = ticket, .pid = pid}, {}, std::move(pidfd));
 }
 
 // In the forked child, single-threaded, with all signals blocked and the server's descriptors still open.
-TRACTOR_FORK_PATH birth fork_server::become_actor(const requester& from, spawn_message& message) const {
+// No exception leaves it: whoever catches one further up is the server.
+TRACTOR_FORK_PATH birth fork_server::become_actor(const requester& from, spawn_message& message) const noexcept try {
   die_with_parent(pid_);
   const auto place = [](int source, int target, int flags) {
     if (::dup3(source, target, flags) < 0) role_failed("dup3 in a new actor", errno);
@@ -152,10 +172,13 @@ TRACTOR_FORK_PATH birth fork_server::become_actor(const requester& from, spawn_m
   born.link.reset(actor_link_fd);
   born.fork_server = {unique_fd(server_requests_write_fd), from.current};
   set_actor_title(born.name);
+  write_actor_mark(mark_, pid_, ::getpid());
   // Not sigprocmask: it lies in two pages of the C library that nothing else here needs.
   const std::uint64_t none = 0;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof(none));
   return born;
+} catch (const std::bad_alloc&) {
+  role_failed("setting up a new actor", ENOMEM);
 }
 
 TRACTOR_FORK_PATH void fork_server::close_inherited(spawn_message& message) const noexcept {

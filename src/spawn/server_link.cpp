@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <utility>
@@ -35,6 +36,8 @@ message_pair make_message_pair() {
 }
 
 }  // namespace
+
+bool means_gone(int error) noexcept { return error == EPIPE || error == ECONNRESET || error == ECONNREFUSED; }
 
 server_link server_link::launch_server(const std::string& executable) {
   message_pair connection = make_message_pair();
@@ -73,8 +76,9 @@ std::optional<server_link> server_link::introduce(int requests) {
   link.socket_ = std::move(connection.ours);
   link.requests_ = requests;
   link.introduction_ = std::move(connection.servers);
-  link.flush();
-  if (link.introduction_ && errno != EAGAIN) return std::nullopt;
+  const int error = link.flush();
+  if (means_gone(error)) return std::nullopt;
+  if (error != 0 && error != EAGAIN) throw_os_error("introducing this actor to the fork server", error);
   return link;
 }
 
@@ -83,17 +87,16 @@ int server_link::send(std::span<iovec> parts, std::span<const int> descriptors) 
   return send_message(socket_.get(), parts, descriptors) < 0 ? errno : 0;
 }
 
-void server_link::queue(std::string bytes, std::vector<unique_fd> descriptors) {
-  queue_.push_back({std::move(bytes), std::move(descriptors)});
+void server_link::queue(std::string bytes, std::vector<unique_fd> descriptors, std::uint64_t asks_for) {
+  queue_.push_back({std::move(bytes), std::move(descriptors), asks_for});
 }
 
-// Any error but EAGAIN means that the server is gone, which reading tells.
-void server_link::flush() {
+int server_link::flush() noexcept {
   if (introduction_) {
     request_header header{.kind = request_kind::introduce};
     iovec part{&header, sizeof(header)};
     const int descriptor = introduction_.get();
-    if (send_message(requests_, std::span(&part, 1), std::span(&descriptor, 1)) < 0) return;
+    if (send_message(requests_, std::span(&part, 1), std::span(&descriptor, 1)) < 0) return errno;
     introduction_.reset();
   }
   while (!queue_.empty()) {
@@ -101,10 +104,22 @@ void server_link::flush() {
     iovec part{next.bytes.data(), next.bytes.size()};
     std::array<int, message_descriptors_max> descriptors{};
     for (std::size_t i = 0; i < next.descriptors.size(); ++i) descriptors[i] = next.descriptors[i].get();
-    if (send_message(socket_.get(), std::span(&part, 1), std::span(descriptors).first(next.descriptors.size())) < 0 && errno == EAGAIN)
-      return;
+    if (send_message(socket_.get(), std::span(&part, 1), std::span(descriptors).first(next.descriptors.size())) < 0) return errno;
     queue_.pop_front();
   }
+  return 0;
+}
+
+bool server_link::is_queued(std::uint64_t ticket) const noexcept {
+  return std::ranges::any_of(queue_, [&](const queued_message& message) { return message.asks_for == ticket; });
+}
+
+std::vector<std::uint64_t> server_link::take_requests() {
+  std::vector<std::uint64_t> tickets;
+  for (const queued_message& message : queue_)
+    if (message.asks_for != 0) tickets.push_back(message.asks_for);
+  std::erase_if(queue_, [](const queued_message& message) { return message.asks_for != 0; });
+  return tickets;
 }
 
 received_message server_link::receive(std::span<std::byte> buffer) noexcept { return receive_message(socket_.get(), buffer); }
@@ -118,10 +133,13 @@ void server_link::shut_down() noexcept {
 std::string server_link::reap_server(int bound_ms) noexcept {
   if (server_pid_ < 0) return {};
   pollfd ended{.fd = server_pidfd_.get(), .events = POLLIN, .revents = 0};
-  if (retry_eintr([&] { return ::poll(&ended, 1, bound_ms); }) != 1) signal_pidfd(server_pidfd_.get(), SIGKILL);
-  int wait_status = 0;
-  const pid_t reaped = retry_eintr([&] { return ::waitpid(server_pid_, &wait_status, 0); });
   const pid_t pid = std::exchange(server_pid_, -1);
+  if (retry_eintr([&] { return ::poll(&ended, 1, bound_ms); }) != 1) {
+    signal_pidfd(server_pidfd_.get(), SIGKILL);
+    if (retry_eintr([&] { return ::poll(&ended, 1, killed_bound_ms); }) != 1) return "killed, but not gone yet";
+  }
+  int wait_status = 0;
+  const pid_t reaped = retry_eintr([&] { return ::waitpid(pid, &wait_status, 0); });
   if (reaped != pid) return "end unknown";
   return death_certificate::from_wait_status(pid, wait_status, {}).text();
 }

@@ -34,6 +34,11 @@ struct spawn_message {
   // Throws error(protocol) for a message whose parts do not add up. Takes the descriptors out of `received`.
   [[nodiscard]] static spawn_message parse(std::span<const std::byte> bytes, received_message& received);
 
+  // Whether what it tells of its sender's world builds on nothing that was told before.
+  [[nodiscard]] bool tells_whole_world() const noexcept {
+    return header.has_facts != 0 && header.has_directory != 0 && header.has_environment != 0;
+  }
+
   // For a forked child, which closes by number what is not its own: gives up every descriptor, closing those below `fd`.
   void close_below(int fd) noexcept;
 };

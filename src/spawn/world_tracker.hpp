@@ -29,6 +29,9 @@ class world_tracker {
   // The server has been told.
   void commit(world_changes&& told);
 
+  // What was told did not arrive: the next request tells everything.
+  void forget() noexcept { known_ = false; }
+
  private:
   bool known_ = false;
   world_facts facts_;

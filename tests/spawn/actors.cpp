@@ -173,8 +173,9 @@ int compare(birth& born, arguments& in) {
   return 0;
 }
 
-// A program started in the background by a shell that ends: an orphan. Its stderr is this actor's unless "detached".
-pid_t start_orphan(bool detached) {
+// A program started in the background by a shell that ends: an orphan. Its stderr is this actor's if "attached"; "unmarked", it has no
+// environment either.
+pid_t start_orphan(const std::string& how) {
   int ends[2];
   if (::pipe(ends) != 0) throw std::runtime_error("pipe");
   const pid_t shell = ::fork();
@@ -182,7 +183,10 @@ pid_t start_orphan(bool detached) {
     ::dup2(ends[1], STDOUT_FILENO);
     ::close(ends[0]);
     ::close(ends[1]);
-    ::execl("/bin/sh", "sh", "-c", detached ? "sleep 1000 >/dev/null 2>&1 & echo $!" : "sleep 1000 >/dev/null & echo $!", nullptr);
+    const char* const command = how == "attached"   ? "sleep 1000 >/dev/null & echo $!"
+                                : how == "detached" ? "sleep 1000 >/dev/null 2>&1 & echo $!"
+                                                    : "exec 3>&1; env -i sh -c 'echo $$ >&3; exec sleep 1000' 3>&3 >/dev/null 2>&1 &";
+    ::execl("/bin/sh", "sh", "-c", command, nullptr);
     ::_exit(127);
   }
   ::close(ends[1]);
@@ -195,7 +199,7 @@ pid_t start_orphan(bool detached) {
 int leave_orphan(birth& born, arguments& in) {
   std::string how;
   in >> how;
-  write_text(born.link.get(), std::to_string(start_orphan(how == "detached")) + "\n");
+  write_text(born.link.get(), std::to_string(start_orphan(how)) + "\n");
   await_end_of_file(born.link.get());
   return 0;
 }

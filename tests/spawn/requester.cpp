@@ -60,7 +60,7 @@ void requester::turn() {
   const bool writing = server.wants_write();
   pollfd waited{.fd = server.fd(), .events = static_cast<short>(writing ? POLLIN | POLLOUT : POLLIN), .revents = 0};
   if (::poll(&waited, 1, patience_ms) != 1) throw std::runtime_error("waited too long for the fork server");
-  if ((waited.revents & POLLOUT) != 0) server.on_writable();
+  if ((waited.revents & POLLOUT) != 0) server.on_writable(pending);
   server.on_readable(pending);
 }
 

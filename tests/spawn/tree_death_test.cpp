@@ -139,6 +139,46 @@ TEST_F(tree_death_test, orphans_of_a_dead_actor_are_killed_and_those_of_a_living
   EXPECT_TRUE(parent.await_death(living).clean());
 }
 
+// S-KIL-12: an actor's end is not the end of what another one started, wherever that writes to.
+TEST_F(tree_death_test, orphan_of_a_living_actor_outlives_every_other_actor) {
+  requester parent;
+  started_child living = parent.start(start_method::forkserver, "leave_orphan detached");
+  const tractor::unique_fd kept = watch_process(std::stoi(read_line(living.ends.link.get()).value()));
+
+  for (const char* how : {"attached", "detached"}) {
+    started_child dying = parent.start(start_method::forkserver, std::string("leave_orphan ") + how);
+    const tractor::unique_fd orphan = watch_process(std::stoi(read_line(dying.ends.link.get()).value()));
+    dying.ends.link.reset();
+    EXPECT_TRUE(ends(orphan.get())) << how;  // the server has looked through all that it adopted
+    EXPECT_TRUE(parent.await_death(dying).clean());
+  }
+
+  EXPECT_FALSE(ended(kept.get()));
+  living.ends.link.reset();
+  EXPECT_TRUE(ends(kept.get()));
+  EXPECT_TRUE(parent.await_death(living).clean());
+}
+
+// S-KIL-12: without its mark it lives as long as somebody who may have started it, and no longer.
+TEST_F(tree_death_test, orphan_that_nobody_can_tell_dies_with_the_last_actor_that_is_as_old) {
+  requester parent;
+  started_child older = parent.start(start_method::forkserver, "hello");
+  started_child owner = parent.start(start_method::forkserver, "leave_orphan unmarked");
+  const tractor::unique_fd unmarked = watch_process(std::stoi(read_line(owner.ends.link.get()).value()));
+  started_child other = parent.start(start_method::forkserver, "leave_orphan detached");
+  const tractor::unique_fd marked = watch_process(std::stoi(read_line(other.ends.link.get()).value()));
+
+  owner.ends.link.reset();
+  EXPECT_TRUE(parent.await_death(owner).clean());
+  other.ends.link.reset();
+  EXPECT_TRUE(ends(marked.get()));
+  EXPECT_FALSE(ended(unmarked.get()));
+
+  older.ends.link.reset();
+  EXPECT_TRUE(ends(unmarked.get()));
+  for (started_child* one : {&older, &other}) EXPECT_TRUE(parent.await_death(*one).clean());
+}
+
 TEST_F(tree_death_test, orphans_die_with_the_root) {
   requester parent;
   tractor::unique_fd orphan;

@@ -64,7 +64,8 @@ void describe_signals(std::ostream& out) {
 
 void describe_environment(std::ostream& out) {
   std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    if (!std::string_view(*variable).starts_with("TRACTOR_ACTOR=")) variables.emplace_back(*variable);  // each has its own, or none
   std::ranges::sort(variables);
   for (const std::string& variable : variables) out << "env " << variable << '\n';
 }

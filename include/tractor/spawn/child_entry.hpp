@@ -16,8 +16,9 @@
 // The forked or executed child runs `entry` and then std::exit with what it returned, so atexit handlers run, leak checkers
 // and coverage work. No exception may leave `entry`. Descriptors that static initialisers opened before main are kept.
 //
-// A process knows its role by its argument vector, and by the descriptors it was born with; no environment variable is used, so none
-// reaches programs that an actor starts.
+// A process knows its role by its argument vector, and by the descriptors it was born with, not by its environment. One variable, which
+// programs that an actor starts inherit, says whose they are: TRACTOR_ACTOR, in actors that the fork server made. It decides nothing but
+// when the server ends what was left behind.
 
 #pragma once
 

@@ -30,6 +30,10 @@ struct exec_child {
   // The certificate once the child has ended, and nothing before. Reaps it; call no more after that.
   [[nodiscard]] TRACTOR_API std::optional<death_certificate> try_reap();
 
+  // SIGKILLs and reaps it, for who cannot go on with it; says on stderr where it is not gone within `abandon_bound_ms`.
+  static constexpr int abandon_bound_ms = 2000;
+  TRACTOR_API void abandon() noexcept;
+
   // Sends a signal; false when the child is gone already.
   TRACTOR_API bool signal(int signo);
 };

@@ -44,7 +44,8 @@ struct spawned_event {
   unique_fd pidfd{};
 };
 
-// There is no child. `text` names the step that failed and its errno.
+// There is no child, or no more: one whose pidfd found no room here was killed and is gone. `text` names the step that failed and its
+// errno.
 struct failed_event {
   ticket_id ticket = 0;
   int errno_value = 0;
@@ -52,7 +53,8 @@ struct failed_event {
 };
 
 // The child has ended and is reaped. With a lost server the certificate says so, and the kernel kills the child at about the
-// same moment: its pidfd polls readable when it is gone.
+// same moment, unless it changed its user or group since, which takes that order back: send it SIGKILL. Its pidfd polls readable when
+// it is gone.
 struct exited_event {
   ticket_id ticket = 0;
   death_certificate certificate{};
@@ -98,22 +100,28 @@ class TRACTOR_API fork_server_client {
     child_ends ends;
   };
 
-  // Asks for a child. Throws os_error (EMFILE and the like), usage_error, or error(overloaded) at the bound of the queue; then
-  // nothing was asked for.
+  // Asks for a child. Throws os_error (EMFILE and the like), usage_error (also where this process's environment is larger than
+  // environment_bytes_max), or error(overloaded) at the bound of the queue; then nothing was asked for.
   [[nodiscard]] requested request(const spawn_request& what);
 
-  // SIGKILLs the child of a ticket, born yet or not: for a requester that gave up before it got the pidfd.
+  // SIGKILLs the child of a ticket, born yet or not: for a requester that gave up before it got the pidfd. May have to wait for
+  // room in the socket, as a request may: ask wants_write() after it.
   void kill(ticket_id ticket);
 
   // Appends what the server said. Returns when there is nothing more for now.
   void on_readable(std::vector<fork_server_event>& events);
-  void on_writable();
+  // Sends what waited for room. Appends an event for every request that cannot be sent, as when there is no memory for it.
+  void on_writable(std::vector<fork_server_event>& events);
+
+  // Gives the server up, as if it were lost: for who cannot wait for its answers. It kills everything below this process.
+  void abandon(const std::string& why, std::vector<fork_server_event>& events);
 
   // Ends the connection: the server kills everything below this process. Events that are still to come are dropped.
   void close() noexcept;
 
  private:
   class connection;
+  void lose(const std::string& how, std::vector<fork_server_event>& events);
   std::unique_ptr<connection> connection_;
   fork_server_access access_;
   fork_server_options options_;

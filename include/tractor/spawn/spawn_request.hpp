@@ -3,10 +3,10 @@
 // What a requester asks of a process backend, the same for the fork server and for exec.
 //
 // The child's world, under both backends, is its requester's at the moment of the call: working directory, environment
-// (with the overrides given here), umask, resource limits, CPU affinity, scheduling policy and nice value, process group. Signals
-// have their default dispositions and none is blocked. Of descriptors it has stdin (/dev/null), stdout (the requester's,
-// /dev/null where that is closed), stderr (a pipe whose read end the requester holds) and its link; nothing else is
-// inherited. It gets SIGKILL when its parent, the fork server or the requester, dies.
+// (with the overrides given here, and of a forked child TRACTOR_ACTOR), umask, resource limits, CPU affinity, scheduling policy and nice
+// value, process group. Signals have their default dispositions and none is blocked. Of descriptors it has stdin (/dev/null), stdout (the
+// requester's, /dev/null where that is closed), stderr (a pipe whose read end the requester holds) and its link; nothing else is inherited.
+// It gets SIGKILL when its parent, the fork server or the requester, dies.
 //
 // The child's end of the stderr pipe is non-blocking, so that a requester that does not read never stops the child: what
 // does not fit into the pipe (64 KiB) is lost. The flag belongs to the pipe's end, hence also to programs that the child
