@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <variant>
 
 #include "spawn/pidfd.hpp"
@@ -88,32 +89,41 @@ std::string stderr_relay::tail() const { return tail_.size() > stderr_tail_bytes
 
 child_process::child_process(process_host& host, spawn::child_ends ends)
     : host_(host), link_(std::make_unique<sc::socket_stream>(std::move(ends.link))), stderr_(std::move(ends.stderr_read)) {
-  reaper_.self = this;
-  reaper_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<reap_waiter&>(told).self->try_reap(); };
-  host_.children_.push_back(this);
-  sc::runner::current()->add_external_wait();
+  reaper_.self = bound_.self = this;
+  reaper_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<reap_waiter&>(told).self->pidfd_ready(); };
+  bound_.fire = [](sc::detail::timer& due) noexcept { static_cast<bound_timer&>(due).self->out_of_time(); };
 }
 
 child_process::~child_process() {
-  TRACTOR_ASSERT(exited_.is_set(), "a child process is given up while it lives");
+  TRACTOR_ASSERT(!begun_ || exited_.is_set(), "a child process is given up while it lives");
   pidfd_source_.reader = nullptr;
   pidfd_source_.detach();
+  if (bound_.armed()) sc::runner::current()->disarm(bound_);
   std::erase(host_.children_, this);
+}
+
+void child_process::begin() {
+  host_.children_.push_back(this);
+  sc::runner::current()->add_external_wait();
+  begun_ = true;
 }
 
 void child_process::signal(int signo) noexcept {
   if (exited_.is_set()) return;
   if (executed_) {
     executed_->signal(signo);
-  } else if (pidfd_) {
-    static_cast<void>(spawn::detail::signal_pidfd(pidfd_.get(), signo));  // ESRCH: it is dead, the certificate is on its way
-  } else if (signo == SIGKILL) {
-    host_.server_.kill(ticket_);
+    return;
   }
+  if (signo == SIGKILL && !bound_.armed()) arm_bound(killed_process_bound);
+  if (pidfd_)
+    static_cast<void>(spawn::detail::signal_pidfd(pidfd_.get(), signo));  // ESRCH: it is dead, the certificate is on its way
+  else if (signo == SIGKILL)
+    host_.kill_unborn(ticket_);
 }
 
 void child_process::died(spawn::death_certificate certificate) {
   if (exited_.is_set()) return;
+  if (bound_.armed()) sc::runner::current()->disarm(bound_);
   stderr_.drain();
   certificate_ = std::move(certificate);
   spawned_.set();
@@ -121,26 +131,62 @@ void child_process::died(spawn::death_certificate certificate) {
   sc::runner::current()->remove_external_wait();
 }
 
-void child_process::try_reap() noexcept {
-  if (auto certificate = executed_->try_reap())
+// The fork server is gone, and with it most often this process. One that changed its user or group lives on, because that takes the order
+// to die with the parent back; so it is killed, and waited for.
+void child_process::lost(spawn::death_certificate certificate) noexcept {
+  if (exited_.is_set() || lost_) return;
+  if (!pidfd_) return died(std::move(certificate));
+  static_cast<void>(spawn::detail::signal_pidfd(pidfd_.get(), SIGKILL));
+  lost_ = std::move(certificate);
+  try {
+    pidfd_source_.attach(pidfd_.get());
+    pidfd_source_.reader = &reaper_;
+    if (!bound_.armed()) arm_bound(killed_process_bound);
+  } catch (const std::exception&) {
+    out_of_time();
+  }
+}
+
+void child_process::pidfd_ready() noexcept {
+  if (lost_)
+    died(std::move(*lost_));
+  else if (auto certificate = executed_->try_reap())
     died(std::move(*certificate));
   else
     pidfd_source_.reader = &reaper_;
+}
+
+void child_process::arm_bound(sc::duration bound) {
+  sc::runner& run = *sc::runner::current();
+  bound_.at = run.now() + bound;
+  run.arm(bound_);
+}
+
+// Waiting longer would hold the nursery, and perhaps for ever. Nothing more can be done than was done.
+void child_process::out_of_time() noexcept {
+  if (lost_) {
+    std::fprintf(stderr, "tractor: process %d was sent SIGKILL when the fork server was lost, and its end was not seen\n",
+                 static_cast<int>(pid_));
+    died(std::move(*lost_));
+    return;
+  }
+  if (pid_ < 0) {
+    failure_ = "the fork server does not answer; it is busy or stopped, and will kill the process when it goes on";
+    failure_errno_ = ETIMEDOUT;
+    std::fprintf(stderr, "tractor: %s\n", failure_.c_str());
+    died(spawn::death_certificate::lost(-1, failure_));
+    return;
+  }
+  std::fprintf(stderr, "tractor: process %d was sent SIGKILL, and the fork server does not say how it ended\n", static_cast<int>(pid_));
+  died(spawn::death_certificate::lost(pid_, "killed, and the fork server does not say how it ended"));
 }
 
 // --- all of them ---
 
 process_host::process_host(spawn::fork_server_access access) : server_(std::move(access)) {
   reader_.self = writer_.self = this;
-  reader_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<server_waiter&>(told).self->read_server(); };
-  writer_.ready = [](sc::detail::io_source::waiter& told) noexcept {
-    process_host& self = *static_cast<server_waiter&>(told).self;
-    self.server_.on_writable();
-    if (self.server_.wants_write()) {
-      self.server_source_->set_not_writable();
-      self.server_source_->writer = &self.writer_;
-    }
-  };
+  reader_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<server_waiter&>(told).self->server_ready(false); };
+  writer_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<server_waiter&>(told).self->server_ready(true); };
 }
 
 process_host::~process_host() {
@@ -154,35 +200,62 @@ void process_host::unwatch_server() noexcept {
   server_source_.reset();
 }
 
+// The client's descriptor changes when it has introduced itself, and when the server is lost; whether something waits for room changes in
+// any call. So this follows each of them.
 void process_host::watch_server() {
-  if (server_source_ && server_source_->attached() && server_source_->fd() == server_.fd()) return;
-  unwatch_server();
-  server_source_ = std::make_unique<sc::detail::io_source>();
-  server_source_->attach(server_.fd());
+  if (server_source_ && server_source_->fd() != server_.fd()) unwatch_server();
+  if (server_.fd() < 0) return;
+  if (!server_source_) {
+    auto source = std::make_unique<sc::detail::io_source>();
+    source->attach(server_.fd());
+    server_source_ = std::move(source);
+  }
   server_source_->reader = &reader_;
+  if (!server_.wants_write()) {
+    server_source_->writer = nullptr;
+  } else if (server_source_->writer == nullptr) {
+    server_source_->set_not_writable();
+    server_source_->writer = &writer_;
+  }
 }
 
 std::unique_ptr<child_process> process_host::start(spawn::start_method method, const spawn::spawn_request& request,
                                                    const std::string& executable) {
-  if (method == spawn::start_method::exec) {
-    spawn::exec_child executed = spawn::exec_spawn(request, {.executable = executable, .fork_server_requests = server_.requests_fd()});
+  if (children_.size() == children_.capacity()) children_.reserve(std::max<std::size_t>(16, 2 * children_.size()));  // for `begin`
+  return method == spawn::start_method::exec ? start_executed(request, executable) : start_forked(request);
+}
+
+std::unique_ptr<child_process> process_host::start_executed(const spawn::spawn_request& request, const std::string& executable) {
+  spawn::exec_child executed = spawn::exec_spawn(request, {.executable = executable, .fork_server_requests = server_.requests_fd()});
+  try {
     auto child = std::make_unique<child_process>(*this, std::move(executed.ends));
+    child->pidfd_source_.attach(executed.pidfd.get());
+    child->pidfd_source_.reader = &child->reaper_;
     child->pid_ = executed.pid;
     child->executed_.emplace(std::move(executed));
-    child->pidfd_source_.attach(child->executed_->pidfd.get());
-    child->pidfd_source_.reader = &child->reaper_;
     child->spawned_.set();
+    child->begin();
     return child;
+  } catch (...) {
+    executed.abandon();
+    throw;
   }
-  auto asked = server_.request(request);
-  auto child = std::make_unique<child_process>(*this, std::move(asked.ends));
-  child->ticket_ = asked.ticket;
+}
+
+std::unique_ptr<child_process> process_host::start_forked(const spawn::spawn_request& request) {
+  server_.start();
   watch_server();
-  if (server_.wants_write() && server_source_->writer == nullptr) {
-    server_source_->set_not_writable();
-    server_source_->writer = &writer_;
+  auto asked = server_.request(request);
+  try {
+    auto child = std::make_unique<child_process>(*this, std::move(asked.ends));
+    child->ticket_ = asked.ticket;
+    watch_server();
+    child->begin();
+    return child;
+  } catch (...) {
+    kill_unborn(asked.ticket);
+    throw;
   }
-  return child;
 }
 
 child_process* process_host::find(spawn::ticket_id ticket) noexcept {
@@ -190,16 +263,31 @@ child_process* process_host::find(spawn::ticket_id ticket) noexcept {
   return found != children_.end() ? *found : nullptr;
 }
 
-void process_host::read_server() noexcept {
+void process_host::server_ready(bool writable) noexcept {
   std::vector<spawn::fork_server_event> events;
-  server_.on_readable(events);
-  server_source_->set_drained();
-  server_source_->reader = &reader_;
+  if (writable) {
+    server_.on_writable(events);
+  } else {
+    server_source_->set_drained();
+    server_.on_readable(events);
+  }
+  follow_server(events);
+}
+
+void process_host::kill_unborn(spawn::ticket_id ticket) noexcept {
+  server_.kill(ticket);
+  std::vector<spawn::fork_server_event> events;
+  follow_server(events);
+}
+
+void process_host::follow_server(std::vector<spawn::fork_server_event>& events) noexcept {
+  try {
+    watch_server();
+  } catch (const error& failed) {
+    unwatch_server();
+    server_.abandon(std::string("the fork server cannot be listened to: ") + failed.what(), events);
+  }
   for (auto& event : events) handle(event);
-  if (server_.fd() == server_source_->fd()) return;
-  // The server is lost. The source is let go of only when a new server is watched: the reactor is looking at it now.
-  server_source_->reader = server_source_->writer = nullptr;
-  server_source_->detach();
 }
 
 void process_host::handle(spawn::fork_server_event& event) {
@@ -216,7 +304,12 @@ void process_host::handle(spawn::fork_server_event& event) {
       child->died(spawn::death_certificate::lost(-1, failed->text));
     }
   } else if (auto* exited = std::get_if<spawn::exited_event>(&event)) {
-    if (child_process* child = find(exited->ticket)) child->died(std::move(exited->certificate));
+    child_process* const child = find(exited->ticket);
+    if (child == nullptr) return;
+    if (exited->certificate.kind == spawn::death_kind::lost)
+      child->lost(std::move(exited->certificate));
+    else
+      child->died(std::move(exited->certificate));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tractor/sc/detail/kernel.hpp"
 #include "tractor/sc/detail/reactor.hpp"
 #include "tractor/sc/event.hpp"
 #include "tractor/sc/socket_stream.hpp"
@@ -20,6 +21,9 @@ namespace tractor::detail {
 inline constexpr std::size_t stderr_tail_bytes = 16 * 1024;      // kept of each child for its death certificate
 inline constexpr std::size_t stderr_line_bytes_max = 64 * 1024;  // a longer line is passed on in pieces
 inline constexpr int stderr_reads_max = 32;                      // of 4 KiB at a time
+
+// How long a process that was sent SIGKILL may take to be seen dead: the fork server may be stopped, or is gone and the kernel slow.
+inline constexpr sc::duration killed_process_bound = std::chrono::seconds(5);
 
 class process_host;
 
@@ -53,6 +57,7 @@ class stderr_relay {
 // A process from its request to its death certificate. Owned by who asked for it; must not outlive the host.
 class child_process {
  public:
+  // Throws os_error; then there is nothing to be ended. Alive only when it was asked for, by `begin`.
   child_process(process_host& host, spawn::child_ends ends);
   child_process(const child_process&) = delete;
   child_process& operator=(const child_process&) = delete;
@@ -61,7 +66,8 @@ class child_process {
   [[nodiscard]] std::unique_ptr<sc::socket_stream> take_link() { return std::move(link_); }
   // Set when the process exists, or could not be made (then `failure` says why and `exited` is set too).
   [[nodiscard]] sc::event& spawned() noexcept { return spawned_; }
-  // Set when the certificate is there, or the process could not be made.
+  // Set when the process is gone and the certificate there, or when the process could not be made. Of one that SIGKILL did not end within
+  // the bounds above, stderr is told, and this is set all the same.
   [[nodiscard]] sc::event& exited() noexcept { return exited_; }
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
@@ -76,8 +82,15 @@ class child_process {
   struct reap_waiter : sc::detail::io_source::waiter {
     child_process* self = nullptr;
   };
+  struct bound_timer : sc::detail::timer {
+    child_process* self = nullptr;
+  };
+  void begin();
   void died(spawn::death_certificate certificate);
-  void try_reap() noexcept;
+  void lost(spawn::death_certificate certificate) noexcept;
+  void pidfd_ready() noexcept;
+  void arm_bound(sc::duration bound);
+  void out_of_time() noexcept;
 
   process_host& host_;
   std::unique_ptr<sc::socket_stream> link_;
@@ -90,6 +103,9 @@ class child_process {
   std::optional<spawn::exec_child> executed_;
   sc::detail::io_source pidfd_source_;
   reap_waiter reaper_;
+  bound_timer bound_;
+  std::optional<spawn::death_certificate> lost_;  // while its end is waited for
+  bool begun_ = false;
   std::string failure_;
   int failure_errno_ = 0;
   std::optional<spawn::death_certificate> certificate_;
@@ -102,7 +118,7 @@ class process_host {
   process_host& operator=(const process_host&) = delete;
   ~process_host();
 
-  // Starts a process. Throws what the backend throws; nothing was started then.
+  // Starts a process. Throws what the backend throws, and os_error; nothing was started then, or it was killed at once.
   [[nodiscard]] std::unique_ptr<child_process> start(spawn::start_method method, const spawn::spawn_request& request,
                                                      const std::string& executable);
 
@@ -111,9 +127,13 @@ class process_host {
   struct server_waiter : sc::detail::io_source::waiter {
     process_host* self = nullptr;
   };
+  [[nodiscard]] std::unique_ptr<child_process> start_executed(const spawn::spawn_request& request, const std::string& executable);
+  [[nodiscard]] std::unique_ptr<child_process> start_forked(const spawn::spawn_request& request);
   void watch_server();
   void unwatch_server() noexcept;
-  void read_server() noexcept;
+  void server_ready(bool writable) noexcept;
+  void kill_unborn(spawn::ticket_id ticket) noexcept;
+  void follow_server(std::vector<spawn::fork_server_event>& events) noexcept;
   void handle(spawn::fork_server_event& event);
   [[nodiscard]] child_process* find(spawn::ticket_id ticket) noexcept;
 
