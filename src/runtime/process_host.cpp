@@ -90,7 +90,7 @@ std::string stderr_relay::tail() const { return tail_.size() > stderr_tail_bytes
 child_process::child_process(process_host& host, spawn::child_ends ends)
     : host_(host), link_(std::make_unique<sc::socket_stream>(std::move(ends.link))), stderr_(std::move(ends.stderr_read)) {
   reaper_.self = bound_.self = this;
-  reaper_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<reap_waiter&>(told).self->pidfd_ready(); };
+  reaper_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<reap_waiter&>(told).self->end_told(); };
   bound_.fire = [](sc::detail::timer& due) noexcept { static_cast<bound_timer&>(due).self->out_of_time(); };
 }
 
@@ -147,7 +147,7 @@ void child_process::lost(spawn::death_certificate certificate) noexcept {
   }
 }
 
-void child_process::pidfd_ready() noexcept {
+void child_process::end_told() noexcept {
   if (lost_)
     died(std::move(*lost_));
   else if (auto certificate = executed_->try_reap())

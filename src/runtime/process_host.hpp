@@ -88,7 +88,7 @@ class child_process {
   void begin();
   void died(spawn::death_certificate certificate);
   void lost(spawn::death_certificate certificate) noexcept;
-  void pidfd_ready() noexcept;
+  void end_told() noexcept;
   void arm_bound(sc::duration bound);
   void out_of_time() noexcept;
 
