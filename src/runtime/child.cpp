@@ -72,6 +72,7 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
   actor self(msg::aid{.name = born.name, .uuid = boot.uuid, .pid = ::getpid(), .is_registrar = false, .is_probe = false});
   self.set_fork_server(std::move(born.fork_server));
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
+  const exit_callbacks last(self);
   int status = 0;
   co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
     self.set_service(&service);
@@ -102,7 +103,6 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
     if (how == ending::exits) exit_at_once(self, status);
     service.cancel("the actor has ended");
   });
-  self.run_lifetime_stack();
   co_return status;
 }
 

@@ -23,6 +23,18 @@ struct child_actor {
   sc::event asked;      // the first step of the ladder is done: acknowledged, or SIGTERM sent
 };
 
+// Runs the actor's exit callbacks when all else of it has ended, also where a failure of its runtime is the end (S-RT-15).
+class exit_callbacks {
+ public:
+  explicit exit_callbacks(actor& of) noexcept : of_(of) {}
+  exit_callbacks(const exit_callbacks&) = delete;
+  exit_callbacks& operator=(const exit_callbacks&) = delete;
+  ~exit_callbacks() { of_.run_lifetime_stack(); }
+
+ private:
+  actor& of_;
+};
+
 // What a process is told at birth, beside its name.
 struct boot_record {
   std::string uuid;

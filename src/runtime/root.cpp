@@ -59,6 +59,7 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
   actor self(msg::aid{.name = options.name, .uuid = make_uuid(), .pid = ::getpid(), .is_registrar = false, .is_probe = false});
   self.set_root();
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
+  const exit_callbacks last(self);
   sc::event stop;
   sc::cancel_scope body_scope({.where = {}});
   std::exception_ptr failed;

@@ -12,6 +12,25 @@
 
 #include "runtime_test.hpp"
 
+namespace breaking {
+namespace {
+
+namespace sc = tractor::sc;
+
+// A part of the actor's own runtime fails.
+sc::task<> break_the_runtime() {
+  tractor::current_actor().service().start_soon([]() -> sc::task<> {
+    throw std::runtime_error("of the runtime");
+    co_return;
+  });
+  co_await sc::sleep_forever();
+}
+
+}  // namespace
+}  // namespace breaking
+
+TRACTOR_MODULE(breaking) { mod.def<&breaking::break_the_runtime>("break_the_runtime"); }
+
 namespace runtime_test {
 namespace {
 
@@ -174,7 +193,36 @@ TEST_P(boot_test, exit_callbacks_run_however_the_actor_is_ended) {
   EXPECT_FALSE(std::filesystem::exists(by_failure));
 }
 
+// S-RT-15
+TEST_P(boot_test, exit_callbacks_run_when_the_actors_runtime_fails) {
+  const std::string file = left_behind().temporary_directory() + "/one";
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto more = options();
+    more.enable_modules.emplace_back("breaking");
+    more.on_death = tractor::death_policy::ignore;
+    auto worker = co_await an.start_actor("worker", more);
+    co_await worker.run<&kit::own_file>(file);
+    EXPECT_TRUE(std::filesystem::exists(file));
+    EXPECT_NE(nullptr, co_await caught([&] { return worker.run<&breaking::break_the_runtime>(); }));
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+  });
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
 class root_test : public runtime_test {};
+
+// S-RT-15
+TEST_F(root_test, exit_callbacks_run_when_the_roots_runtime_fails) {
+  int run_last = 0;
+  const auto error = outcome_of([&]() -> sc::task<> {
+    co_await tractor::open_root_actor([&]() -> sc::task<> {
+      tractor::current_actor().on_exit([&] { ++run_last; });
+      co_await breaking::break_the_runtime();
+    });
+  });
+  static_cast<void>(as<std::runtime_error>(error));
+  EXPECT_EQ(1, run_last);
+}
 
 // S-RT-2, S-RT-10
 TEST_F(root_test, first_nursery_opens_the_root_around_itself) {
