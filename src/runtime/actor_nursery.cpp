@@ -180,6 +180,45 @@ bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, 
 
 long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
+// Whether a connection ended as it does when the process at its other end does; else it was closed here, for a fault that says more
+// than an exit status. The reasons that a channel gives for its end are the only trace of that.
+bool merely_ended(std::string_view why_closed) {
+  return why_closed.starts_with("the connection to ") && why_closed.find(" in the middle") == std::string_view::npos;
+}
+
+// Runs `body`, which reads the child's link. With the process ends the link, though the kernel may not say so: a process that the actor
+// started may hold a copy of its end.
+template <class Body>
+sc::task<> while_alive(child_actor& child, Body body) {
+  co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
+    around.start_soon({.name = "life of " + child.who.name}, [&]() -> sc::task<> {
+      co_await child.process->exited().wait();
+      co_await sc::sleep(link_drain_timeout);
+      child.outlived = true;
+      child.link->channel().close("its process has ended");
+    });
+    co_await body();
+    around.cancel("the connection has ended");
+  });
+}
+
+std::string boot_failure_text(child_actor& child, const std::exception_ptr& why, bool dead) {
+  std::string text = "actor '" + child.who.name + "' did not start: ";
+  if (!child.process->failure().empty()) {
+    text += child.process->failure();
+  } else if (is_too_slow(why)) {
+    text += "it did not say who it is within " + std::to_string(milliseconds(child.options.boot_timeout)) + " ms";
+  } else {
+    const std::string cause = sc::describe(why);
+    const bool just_ended = dead && (child.outlived || merely_ended(cause));
+    if (!just_ended) text += cause;
+    if (!just_ended && dead) text += "; ";
+    if (dead) text += "its process (pid " + std::to_string(child.process->pid()) + ") ended: " + child.process->certificate()->text();
+  }
+  if (const auto tail = child.process->stderr_output().tail(); !tail.empty()) text += "\nthe end of its stderr:\n" + tail;
+  return text;
+}
+
 }  // namespace
 
 // The child's end of the link exists before the child: identity and spawn spec are there when it first looks.
@@ -189,8 +228,12 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     child->link->send_aid();
     const auto spec = spawn_spec_for(child->options);
     child->link->channel().send([&](msg::buffer& out) { msg::encode_spawn_spec(out, spec); });
-    co_await sc::fail_after(child->options.boot_timeout, [&] { return child->link->receive_aid(); });
-    if (child->process->pid() < 0) co_await child->process->spawned().wait();
+    co_await sc::fail_after(child->options.boot_timeout, [&]() -> sc::task<> {
+      co_await while_alive(*child, [&] { return child->link->receive_aid(); });
+      if (child->process->pid() < 0) co_await child->process->spawned().wait();
+    });
+    // The pidfd found no room here, and without it the process is nobody's.
+    if (!child->process->failure().empty()) throw actor_failure(child->process->failure());
     child->booted = true;
     // A nursery that is ending waits for this one too, and one that joins for whoever asks for its end.
     child->link->on_cancel_called([this] { changed_.unpark_all(); });
@@ -211,20 +254,14 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
     bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
     if (!dead) {
       child->process->signal(SIGKILL);
+      if (child->process->pid() < 0 &&
+          !co_await sc::move_on_after(spawn_reply_timeout, [&]() -> sc::task<> { co_await child->process->spawned().wait(); }))
+        child->process->abandon("the fork server does not answer");
       co_await exited();
     }
     child->link->fail(std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' did not start")));
     child->process->stderr_output().finish();
-    std::string text = "actor '" + child->who.name + "' did not start: ";
-    if (!child->process->failure().empty())
-      text += child->process->failure();
-    else if (is_too_slow(why))
-      text += "it did not say who it is within " + std::to_string(milliseconds(child->options.boot_timeout)) + " ms";
-    else if (dead)
-      text += "its process (pid " + std::to_string(child->process->pid()) + ") ended: " + child->process->certificate()->text();
-    else
-      text += sc::describe(why);
-    if (const auto tail = child->process->stderr_output().tail(); !tail.empty()) text += "\nthe end of its stderr:\n" + tail;
+    const std::string text = boot_failure_text(*child, why, dead);
     try {
       std::rethrow_exception(why);
     } catch (const sc::cancelled&) {
@@ -283,7 +320,12 @@ sc::task<> actor_nursery::collect(child_ptr child, std::string module, std::stri
 // Serves an actor's channel until that ends, then finds out why it ended. Not cancelled from outside: it ends with the process.
 sc::task<> actor_nursery::monitor(child_ptr child) {
   co_await sc::shielded([&]() -> sc::task<> {
-    co_await child->link->serve();
+    try {
+      co_await while_alive(*child, [&] { return child->link->serve(); });
+    } catch (...) {
+      // Whatever it was, the actor must be ended and reaped.
+      child->link->channel().close("a message of actor '" + child->who.name + "' failed here: " + sc::describe(std::current_exception()));
+    }
     const bool dead =
         co_await sc::move_on_after(death_certificate_timeout, [&]() -> sc::task<> { co_await child->process->exited().wait(); });
     const bool asked = child->ending || child->link->cancel_called();

@@ -20,6 +20,7 @@ struct child_actor {
   std::shared_ptr<main_result> main;  // of run_in_actor
   bool booted = false;
   bool ending = false;  // the ladder runs
+  bool outlived = false;  // by its link, which somebody else holds open: it was closed here
   sc::event asked;      // the first step of the ladder is done: acknowledged, or SIGTERM sent
 };
 

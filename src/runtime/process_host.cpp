@@ -121,6 +121,14 @@ void child_process::signal(int signo) noexcept {
     host_.kill_unborn(ticket_);
 }
 
+// The server takes its messages in order: the order to kill comes right after the request.
+void child_process::abandon(std::string why) {
+  if (exited_.is_set()) return;
+  signal(SIGKILL);
+  failure_ = std::move(why);
+  died(spawn::death_certificate::lost(pid_, failure_));
+}
+
 void child_process::died(spawn::death_certificate certificate) {
   if (exited_.is_set()) return;
   if (bound_.armed()) sc::runner::current()->disarm(bound_);

@@ -76,6 +76,8 @@ class child_process {
   [[nodiscard]] stderr_relay& stderr_output() noexcept { return stderr_; }
   // Sends a signal if the process is alive. Before it exists only SIGKILL can be sent.
   void signal(int signo) noexcept;
+  // Waits no longer for a process that the fork server has not made, and may still make: that is killed then.
+  void abandon(std::string why);
 
  private:
   friend class process_host;

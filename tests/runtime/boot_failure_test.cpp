@@ -2,13 +2,19 @@
 //
 // Processes that do not become actors. Each ends in one error that says why, and in nothing left behind.
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "programs.hpp"
 #include "runtime_test.hpp"
 #include "tractor/base/fd.hpp"
 
@@ -60,6 +66,19 @@ TEST_F(boot_failure_test, end_of_its_stderr_is_reported) {
   EXPECT_THAT(text, HasSubstr("the end of its stderr:\nfirst\nno luck today"));
 }
 
+// S-NUR-6: a process that it leaves behind holds its link, so that the kernel tells of no end.
+TEST_F(boot_failure_test, end_is_seen_though_something_it_started_lives) {
+  const std::string fifo = left_behind().temporary_directory() + "/held";
+  ASSERT_EQ(0, ::mkfifo(fifo.c_str(), 0600));
+  tractor::unique_fd writer(::open(fifo.c_str(), O_RDWR | O_CLOEXEC));
+  const auto text = failure_of(executing(script("cat " + fifo + " >/dev/null & exit 7")));
+  writer.reset();  // the other process ends by that
+  std::filesystem::remove(fifo);
+  left_behind().reap_orphans();
+  EXPECT_THAT(text, HasSubstr("exit status 7"));
+  EXPECT_THAT(text, HasSubstr("did not start: its process (pid "));
+}
+
 TEST_F(boot_failure_test, program_killed_by_a_signal_is_reported_with_it) {
   EXPECT_THAT(failure_of(executing(script("kill -9 $$"))), HasSubstr("killed by SIGKILL"));
 }
@@ -75,6 +94,99 @@ TEST_F(boot_failure_test, program_that_says_something_else_is_refused) {
   const auto text = failure_of(executing(script("echo GET / HTTP/1.1 >&3; exec sleep 1000")));
   EXPECT_THAT(text, HasSubstr("did not start"));
   EXPECT_THAT(text, HasSubstr("broke the protocol"));
+}
+
+// S-OOB-8: what it said comes before how it ended. It listens first, so that nobody who sends finds it gone.
+TEST_F(boot_failure_test, program_that_says_something_else_and_ends_is_blamed_for_what_it_said) {
+  const std::string listen = R"sh(until [ "$(head -c 1 <&3 2>/dev/null | wc -c)" = 1 ]; do :; done)sh";
+  const auto text = failure_of(executing(script(listen + "; echo GET / HTTP/1.1 >&3; exit 3")));
+  EXPECT_THAT(text, ::testing::ContainsRegex("did not start: .*broke the protocol.*; its process .* ended: exit status 3"));
+}
+
+class stopped_server_test : public runtime_test {
+ protected:
+  // Runs `body` with a worker and its fork server, which is stopped, and goes on in the end.
+  static void with_stopped(const std::function<sc::task<>(actor_nursery&, const watched_process& server)>& body) {
+    run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+      auto worker = co_await start(an);
+      const watched_process server((co_await worker.run<&kit::who>()).parent_pid);
+      server.signal(SIGSTOP);
+      co_await body(an, server);
+      server.signal(SIGCONT);
+      EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
+      co_await an.cancel();
+    });
+  }
+};
+
+// S-NUR-6, S-RT-12
+TEST_F(stopped_server_test, start_fails_within_its_bound) {
+  with_stopped([](actor_nursery& an, const watched_process&) -> sc::task<> {
+    const auto error = co_await catch_as<tractor::actor_failure>([&] { return an.start_actor("nobody", {.boot_timeout = 20ms}); });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("the fork server does not answer"));
+    EXPECT_EQ(1U, an.actor_count());
+  });
+}
+
+// S-NUR-6, S-KIL-7
+TEST_F(stopped_server_test, start_can_be_cancelled) {
+  with_stopped([](actor_nursery& an, const watched_process&) -> sc::task<> {
+    const auto nobody = co_await sc::move_on_after(20ms, [&] { return an.start_actor("nobody", {}); });
+    EXPECT_FALSE(nobody.has_value());
+    EXPECT_EQ(1U, an.actor_count());
+  });
+}
+
+// S-KIL-7: what the server makes in the end, nobody wants: it is killed, and those that are wanted live.
+TEST_F(stopped_server_test, process_made_too_late_is_killed) {
+  with_stopped([](actor_nursery& an, const watched_process& server) -> sc::task<> {
+    static_cast<void>(co_await caught([&] { return an.start_actor("nobody", {.boot_timeout = 20ms}); }));
+    server.signal(SIGCONT);
+    auto next = co_await start(an, "next");  // the server takes its requests in order
+    EXPECT_EQ(3, co_await next.run<&kit::add>(1, 2));
+    const std::string children = "/proc/" + std::to_string(server.pid()) + "/task/" + std::to_string(server.pid()) + "/children";
+    const auto count = [&] {
+      std::ifstream file(children);
+      return std::distance(std::istream_iterator<pid_t>(file), std::istream_iterator<pid_t>());
+    };
+    while (count() != 2) co_await sc::checkpoint();
+  });
+}
+
+// The actor has said who it is, but there was no descriptor left for the one that stands for its process.
+TEST_F(stopped_server_test, pidfd_that_found_no_room_is_an_error) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  with_stopped([&](actor_nursery& an, const watched_process& server) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> {
+        const auto error = co_await catch_as<tractor::actor_failure>([&] { return an.start_actor("nobody"); });
+        ::setrlimit(RLIMIT_NOFILE, &before);
+        RT_REQUIRE(error);
+        EXPECT_THAT(error->what(), HasSubstr("EMFILE"));
+      });
+      while (an.actor_count() < 2) co_await sc::checkpoint();
+      rlimit none = before;
+      none.rlim_cur = 0;
+      ::setrlimit(RLIMIT_NOFILE, &none);
+      server.signal(SIGCONT);
+      // Both have come before this process looks at either: the server's answer, and the actor's Aid.
+      const auto aid_is_there = [&] {
+        for (int fd = 0; fd < 256; ++fd) {
+          int type = 0, bytes = 0;
+          socklen_t length = sizeof type;
+          if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM && ::ioctl(fd, FIONREAD, &bytes) == 0 &&
+              bytes > 0)
+            return true;
+        }
+        return false;
+      };
+      int waited_ms = 0;
+      for (; !aid_is_there() && waited_ms < 20'000; ++waited_ms) ::poll(nullptr, 0, 1);
+      EXPECT_GT(20'000, waited_ms) << "the actor did not boot";
+    });
+  });
 }
 
 // S-RT-12

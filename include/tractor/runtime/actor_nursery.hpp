@@ -41,6 +41,8 @@ inline constexpr auto nursery_cancel_timeout = std::chrono::seconds(3);         
 inline constexpr auto hard_kill_timeout = std::chrono::milliseconds(1600);         // S-KIL-6
 inline constexpr auto death_certificate_timeout = std::chrono::milliseconds(500);  // between the end of a link and of its process
 inline constexpr auto boot_timeout_default = std::chrono::seconds(10);
+inline constexpr auto spawn_reply_timeout = std::chrono::milliseconds(500);   // for the fork server, once its child is not wanted any more
+inline constexpr auto link_drain_timeout = std::chrono::milliseconds(100);    // for the last words of a process whose link others hold
 
 // What the nursery does when an actor's process ends without having been asked to, and no dialog was open that reports it.
 enum class death_policy : unsigned char {
