@@ -80,18 +80,32 @@ void actor::call_ended() {
 sc::task<> actor::finish_cancel() {
   while (running_calls_ != 0) co_await calls_changed_.park("end of the actor's tasks");
   cancel_complete_ = true;
+  bool parent_asked = false;
   for (const auto& ack : std::exchange(cancel_acks_, {})) {
+    parent_asked = parent_asked || ack.to->is_parent();
     try {
       ack.to->send([&](msg::buffer& out) { msg::encode_cancel_ack(out, ack.cid, true); });
     } catch (const error&) {
       // Who asked is gone, or its channel is.
     }
   }
+  if (!parent_asked) tell_parent(true);
   // The last words have to reach the socket before the channels close; a peer that does not read them holds nobody up for long.
   co_await sc::move_on_after(last_words_timeout, [&]() -> sc::task<> {
     const auto connected = peers_;
     for (const auto& to : connected) co_await to->channel().flushed();
   });
+}
+
+void actor::tell_parent(bool complete) {
+  for (const auto& connected : peers_) {
+    if (!connected->is_parent()) continue;
+    try {
+      connected->send([&](msg::buffer& out) { msg::encode_cancel_ack(out, uid_.uuid, complete); });
+    } catch (const std::exception&) {
+      // A parent that is gone, or cannot be told, judges by the exit status.
+    }
+  }
 }
 
 void actor::add_peer(std::shared_ptr<detail::peer> connected) { peers_.push_back(std::move(connected)); }

@@ -8,9 +8,11 @@
 #include <cstdio>
 
 #include "child_actor.hpp"
+#include "tractor/ipc/socket_file.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/socket_listener.hpp"
 
 namespace tractor {
 
@@ -176,7 +178,7 @@ bool is_any(const std::exception_ptr& error) {
 
 bool is_too_slow(const std::exception_ptr& error) { return is_any<sc::too_slow_error>(error); }
 // What a task ends with, or its actor, that was told to.
-bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, transport_closed>(error); }
+bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, transport_closed>(error) && !is_any<actor_died>(error); }
 
 long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
@@ -200,6 +202,25 @@ sc::task<> while_alive(child_actor& child, Body body) {
     co_await body();
     around.cancel("the connection has ended");
   });
+}
+
+// A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
+sc::task<> remove_socket_files(const child_actor& child) {
+  const auto& certificate = child.process->certificate();
+  if (!certificate || certificate->clean() || certificate->pid < 0) co_return;
+  ipc::remove_default_socket_of_dead(child.who.name, certificate->pid);
+  for (const auto& where : child.options.bind_addrs) {
+    if (where.uds() == nullptr) continue;
+    bool refused = false;
+    try {
+      co_await sc::move_on_after(socket_probe_timeout, [&]() -> sc::task<> { co_await sc::connect_unix(where.uds()->path()); });
+    } catch (const os_error& error) {
+      refused = error.errno_value() == ECONNREFUSED;
+    } catch (const std::exception&) {
+      // Best effort: what cannot be looked at stays.
+    }
+    if (refused) ipc::remove_socket_of_dead(*where.uds());
+  }
 }
 
 std::string boot_failure_text(child_actor& child, const std::exception_ptr& why, bool dead) {
@@ -259,6 +280,7 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
         child->process->abandon("the fork server does not answer");
       co_await exited();
     }
+    co_await remove_socket_files(*child);
     child->link->fail(std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' did not start")));
     child->process->stderr_output().finish();
     const std::string text = boot_failure_text(*child, why, dead);
@@ -317,44 +339,81 @@ sc::task<> actor_nursery::collect(child_ptr child, std::string module, std::stri
 
 // --- the end of actors ---
 
+namespace {
+
+// One that was told to end, and whose process has ended: whether by that. A crash on the way is something else.
+bool ended_as_told(const child_actor& child) {
+  const auto& certificate = *child.process->certificate();
+  switch (certificate.kind) {
+    case spawn::death_kind::exited: return certificate.exit_status == 0;
+    case spawn::death_kind::signaled:
+      return certificate.signal == SIGTERM || certificate.signal == SIGINT || (certificate.signal == SIGKILL && child.killed);
+    case spawn::death_kind::lost: return true;  // nobody knows of anything else
+  }
+  return false;
+}
+
+struct end_of_actor {
+  std::exception_ptr why;  // what its dialogs are told
+  bool in_good_order = false;
+};
+
+std::exception_ptr death_of(child_actor& child) {
+  return std::make_exception_ptr(actor_died(child.who, *child.process->certificate(), child.process->stderr_output().tail()));
+}
+
+// What the end of an actor's link means; `dead`: there is a certificate.
+end_of_actor judge(child_actor& child, bool asked, bool dead) {
+  const auto ended = [&](const std::string& how) { return std::make_exception_ptr(transport_closed("actor '" + child.who.name + how)); };
+  if (asked && (!dead || ended_as_told(child))) return {.why = ended("' has ended: it was cancelled"), .in_good_order = true};
+  const std::string& why_closed = child.link->channel().why_closed();
+  if (!dead)
+    return {.why = std::make_exception_ptr(transport_closed("the connection to actor '" + child.who.name + "' ended, its process (pid " +
+                                                            std::to_string(child.process->pid()) + ") lives: " + why_closed))};
+  if (!child.process->certificate()->clean()) return {.why = death_of(child)};
+  // Somebody else may have told it: another actor, or a signal.
+  if (child.took_leave()) return {.why = ended("' has ended: exit status 0"), .in_good_order = true};
+  if (child.outlived || merely_ended(why_closed)) return {.why = death_of(child)};
+  return {.why = ended("' has ended, because its connection had: " + why_closed)};
+}
+
+}  // namespace
+
 // Serves an actor's channel until that ends, then finds out why it ended. Not cancelled from outside: it ends with the process.
 sc::task<> actor_nursery::monitor(child_ptr child) {
   co_await sc::shielded([&]() -> sc::task<> {
+    const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
     try {
+      child->link->add(child->who.uuid, child->word);
       co_await while_alive(*child, [&] { return child->link->serve(); });
     } catch (...) {
       // Whatever it was, the actor must be ended and reaped.
       child->link->channel().close("a message of actor '" + child->who.name + "' failed here: " + sc::describe(std::current_exception()));
     }
-    const bool dead =
-        co_await sc::move_on_after(death_certificate_timeout, [&]() -> sc::task<> { co_await child->process->exited().wait(); });
+    child->link->remove_ack(child->who.uuid);
+    const bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
     const bool asked = child->ending || child->link->cancel_called();
-    // Somebody else may have asked: another actor, or a signal. Then it ends in good order, with status 0.
-    const bool in_good_order = asked || (dead && child->process->certificate()->clean());
-    std::exception_ptr why;
-    if (asked)
-      why = std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' has ended: it was cancelled"));
-    else if (in_good_order)
-      why = std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' has ended: exit status 0"));
-    else if (dead)
-      why = std::make_exception_ptr(actor_died(child->who, *child->process->certificate(), child->process->stderr_output().tail()));
-    else
-      why = std::make_exception_ptr(transport_closed("the connection to actor '" + child->who.name + "' ended, its process (pid " +
-                                                     std::to_string(child->process->pid()) +
-                                                     ") lives: " + child->link->channel().why_closed()));
-    if (child->link->lost()) why = child->link->lost();  // the actor's own runtime said why (S-RT-22)
-    child->link->fail(why);
-    if (!in_good_order && !child->link->loss_observed() && child->options.on_death == death_policy::raise) {
-      record(child->who, why);
-      fail("actor '" + child->who.name + "' is gone");
-    }
+    end_of_actor end = judge(*child, asked, dead);
+    if (child->link->lost()) end.why = child->link->lost();  // the actor's own runtime said why (S-RT-22)
+    child->link->fail(end.why);
+    if (!end.in_good_order) lose(child, end.why);
     if (!dead) {
       start_ending(child, false);
-      co_await child->process->exited().wait();
+      co_await exited();
+      if (asked && !ended_as_told(*child)) lose(child, death_of(*child));
     }
+    co_await remove_socket_files(*child);
   });
+  if (!child->process->certificate()->clean()) ungraceful_ = true;
   child->process->stderr_output().finish();
   reaped(child);
+}
+
+// An actor is gone that should not be; who was in a dialog with it knows already.
+void actor_nursery::lose(const child_ptr& child, const std::exception_ptr& why) {
+  if (child->link->loss_observed() || child->options.on_death == death_policy::ignore) return;
+  record(child->who, why);
+  fail("actor '" + child->who.name + "' is gone");
 }
 
 void actor_nursery::reaped(const child_ptr& child) {
@@ -372,20 +431,33 @@ void actor_nursery::start_ending(const child_ptr& child, bool hard_kill) {
 // The ladder of S-KIL: a request, SIGTERM, SIGKILL, each with its time; ends when the process is reaped.
 sc::task<> actor_nursery::end_child(child_ptr child, bool hard_kill) {
   co_await sc::shielded([&]() -> sc::task<> {
-    const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
     std::optional<bool> acknowledged = child->link->cancel_acknowledged();
     if (!*acknowledged && !hard_kill && !child->link->lost())
       acknowledged = co_await sc::move_on_after(portal_cancel_timeout, [&] { return child->link->request_cancel_actor(); });
     if (!acknowledged.value_or(false)) child->process->signal(SIGTERM);
     child->asked.set();
-    const bool ended = co_await sc::move_on_after(hard_kill_timeout, exited);
+    bool ended = co_await ends_within(child, hard_kill_timeout);
+    int slices = 1;
+    for (; !ended && slices <= patience_max && child->takes_patience(); ++slices) ended = co_await ends_within(child, hard_kill_timeout);
     if (ended) co_return;
     std::fprintf(stderr, "tractor: actor '%s' (pid %d) did not end within %lld ms after it was told to: SIGKILL\n", child->who.name.c_str(),
-                 child->process->pid(), static_cast<long long>(hard_kill_timeout.count()));
-    killed_ = true;
+                 child->process->pid(), slices * milliseconds(hard_kill_timeout));
+    child->killed = true;
     child->process->signal(SIGKILL);
-    co_await exited();
+    co_await child->process->exited().wait();
   });
+}
+
+// Whoever ends this actor meanwhile hears that it waits, and that it is not the one that is stuck: else both ladders would be at their
+// end at the same time.
+sc::task<bool> actor_nursery::ends_within(child_ptr child, sc::duration bound) {
+  const auto deadline = sc::current_time() + bound;
+  while (sc::current_time() < deadline) {
+    const auto slice = std::min<sc::duration>(patience_interval, deadline - sc::current_time());
+    if (co_await sc::move_on_after(slice, [&]() -> sc::task<> { co_await child->process->exited().wait(); })) co_return true;
+    owner_.ask_for_patience();
+  }
+  co_return false;
 }
 
 sc::task<> actor_nursery::cancel(bool hard_kill) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "main_result.hpp"
 #include "process_host.hpp"
@@ -19,9 +20,16 @@ struct child_actor {
   std::shared_ptr<peer> link;
   std::shared_ptr<main_result> main;  // of run_in_actor
   bool booted = false;
-  bool ending = false;  // the ladder runs
+  bool ending = false;    // the ladder runs
+  bool killed = false;    // to its last step
   bool outlived = false;  // by its link, which somebody else holds open: it was closed here
-  sc::event asked;      // the first step of the ladder is done: acknowledged, or SIGTERM sent
+  sc::event asked;        // the first step of the ladder is done: acknowledged, or SIGTERM sent
+  pending_ack word;       // what the actor says of its own end, see actor::tell_parent
+
+  // It was told to end, by whomever, and has done so in good order.
+  [[nodiscard]] bool took_leave() const noexcept { return word.answered && word.value; }
+  // It has been told to end and waits for actors of its own. True once for each time that it says so.
+  [[nodiscard]] bool takes_patience() noexcept { return std::exchange(word.answered, took_leave()) && !word.value; }
 };
 
 // Runs the actor's exit callbacks when all else of it has ended, also where a failure of its runtime is the end (S-RT-15).

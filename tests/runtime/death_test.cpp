@@ -2,15 +2,96 @@
 //
 // Actors whose process ends unasked: one error, which names the actor and how it ended, wherever it is seen first.
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 #include "programs.hpp"
 #include "runtime_test.hpp"
 
+namespace dying {
+
+namespace sc = tractor::sc;
+using namespace std::chrono_literals;
+
+namespace {
+
+// The process is killed; a copy of it holds its link, and reads `fifo` until nobody writes there any more.
+sc::task<> leave_a_copy(std::string fifo) {
+  const int held = ::open(fifo.c_str(), O_RDONLY | O_CLOEXEC);
+  if (::fork() == 0) {
+    char byte = 0;
+    while (::read(held, &byte, 1) > 0) continue;
+    ::_exit(0);
+  }
+  ::kill(::getpid(), SIGKILL);
+  co_return;
+}
+
+// The exit status of one that was told to end, though nobody told it.
+sc::task<> exit_now() {
+  ::_exit(0);
+  co_return;
+}
+sc::task<> exit_soon() {
+  tractor::current_actor().service().start_soon([]() -> sc::task<> {
+    co_await sc::sleep(1ms);
+    ::_exit(0);
+  });
+  co_return;
+}
+
+sc::task<> abort_when_cancelled() {
+  try {
+    co_await sc::sleep_forever();
+  } catch (const sc::cancelled&) {
+    std::abort();
+  }
+}
+sc::task<> abort_at_exit() {
+  tractor::current_actor().on_exit([] { std::abort(); });
+  co_return;
+}
+
+sc::task<std::string> much_text(std::size_t bytes) { co_return std::string(bytes, 'x'); }
+
+constexpr int link_fd = 3;  // that an actor is born with
+sc::task<> write_into_the_link() {
+  constexpr std::string_view garbage = "GET / HTTP/1.1\r\n\r\n";
+  if (::write(link_fd, garbage.data(), garbage.size()) < 0) throw std::runtime_error("there is no link");
+  co_await sc::sleep_forever();
+}
+
+}  // namespace
+}  // namespace dying
+
+TRACTOR_MODULE(dying) {
+  using namespace dying;
+  mod.def<&leave_a_copy>("leave_a_copy", "fifo");
+  mod.def<&exit_now>("exit_now");
+  mod.def<&exit_soon>("exit_soon");
+  mod.def<&abort_when_cancelled>("abort_when_cancelled");
+  mod.def<&abort_at_exit>("abort_at_exit");
+  mod.def<&much_text>("much_text", "bytes");
+  mod.def<&write_into_the_link>("write_into_the_link");
+}
+
 namespace runtime_test {
 namespace {
 
-class death_test : public both_methods {};
+class death_test : public both_methods {
+ protected:
+  [[nodiscard]] static actor_options options() {
+    auto more = both_methods::options();
+    more.enable_modules.emplace_back("dying");
+    return more;
+  }
+};
 RT_BOTH_METHODS(death_test);
 
 using tractor::actor_died;
@@ -147,16 +228,155 @@ TEST_P(death_test, ignored_death_is_no_error_of_the_nursery) {
   });
 }
 
-// One that dies while it is being cancelled was asked to go.
-TEST_P(death_test, death_during_a_cancel_is_no_error) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+// S-NUR-18, S-NUR-21: the cancel is one thing, a kill that it did not send another. Stopped, the actor cannot end before.
+TEST_P(death_test, kill_by_somebody_else_during_a_cancel_is_a_death) {
+  bool graceful = true;
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto victim = co_await an.start_actor("victim", options());
     const watched_process process(static_cast<pid_t>(*victim.pid()));
+    process.signal(SIGSTOP);
     co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
       n.start_soon([&]() -> sc::task<> { co_await an.cancel(); });
-      co_await sc::checkpoint();
+      while (!an.cancel_called()) co_await sc::checkpoint();
       process.signal(SIGKILL);
+      co_await sc::shielded([&]() -> sc::task<> {
+        while (an.actor_count() != 0) co_await sc::checkpoint();
+      });
+      graceful = an.cancelled_caught();
     });
+  });
+  const auto* died = as<actor_died>(error);
+  ASSERT_NE(nullptr, died);
+  EXPECT_EQ(SIGKILL, died->certificate().signal);
+  EXPECT_FALSE(graceful);
+}
+
+// S-NUR-18: a crash in what is done because of the cancel is told to who is in a dialog, and to who asks how the cancel went.
+TEST_P(death_test, crash_in_cleanup_is_told_to_the_dialog) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto victim = co_await an.start_actor("victim", options());
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> {
+        const auto died = co_await catch_as<actor_died>([&] { return victim.run<&dying::abort_when_cancelled>(); });
+        RT_REQUIRE(died);
+        EXPECT_EQ(SIGABRT, died->certificate().signal);
+      });
+      for (int i = 0; i < 2; ++i) co_await victim.run<&kit::nothing>();
+      co_await an.cancel();
+    });
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+    EXPECT_FALSE(an.cancelled_caught());
+  });
+}
+
+// S-NUR-18: with nobody in a dialog, the nursery raises it, also when the actor had acknowledged the cancel.
+TEST_P(death_test, crash_on_the_way_out_fails_the_nursery) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto victim = co_await an.start_actor("victim", options());
+    co_await victim.run<&dying::abort_at_exit>();
+    EXPECT_TRUE(co_await victim.cancel_actor());
+  });
+  const auto* died = as<actor_died>(error);
+  ASSERT_NE(nullptr, died);
+  EXPECT_EQ(SIGABRT, died->certificate().signal);
+}
+
+// S-NUR-13, S-NUR-18
+TEST_P(death_test, crash_of_a_run_once_actor_in_its_cleanup_is_an_error_of_its_own) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto victim = co_await an.run_in_actor<&dying::abort_when_cancelled>({.actor = options()});
+    for (int i = 0; i < 2; ++i) co_await victim.run<&kit::nothing>();
+    throw std::invalid_argument("of the body");
+  });
+  const auto* group = as<sc::exception_group>(error);
+  ASSERT_NE(nullptr, group);
+  ASSERT_EQ(2U, group->exceptions().size());
+  static_cast<void>(as<std::invalid_argument>(group->exceptions()[0]));
+  static_cast<void>(as<actor_died>(group->exceptions()[1]));
+}
+
+// S-NUR-18: whatever the exit status.
+TEST_P(death_test, exit_that_nobody_asked_for_is_a_death) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto victim = co_await an.start_actor("victim", options());
+    const auto died = co_await catch_as<actor_died>([&] { return victim.run<&dying::exit_now>(); });
+    RT_REQUIRE(died);
+    EXPECT_TRUE(died->certificate().clean());
+    EXPECT_THAT(died->what(), HasSubstr("died: exit status 0"));
+  });
+}
+
+// S-NUR-18
+TEST_P(death_test, exit_of_an_idle_daemon_fails_the_nursery) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto victim = co_await an.start_actor("victim", options());
+    co_await victim.run<&dying::exit_soon>();
+    co_await sc::sleep_forever();
+  });
+  static_cast<void>(as<actor_died>(error));
+}
+
+// The process ends because its connection did, and that because of what it sent: this is what has to be told.
+TEST_P(death_test, fault_on_the_link_is_named) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto victim = co_await an.start_actor("victim", options());
+    const auto lost = co_await catch_as<tractor::transport_closed>([&] { return victim.run<&dying::write_into_the_link>(); });
+    RT_REQUIRE(lost);
+    EXPECT_THAT(lost->what(), HasSubstr("broke the protocol"));
+  });
+}
+
+// What fails in the parent, while it takes a message, costs the connection and so the actor; not the nursery.
+TEST_P(death_test, message_that_finds_no_memory_here_ends_its_actor) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers need all of the address space";
+#endif
+#endif
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", options());
+    constexpr rlim_t mebibyte = 1024 * 1024;
+    rlimit before{};
+    ::getrlimit(RLIMIT_AS, &before);
+    rlim_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit tight = before;
+    tight.rlim_cur = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + 24 * mebibyte;
+    RT_REQUIRE(::setrlimit(RLIMIT_AS, &tight) == 0);
+    const auto error = co_await caught([&] { return worker.run<&dying::much_text>(60 * mebibyte); });
+    ::setrlimit(RLIMIT_AS, &before);
+    static_cast<void>(as<tractor::error>(error));
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+  });
+}
+
+class held_link_test : public death_test {
+ protected:
+  void SetUp() override {
+    death_test::SetUp();
+    path_ = left_behind().temporary_directory() + "/held";
+    ASSERT_EQ(0, ::mkfifo(path_.c_str(), 0600));
+    writer_.reset(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+  }
+  void TearDown() override {
+    writer_.reset();
+    std::filesystem::remove(path_);
+    left_behind().reap_orphans();
+    death_test::TearDown();
+  }
+  std::string path_;
+  tractor::unique_fd writer_;  // while it is open, the copy lives
+};
+RT_BOTH_METHODS(held_link_test);
+
+// S-NUR-18: the kernel reports no end of a connection that somebody else still holds.
+TEST_P(held_link_test, death_is_seen_though_a_copy_of_the_process_lives) {
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto victim = co_await an.start_actor("victim", options());
+    const auto died = co_await catch_as<actor_died>([&] { return victim.run<&dying::leave_a_copy>(path_); });
+    RT_REQUIRE(died);
+    EXPECT_EQ(SIGKILL, died->certificate().signal);
+    while (an.actor_count() != 0) co_await sc::checkpoint();
   });
 }
 

@@ -4,9 +4,34 @@
 // process is gone when the block is left.
 
 #include <csignal>
+#include <filesystem>
 
 #include "programs.hpp"
 #include "runtime_test.hpp"
+
+namespace ladder_kit {
+
+namespace sc = tractor::sc;
+
+namespace {
+
+// An actor with the file `own`, and below it one that is deaf and busy; hands over that one's pid.
+sc::task<> hold_one_that_is_stuck(tractor::context<int>& ctx, std::string own, std::string method) {
+  co_await tractor::open_nursery([&](tractor::actor_nursery& an) -> sc::task<> {
+    auto below =
+        co_await an.start_actor("healthy", {.enable_modules = {"kit"}, .start_method = tractor::spawn::parse_start_method(method)});
+    co_await below.run<&kit::own_file>(own);
+    co_await below.open_context<&kit::block_below>({"busy", true}, [&](auto&, const std::vector<int>& pids) -> sc::task<> {
+      co_await ctx.started(pids.at(1));
+      co_await sc::sleep_forever();
+    });
+  });
+}
+
+}  // namespace
+}  // namespace ladder_kit
+
+TRACTOR_MODULE(ladder_kit) { mod.def<&ladder_kit::hold_one_that_is_stuck>("hold_one_that_is_stuck", "own", "method"); }
 
 namespace runtime_test {
 namespace {
@@ -84,6 +109,65 @@ TEST_P(ladder_test, ladder_runs_to_its_end_after_an_explicit_cancel) {
     EXPECT_TRUE(process->gone());
     EXPECT_FALSE(graceful);
   }
+}
+
+// S-KIL-1, S-KIL-10, S-RT-15: those above a stuck actor are not stuck. Each has the time to end it, and then to end itself.
+TEST_P(ladder_test, healthy_actors_above_a_stuck_one_end_in_good_order) {
+  const std::string of_the_upper = left_behind().temporary_directory() + "/upper";
+  const std::string of_the_lower = left_behind().temporary_directory() + "/lower";
+  std::optional<watched_process> stuck;
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto more = options();
+    more.enable_modules.emplace_back("ladder_kit");
+    auto upper = co_await an.start_actor("upper", more);
+    co_await upper.run<&kit::own_file>(of_the_upper);
+    const std::string method(tractor::spawn::to_string(GetParam()));
+    co_await upper.open_context<&ladder_kit::hold_one_that_is_stuck>({of_the_lower, method}, [&](auto&, int pid) -> sc::task<> {
+      stuck.emplace(pid);
+      EXPECT_TRUE(std::filesystem::exists(of_the_upper));
+      EXPECT_TRUE(std::filesystem::exists(of_the_lower));
+      throw std::invalid_argument("of the body");
+      co_return;
+    });
+  });
+  static_cast<void>(as<std::invalid_argument>(error));
+  ASSERT_TRUE(stuck.has_value());
+  EXPECT_TRUE(stuck->gone());
+  EXPECT_FALSE(std::filesystem::exists(of_the_upper));
+  EXPECT_FALSE(std::filesystem::exists(of_the_lower));
+}
+
+// S-KIL-6: a killed actor removes nothing.
+TEST_P(ladder_test, socket_file_of_a_killed_actor_is_removed) {
+  const tractor::ipc::uds_address where{.dir = left_behind().temporary_directory(), .file = "worker.sock"};
+  static_cast<void>(outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto listening = options();
+    listening.bind_addrs = {where};
+    auto worker = co_await an.start_actor("worker", listening);
+    co_await with_blocked(worker, "busy", true, [&]() -> sc::task<> {
+      EXPECT_TRUE(std::filesystem::exists(where.path()));
+      throw std::invalid_argument("of the body");
+      co_return;
+    });
+  }));
+  EXPECT_FALSE(std::filesystem::exists(where.path()));
+}
+
+// S-KIL-6: a successor that listens there already keeps its file.
+TEST_P(ladder_test, socket_file_on_which_another_listens_stays) {
+  const tractor::ipc::uds_address where{.dir = left_behind().temporary_directory(), .file = "worker.sock"};
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto listening = options();
+    listening.bind_addrs = {where};
+    listening.on_death = tractor::death_policy::ignore;
+    auto worker = co_await an.start_actor("worker", listening);
+    co_await worker.run<&kit::nothing>();  // it listens by now
+    std::filesystem::remove(where.path());
+    const auto successor = sc::listen_unix(where.path());
+    watched_process(static_cast<pid_t>(*worker.pid())).signal(SIGKILL);
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+    EXPECT_TRUE(std::filesystem::exists(where.path()));
+  });
 }
 
 // S-KIL-2, S-KIL-10, S-KIL-12: what is below an actor goes with it.

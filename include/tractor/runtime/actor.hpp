@@ -83,6 +83,12 @@ class TRACTOR_API actor {
   [[nodiscard]] sc::event& cancel_requested() noexcept { return cancel_requested_; }
   // Cancels the tasks, waits for them, acknowledges. Then the actor may go. Shielded by the caller.
   sc::task<> finish_cancel();
+  // Beside all dialogs, as a CancelAck whose cid is this actor's uuid: that it ends because it was told to (true), so that its end is
+  // no death; or that it was told to and waits for actors of its own (false), so that it is not taken for one that is stuck.
+  void tell_parent(bool complete);
+  void ask_for_patience() {
+    if (cancel_called_ && !cancel_complete_) tell_parent(false);
+  }
   void run_lifetime_stack() noexcept;
   // Ends the processes and channels; no dialog may be open.
   void close_all(std::string_view why) noexcept;

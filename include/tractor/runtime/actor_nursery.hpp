@@ -10,8 +10,11 @@
 //
 // A daemon actor (start_actor) lives until it is cancelled; a run-once actor (run_in_actor) until its function has ended. Leaving
 // the block waits for all of them: results first, then the daemons, for ever if nobody cancels them. When the body fails or is
-// cancelled, or a run-once actor fails, or an actor dies unasked and no dialog reports it, all actors are cancelled, in
+// cancelled, or a run-once actor fails, or an actor dies and no dialog reports it, all actors are cancelled, in
 // steps that always end: a request (0.5 s), SIGTERM, 1.6 s, SIGKILL. No process is left when the block has been left.
+//
+// An actor has ended in good order when it was told to end, by whomever, and its exit status is 0; or when the steps above ended it. Every
+// other end is a death: a crash on the way out as well, and an exit(0) that nobody asked for.
 //
 // One error leaves the block as itself, several as a sc::exception_group, at most one for each actor, the body's first.
 //
@@ -43,6 +46,9 @@ inline constexpr auto death_certificate_timeout = std::chrono::milliseconds(500)
 inline constexpr auto boot_timeout_default = std::chrono::seconds(10);
 inline constexpr auto spawn_reply_timeout = std::chrono::milliseconds(500);   // for the fork server, once its child is not wanted any more
 inline constexpr auto link_drain_timeout = std::chrono::milliseconds(100);    // for the last words of a process whose link others hold
+inline constexpr auto socket_probe_timeout = std::chrono::milliseconds(100);  // to see that nobody listens where a killed actor did
+inline constexpr auto patience_interval = std::chrono::milliseconds(400);     // an actor that is being ended says that it waits for others
+inline constexpr int patience_max = 8;                                        // so many times it gets another hard_kill_timeout for that
 
 // What the nursery does when an actor's process ends without having been asked to, and no dialog was open that reports it.
 enum class death_policy : unsigned char {
@@ -100,8 +106,8 @@ class TRACTOR_API actor_nursery {
   [[nodiscard]] sc::task<> cancel(bool hard_kill = false);
 
   [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
-  // All actors ended gracefully after a cancel.
-  [[nodiscard]] bool cancelled_caught() const noexcept { return cancel_called_ && children_.empty() && !killed_; }
+  // A cancel was called, and every actor has ended gracefully: by itself, with exit status 0.
+  [[nodiscard]] bool cancelled_caught() const noexcept { return cancel_called_ && children_.empty() && !ungraceful_; }
   // Actors whose process has not been reaped.
   [[nodiscard]] std::size_t actor_count() const noexcept { return children_.size(); }
 
@@ -117,8 +123,10 @@ class TRACTOR_API actor_nursery {
   [[nodiscard]] sc::task<> await_boot(child_ptr child);
   [[nodiscard]] sc::task<> fail_boot(child_ptr child, std::exception_ptr why);
   [[nodiscard]] sc::task<> monitor(child_ptr child);
+  void lose(const child_ptr& child, const std::exception_ptr& why);
   [[nodiscard]] sc::task<> collect(child_ptr child, std::string module, std::string function, msg::buffer kwargs);
   [[nodiscard]] sc::task<> end_child(child_ptr child, bool hard_kill);
+  [[nodiscard]] sc::task<bool> ends_within(child_ptr child, sc::duration bound);
   void start_ending(const child_ptr& child, bool hard_kill);
   [[nodiscard]] sc::task<> join();
   [[nodiscard]] sc::task<> end_all();
@@ -136,7 +144,7 @@ class TRACTOR_API actor_nursery {
   std::size_t starting_ = 0;  // calls of start_actor and run_in_actor that have not returned
   bool cancel_called_ = false;
   bool failing_ = false;
-  bool killed_ = false;
+  bool ungraceful_ = false;  // an actor was killed, crashed, or ended nobody knows how
   bool closed_ = false;
 };
 
