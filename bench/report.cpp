@@ -111,7 +111,8 @@ void write_file(const std::string& path, std::string_view text) {
   std::error_code unknown;
   const auto kind = std::filesystem::status(path, unknown).type();
   if (kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found) {
-    if (!(std::ofstream(path, std::ios::binary) << text).flush()) throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
+    if (!(std::ofstream(path, std::ios::binary) << text).flush())
+      throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
     return;
   }
   const std::string temporary = path + ".new";

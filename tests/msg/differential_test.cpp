@@ -209,10 +209,12 @@ TEST(differential, python_packs_what_we_wrote_to_the_same_bytes) {
 
 // Whether an extension of type -1 is anywhere in `v` whose size no timestamp has.
 bool holds_odd_timestamp(const value& v) {
-  if (const auto* ext = v.get_if<value::ext>()) return ext->type == -1 && ext->data.size() != 4 && ext->data.size() != 8 && ext->data.size() != 12;
+  if (const auto* ext = v.get_if<value::ext>())
+    return ext->type == -1 && ext->data.size() != 4 && ext->data.size() != 8 && ext->data.size() != 12;
   if (const auto* array = v.get_if<value::array>()) return std::ranges::any_of(*array, holds_odd_timestamp);
   if (const auto* map = v.get_if<value::map>())
-    return std::ranges::any_of(*map, [](const auto& entry) { return holds_odd_timestamp(entry.first) || holds_odd_timestamp(entry.second); });
+    return std::ranges::any_of(*map,
+                               [](const auto& entry) { return holds_odd_timestamp(entry.first) || holds_odd_timestamp(entry.second); });
   return false;
 }
 
