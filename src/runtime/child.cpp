@@ -26,13 +26,11 @@ namespace tractor::detail {
 namespace {
 
 // SIGINT and SIGTERM are requests to end in good order (S-SIG-4, S-SIG-5).
-sc::task<> watch_child_signals(actor& self) {
-  co_await sc::open_signal_receiver({SIGINT, SIGTERM}, [&](sc::signal_receiver& signals) -> sc::task<> {
-    for (;;) {
-      const int number = co_await signals.receive();
-      self.cancel_soon(self.uid(), sc::signal_name(number));
-    }
-  });
+sc::task<> watch_child_signals(actor& self, sc::signal_receiver& signals) {
+  for (;;) {
+    const int number = co_await signals.receive();
+    self.cancel_soon(self.uid(), sc::signal_name(number));
+  }
 }
 
 // Handshake with the parent, then what it wants this actor to expose. A failure in here is reported to it without a cid (S-RT-22).
@@ -67,6 +65,27 @@ void exit_at_once(actor& self, int status) {
   std::exit(status);
 }
 
+sc::task<> live(actor& self, peer& parent, sc::nursery& service, int& status) {
+  std::exception_ptr failed;
+  try {
+    co_await sc::fail_after(handshake_timeout, [&] { return take_orders(self, parent); });
+  } catch (const error&) {
+    failed = std::current_exception();
+  }
+  if (failed) {
+    status = 1;
+    try {
+      parent.send([&](msg::buffer& out) { msg::encode_error_msg(out, pack_error(failed, self.uid(), std::nullopt)); });
+    } catch (const error&) {
+      // The parent is gone: it reads the exit status.
+    }
+    co_return;
+  }
+  service.start_soon({.name = "parent"}, [&self, link = parent.shared_from_this()] { return serve_parent(self, link); });
+  co_await self.cancel_requested().wait();
+  co_await self.finish_cancel();
+}
+
 sc::task<int> child_main(spawn::birth& born, ending how) {
   const auto boot = msg::decode<boot_record>(born.boot, {}, "boot");
   actor self(msg::aid{.name = born.name, .uuid = boot.uuid, .pid = ::getpid(), .is_registrar = false, .is_probe = false});
@@ -74,34 +93,20 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);
   int status = 0;
-  co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
-    self.set_service(&service);
-    auto parent = std::make_shared<peer>(self, std::make_unique<sc::socket_stream>(std::move(born.link)));
-    parent->set_is_parent();
-    parent->expect({.name = boot.parent_name, .uuid = boot.parent_uuid});
-    self.add_peer(parent);
-    std::exception_ptr failed;
-    try {
-      co_await sc::fail_after(handshake_timeout, [&] { return take_orders(self, *parent); });
-    } catch (const error&) {
-      failed = std::current_exception();
-    }
-    if (failed) {
-      status = 1;
-      try {
-        parent->send([&](msg::buffer& out) { msg::encode_error_msg(out, pack_error(failed, self.uid(), std::nullopt)); });
-      } catch (const error&) {
-        // The parent is gone: it reads the exit status.
-      }
-    } else {
-      service.start_soon({.name = "signals"}, [&] { return watch_child_signals(self); });
-      service.start_soon({.name = "parent"}, [&, parent] { return serve_parent(self, parent); });
-      co_await self.cancel_requested().wait();
-      co_await self.finish_cancel();
-    }
-    self.close_all("actor '" + self.name() + "' has ended");
-    if (how == ending::exits) exit_at_once(self, status);
-    service.cancel("the actor has ended");
+  // Before anybody can learn this process's pid from it: a signal it is sent then is a request, not its death.
+  co_await sc::open_signal_receiver({SIGINT, SIGTERM}, [&](sc::signal_receiver& signals) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
+      self.set_service(&service);
+      auto parent = std::make_shared<peer>(self, std::make_unique<sc::socket_stream>(std::move(born.link)));
+      parent->set_is_parent();
+      parent->expect({.name = boot.parent_name, .uuid = boot.parent_uuid});
+      self.add_peer(parent);
+      service.start_soon({.name = "signals"}, [&] { return watch_child_signals(self, signals); });
+      co_await live(self, *parent, service, status);
+      self.close_all("actor '" + self.name() + "' has ended");
+      if (how == ending::exits) exit_at_once(self, status);
+      service.cancel("the actor has ended");
+    });
   });
   co_return status;
 }

@@ -36,9 +36,20 @@ sc::task<> root_service(sc::task_status<> status, actor& self, sc::event& stop) 
   });
 }
 
-// The first signal cancels the body. After that the dispositions are the old ones: a second signal kills.
+// The first signal cancels the body. After that the dispositions are the old ones: a second signal kills. One that came while the
+// body ended for another reason (its actors may have got it, too, and gone) counts as well.
 sc::task<> watch_signals(sc::task_status<> status, actor& self, sc::cancel_scope& body) {
   co_await sc::open_signal_receiver({SIGINT, SIGTERM}, [&](sc::signal_receiver& signals) -> sc::task<> {
+    struct last_look {
+      actor& self;
+      sc::signal_receiver& signals;
+      last_look(actor& of, sc::signal_receiver& at) noexcept : self(of), signals(at) {}
+      last_look(const last_look&) = delete;
+      last_look& operator=(const last_look&) = delete;
+      ~last_look() {
+        if (self.interrupted_by == 0) self.interrupted_by = signals.receive_if_arrived().value_or(0);
+      }
+    } const look(self, signals);
     status.started();
     self.interrupted_by = co_await signals.receive();
     body.cancel(self.interrupted_by == SIGINT ? "SIGINT" : "SIGTERM");

@@ -134,8 +134,14 @@ void signal_receiver::release_all() noexcept {
     if (unreceived[static_cast<std::size_t>(held.number)]) ::raise(held.number);
 }
 
-int signal_receiver::take() noexcept {
-  if (!source_.maybe_readable()) return 0;
+std::optional<int> signal_receiver::receive_if_arrived() noexcept {
+  const int number = read_one();  // whatever the reactor knows of it
+  return number != 0 ? std::optional<int>(number) : std::nullopt;
+}
+
+int signal_receiver::take() noexcept { return source_.maybe_readable() ? read_one() : 0; }
+
+int signal_receiver::read_one() noexcept {
   unsigned char byte = 0;
   if (retry_eintr([&] { return ::read(arrivals_.get(), &byte, 1); }) != 1) {
     source_.set_drained();

@@ -58,6 +58,16 @@ SC_TEST(signals, wake_a_task_that_waits) {
   EXPECT_EQ(got, SIGUSR1);
 }
 
+SC_TEST(signals, last_look_takes_what_has_come_and_does_not_wait) {
+  co_await sc::open_signal_receiver({SIGUSR1, SIGUSR2}, [](sc::signal_receiver& signals) -> task<> {
+    EXPECT_EQ(signals.receive_if_arrived(), std::nullopt);
+    ::raise(SIGUSR2);
+    EXPECT_EQ(signals.receive_if_arrived(), SIGUSR2);
+    EXPECT_EQ(signals.receive_if_arrived(), std::nullopt);
+    co_return;
+  });
+}
+
 SC_TEST(signals, raised_twice_before_the_receive_are_one) {
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> {
     ::raise(SIGUSR1);

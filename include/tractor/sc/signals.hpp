@@ -17,6 +17,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -43,6 +44,8 @@ class TRACTOR_API signal_receiver {
 
   // The number of the next signal. One task at a time may wait (busy_resource_error).
   [[nodiscard]] receive_awaiter receive() noexcept;
+  // The next signal if one has come, else nullopt. No checkpoint: for a last look before the block is left.
+  [[nodiscard]] std::optional<int> receive_if_arrived() noexcept;
 
  private:
   struct claim;
@@ -50,6 +53,7 @@ class TRACTOR_API signal_receiver {
   void release_all() noexcept;
   // The next signal that has arrived; 0 when there is none.
   [[nodiscard]] int take() noexcept;
+  [[nodiscard]] int read_one() noexcept;
 
   std::vector<claim> claims_;
   unique_fd arrivals_;  // the handler writes a byte a signal to the other end
