@@ -50,7 +50,7 @@ void actor::enable_module(std::string_view name) {
         "module '" + std::string(name) + "' is not part of this program: no TRACTOR_MODULE(" + std::string(name) +
         ") was linked into it. A static library's module that nothing refers to is dropped by the linker: build it with "
         "tractor_add_module(), or link it whole");
-  modules_.emplace(name);
+  if (!exposes(name)) modules_.emplace_back(name);
 }
 
 void actor::cancel_soon(const std::optional<tractor::uid>& requester, std::string_view why) {
@@ -123,15 +123,17 @@ void actor::run_lifetime_stack() noexcept {
   }
 }
 
-void actor::close_all(std::string_view why) noexcept {
+void actor::close_connections(std::string_view why) noexcept {
   for (const auto& listener : listeners_) listener->close();
+  for (const auto& connected : peers_) connected->channel().close(std::string(why));
+  processes_.reset();
+}
+
+void actor::close_all(std::string_view why) noexcept {
+  close_connections(why);
   listeners_.clear();
   const auto closed = std::make_exception_ptr(transport_closed(std::string(why)));
-  for (const auto& connected : std::exchange(peers_, {})) {
-    connected->channel().close(std::string(why));
-    connected->fail(closed);
-  }
-  processes_.reset();
+  for (const auto& connected : std::exchange(peers_, {})) connected->fail(closed);
 }
 
 }  // namespace tractor

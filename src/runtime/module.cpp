@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/spin_lock.hpp"
 #include "tractor/msg/reader.hpp"
 
 namespace tractor {
@@ -16,13 +17,14 @@ namespace {
 // What the program's modules define. The linked code is the same for everybody in the process, so this is process-wide; it is
 // written under a lock and only ever grows, so that what was found stays valid.
 struct module_table {
-  std::mutex mutex;
   std::map<std::string_view, const module_record*> modules;
   std::map<std::string_view, std::map<std::string_view, const detail::endpoint*>> endpoints;  // of modules read so far
   std::map<const void*, const detail::endpoint*> by_function;
   std::deque<detail::endpoint> storage;
   bool all_read = false;
 };
+
+constinit detail::spin_lock table_lock;
 
 module_table& table() {
   static module_table* const one = new module_table;  // never destroyed: actors may outlive static destruction
@@ -41,7 +43,7 @@ void read_module(module_table& into, const module_record& record) {
 void register_modules(const module_record* begin, const module_record* end) {
   if (begin == nullptr) return;
   module_table& into = table();
-  const std::lock_guard<std::mutex> lock(into.mutex);
+  const std::lock_guard lock(table_lock);
   for (const module_record* record = begin; record != end; ++record) {
     const auto [at, fresh] = into.modules.emplace(record->name, record);
     if (!fresh && at->second != record)
@@ -65,13 +67,13 @@ namespace detail {
 
 bool module_known(std::string_view name) {
   module_table& in = table();
-  const std::lock_guard<std::mutex> lock(in.mutex);
+  const std::lock_guard lock(table_lock);
   return in.modules.contains(name);
 }
 
 const char* module_file(std::string_view name) {
   module_table& in = table();
-  const std::lock_guard<std::mutex> lock(in.mutex);
+  const std::lock_guard lock(table_lock);
   const auto found = in.modules.find(name);
   TRACTOR_ASSERT(found != in.modules.end(), "the module is known");
   return found->second->file;
@@ -79,7 +81,7 @@ const char* module_file(std::string_view name) {
 
 void read_all_modules() noexcept {
   module_table& in = table();
-  const std::lock_guard<std::mutex> lock(in.mutex);
+  const std::lock_guard lock(table_lock);
   for (const auto& [name, record] : in.modules) {
     try {
       read_module(in, *record);
@@ -91,7 +93,7 @@ void read_all_modules() noexcept {
 
 const endpoint* find_endpoint(std::string_view module, std::string_view name) {
   module_table& in = table();
-  const std::lock_guard<std::mutex> lock(in.mutex);
+  const std::lock_guard lock(table_lock);
   const auto record = in.modules.find(module);
   if (record == in.modules.end()) return nullptr;
   read_module(in, *record->second);
@@ -102,7 +104,7 @@ const endpoint* find_endpoint(std::string_view module, std::string_view name) {
 
 const endpoint& endpoint_of_function(const void* function, std::string_view pretty_name) {
   module_table& in = table();
-  const std::lock_guard<std::mutex> lock(in.mutex);
+  const std::lock_guard lock(table_lock);
   if (!in.all_read) {
     for (const auto& [name, record] : in.modules) read_module(in, *record);
     in.all_read = true;

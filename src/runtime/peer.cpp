@@ -79,10 +79,10 @@ void peer::fail(const std::exception_ptr& why) {
   loss_known_.unpark_all();
   if (!channel_.closed()) channel_.close(sc::describe(why));
   // Telling a dialog wakes tasks but runs none, so the table does not change under this loop.
-  for (auto& [cid, entry] : dialogs_) {
+  dialogs_.for_each([&](const ack_entry& entry) {
     if (entry.link != nullptr) entry.link->on_lost(why);
     if (entry.ack != nullptr) entry.ack->done.set();
-  }
+  });
   if (!calls_.empty()) cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe(why));
 }
 
@@ -118,11 +118,11 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
     }
     case msg::message_kind::cancel_ack: {
       const auto& ack = *std::get_if<msg::cancel_ack>(&message);
-      const auto found = to.dialogs_.find(ack.cid);
-      if (found == to.dialogs_.end() || found->second.ack == nullptr) return;
-      found->second.ack->answered = true;
-      found->second.ack->value = ack.pld;
-      found->second.ack->done.set();
+      const ack_entry* const found = to.dialogs_.find(ack.cid);
+      if (found == nullptr || found->ack == nullptr) return;
+      found->ack->answered = true;
+      found->ack->value = ack.pld;
+      found->ack->done.set();
       return;
     }
     case msg::message_kind::error: to.on_error_message(*std::get_if<msg::error_msg>(&message)); return;
@@ -138,8 +138,8 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
 template <class Message>
 dialog* peer::find(const Message& message) {
   if (recent_ != nullptr && recent_->cid() == message.cid) return recent_;
-  if (const auto found = dialogs_.find(message.cid); found != dialogs_.end()) return recent_ = found->second.link;
-  if (const auto found = calls_.find(message.cid); found != calls_.end()) return recent_ = &found->second->link();
+  if (const ack_entry* const found = dialogs_.find(message.cid)) return recent_ = found->link;
+  if (incoming_call* const* const found = calls_.find(message.cid)) return recent_ = &(*found)->link();
   return nullptr;
 }
 
@@ -151,13 +151,13 @@ void peer::on_error_message(msg::error_msg& fields) {
     fail(why);
     return;
   }
-  const auto found = dialogs_.find(*fields.cid);
-  if (found != dialogs_.end() && found->second.ack != nullptr) {
-    found->second.ack->done.set();
-  } else if (found != dialogs_.end()) {
-    found->second.link->on_error(std::move(fields));
-  } else if (const auto call = calls_.find(*fields.cid); call != calls_.end()) {
-    call->second->link().on_error(std::move(fields));
+  if (const ack_entry* const found = dialogs_.find(*fields.cid)) {
+    if (found->ack != nullptr)
+      found->ack->done.set();
+    else
+      found->link->on_error(std::move(fields));
+  } else if (incoming_call* const* const call = calls_.find(*fields.cid)) {
+    (*call)->link().on_error(std::move(fields));
   }
 }
 
@@ -198,7 +198,7 @@ void peer::on_start(const msg::start& request) {
     if (calls_.size() >= tasks_per_peer_max)
       throw runtime_failure("actor '" + self_.name() + "' runs " + std::to_string(calls_.size()) + " tasks for this peer and takes no more",
                             error_category::overloaded);
-    if (calls_.contains(request.cid)) throw messaging_error("a task with cid '" + std::string(request.cid) + "' is running already");
+    if (calls_.find(request.cid) != nullptr) throw messaging_error("a task with cid '" + std::string(request.cid) + "' is running already");
     if (!self_.exposes(request.ns))
       throw module_not_exposed("module '" + std::string(request.ns) + "' is not exposed by actor '" + self_.name() +
                                "': name it in enable_modules when the actor is started");
@@ -246,18 +246,19 @@ void peer::on_runtime_request(const msg::start& request) {
       return;
     }
     acknowledge_start();
-    const auto found = calls_.find(target);
-    if (found == calls_.end()) {
+    incoming_call* const* const found = calls_.find(target);
+    if (found == nullptr) {
       answer([&](msg::buffer& out) { msg::encode_cancel_ack(out, request.cid, true); });
       return;
     }
-    if (found->second->cancel_requests() >= cancel_requests_per_task_max) {
+    incoming_call& call = **found;
+    if (call.cancel_requests() >= cancel_requests_per_task_max) {
       channel_.close("actor '" + remote_uid_.name + "' asked " + std::to_string(cancel_requests_per_task_max) +
                      " times for the cancellation of one task");
       return;
     }
-    found->second->acknowledge_when_done(request.cid);
-    found->second->cancel(remote_uid_, "requested by actor '" + remote_uid_.name + "'");
+    call.acknowledge_when_done(request.cid);
+    call.cancel(remote_uid_, "requested by actor '" + remote_uid_.name + "'");
     return;
   }
   refuse(request.cid, std::make_exception_ptr(attribute_error("the runtime of actor '" + self_.name() + "' has no method '" +
@@ -265,11 +266,11 @@ void peer::on_runtime_request(const msg::start& request) {
 }
 
 void peer::cancel_calls(const std::optional<uid>& canceller, std::string_view why) {
-  for (auto& [cid, call] : calls_) call->cancel(canceller, why);
+  calls_.for_each([&](incoming_call* call) { call->cancel(canceller, why); });
 }
 
 void peer::enlist(incoming_call& call) {
-  calls_.emplace(call.link().cid(), &call);
+  calls_.insert(call.link().cid(), &call);
   self_.call_started();
 }
 
@@ -283,7 +284,7 @@ void peer::forget(incoming_call& call) noexcept {
 
 void peer::add(dialog& link) {
   if (lost_) throw_lost();
-  dialogs_.emplace(link.cid(), ack_entry{.link = &link, .ack = nullptr});
+  dialogs_.insert(link.cid(), ack_entry{.link = &link, .ack = nullptr});
 }
 
 void peer::remove(dialog& link) noexcept {
@@ -293,7 +294,7 @@ void peer::remove(dialog& link) noexcept {
 
 void peer::add(std::string_view cid, pending_ack& ack) {
   if (lost_) throw_lost();
-  dialogs_.emplace(cid, ack_entry{.link = nullptr, .ack = &ack});
+  dialogs_.insert(cid, ack_entry{.link = nullptr, .ack = &ack});
 }
 
 void peer::remove_ack(std::string_view cid) noexcept { dialogs_.erase(cid); }

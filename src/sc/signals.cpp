@@ -13,13 +13,14 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/spin_lock.hpp"
 #include "tractor/sc/errors.hpp"
 
 namespace tractor::sc {
 
 namespace {
 
-// One signal of the process. The handler reads `pipe` and sets `pending`; all else is changed under the mutex only. Small: every
+// One signal of the process. The handler reads `pipe` and sets `pending`; all else is changed under the lock only. Small: every
 // actor writes to the table, and has its own copy of the pages that it lies in.
 struct signal_slot {
   std::atomic<int> pipe{-1};
@@ -35,7 +36,7 @@ constexpr int handler_yields_max = 100'000;
 // Process-global because signal dispositions are.
 constinit std::array<signal_slot, signal_count> slots{};
 constinit std::atomic<int> handlers_running{0};
-constinit std::mutex slots_mutex;
+constinit tractor::detail::spin_lock slots_lock;
 
 void on_signal(int number) {
   const int saved_errno = errno;
@@ -96,7 +97,7 @@ signal_receiver::~signal_receiver() {
 }
 
 void signal_receiver::claim_one(int number, int process) {
-  const std::lock_guard lock(slots_mutex);
+  const std::lock_guard lock(slots_lock);
   signal_slot& slot = slots[static_cast<std::size_t>(number)];
   if (slot.pipe.load() >= 0 && slot.owner == process)
     throw usage_error("open_signal_receiver(): " + signal_name(number) + " has a receiver already");
@@ -118,7 +119,7 @@ void signal_receiver::claim_one(int number, int process) {
 void signal_receiver::release_all() noexcept {
   std::bitset<signal_count> unreceived;
   {
-    const std::lock_guard lock(slots_mutex);
+    const std::lock_guard lock(slots_lock);
     for (const claim& held : claims_) {
       ::sigaction(held.number, &held.before, nullptr);
       slots[static_cast<std::size_t>(held.number)].pipe.store(-1);

@@ -6,13 +6,13 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "tractor/ipc/listener.hpp"
@@ -63,7 +63,7 @@ class TRACTOR_API actor {
   void set_root() noexcept { is_root_ = true; }
   void set_pid(std::int64_t pid) noexcept { aid_.pid = pid; }
   void enable_module(std::string_view name);  // throws module_not_exposed when the program has no such module
-  [[nodiscard]] bool exposes(std::string_view name) const { return modules_.contains(std::string(name)); }
+  [[nodiscard]] bool exposes(std::string_view name) const { return std::ranges::find(modules_, name) != modules_.end(); }
   [[nodiscard]] sc::nursery& service() const;
   void set_service(sc::nursery* service) noexcept { service_ = service; }
   [[nodiscard]] detail::process_host& processes();
@@ -90,7 +90,9 @@ class TRACTOR_API actor {
     if (cancel_called_ && !cancel_complete_) tell_parent(false);
   }
   void run_lifetime_stack() noexcept;
-  // Ends the processes and channels; no dialog may be open.
+  // Ends listeners, channels and the processes: enough for one whose process exits now.
+  void close_connections(std::string_view why) noexcept;
+  // That, and tells who waits for a peer. No dialog may be open.
   void close_all(std::string_view why) noexcept;
 
   // The signal that asked the whole program to end; 0: none.
@@ -110,7 +112,7 @@ class TRACTOR_API actor {
   std::size_t running_calls_ = 0;
   sc::wait_queue calls_changed_;
   sc::nursery* service_ = nullptr;
-  std::unordered_set<std::string> modules_;
+  std::vector<std::string> modules_;  // a handful
   std::vector<std::shared_ptr<detail::peer>> peers_;
   std::vector<std::shared_ptr<ipc::listener>> listeners_;
   struct pending_cancel_ack {

@@ -11,11 +11,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "tractor/ipc/channel.hpp"
 #include "tractor/msg/protocol.hpp"
+#include "tractor/runtime/detail/cid_table.hpp"
 #include "tractor/runtime/detail/dialog.hpp"
 #include "tractor/runtime/errors.hpp"
 #include "tractor/sc/event.hpp"
@@ -129,8 +129,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
 
  private:
   struct ack_entry {
-    dialog* link;
-    pending_ack* ack;
+    dialog* link = nullptr;
+    pending_ack* ack = nullptr;
   };
   static void dispatch(void* self, msg::envelope& message, msg::bytes_view body);
   void on_start(const msg::start& request);
@@ -154,8 +154,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   sc::wait_queue loss_known_;
   std::function<void()> cancel_hook_;
   // Keys point into the dialog, the call or the waiting request, which live longer than their entry.
-  std::unordered_map<std::string_view, ack_entry> dialogs_;
-  std::unordered_map<std::string_view, incoming_call*> calls_;
+  cid_table<ack_entry> dialogs_;
+  cid_table<incoming_call*> calls_;
   std::size_t answer_bytes_unread_ = 0;
   dialog* recent_ = nullptr;  // the one that a message was last for: a stream finds it without a search
 };
