@@ -69,7 +69,7 @@ void channel::flush() noexcept {
       break;
     }
     if (result.errno_value != 0) {
-      stop_sending("the connection to " + peer_name_ + " broke while sending [" + errno_name(result.errno_value) + "]");
+      stop_sending("the connection to " + peer_name_ + " broke while sending [" + errno_name(result.errno_value) + "]", true);
       return;
     }
     sent_ += result.bytes;
@@ -95,16 +95,19 @@ void channel::close(std::string why) noexcept {
   fail(std::move(why));
 }
 
-void channel::fail(std::string why) noexcept {
+void channel::fail(std::string why, bool by_stream) noexcept {
   if (closed_) return;
   closed_ = true;
-  stop_sending(std::move(why));
+  stop_sending(std::move(why), by_stream);
   stream_->close();
 }
 
 // The peer takes no more. What it sent before is still to be read, the end of the stream included.
-void channel::stop_sending(std::string why) noexcept {
-  if (!mute_) why_closed_ = std::move(why);
+void channel::stop_sending(std::string why, bool by_stream) noexcept {
+  if (!mute_) {
+    why_closed_ = std::move(why);
+    ended_by_stream_ = by_stream;
+  }
   mute_ = true;
   if (sc::runner* run = sc::runner::current()) run->cancel_deferred(flush_);
   if (waiting_to_write_) stream_->set_writer(nullptr);
@@ -135,7 +138,7 @@ sc::task<std::size_t> channel::shrink() {
   if (more.would_block()) {
     splitter_.release();
   } else if (more.errno_value != 0) {
-    fail("the connection to " + peer_name_ + " broke [" + errno_name(more.errno_value) + "]");
+    fail("the connection to " + peer_name_ + " broke [" + errno_name(more.errno_value) + "]", true);
     throw_closed();
   }
   splitter_.commit(more.bytes);
@@ -155,7 +158,7 @@ sc::task<std::size_t> channel::fill() {
     if (!closed_) fail("the connection to " + peer_name_ + " was closed on this side");
     throw_closed();
   } catch (const error& broken) {
-    fail("the connection to " + peer_name_ + " broke: " + broken.message());
+    fail("the connection to " + peer_name_ + " broke: " + broken.message(), true);
     throw_closed();
   }
   if (count == 0) {
@@ -163,7 +166,7 @@ sc::task<std::size_t> channel::fill() {
       fail("the connection to " + peer_name_ + " ended in the middle: " + splitter_.describe_eof());
       throw_closed();
     }
-    fail("the connection to " + peer_name_ + " was closed by the peer");
+    fail("the connection to " + peer_name_ + " was closed by the peer", true);
     co_return 0;
   }
   read_bytes_ = count >= std::min(tail.size(), read_bytes_) ? read_bytes_busy : read_bytes_first;
@@ -188,7 +191,12 @@ msg::envelope channel::decoded(msg::bytes_view body) {
 }
 
 void channel::blame_peer(const error& bad) {
-  close(peer_name_ + " broke the protocol: " + bad.message());
+  std::string why = peer_name_ + " broke the protocol: " + bad.message();
+  if (mute_ && !closed_) {  // that it takes nothing any more was known before, and says less
+    why_closed_ = why;
+    ended_by_stream_ = false;
+  }
+  close(std::move(why));
   throw_closed();
 }
 

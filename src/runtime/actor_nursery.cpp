@@ -182,12 +182,6 @@ bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, 
 
 long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
-// Whether a connection ended as it does when the process at its other end does; else it was closed here, for a fault that says more
-// than an exit status. The reasons that a channel gives for its end are the only trace of that.
-bool merely_ended(std::string_view why_closed) {
-  return why_closed.starts_with("the connection to ") && why_closed.find(" in the middle") == std::string_view::npos;
-}
-
 // Runs `body`, which reads the child's link. With the process ends the link, though the kernel may not say so: a process that the actor
 // started may hold a copy of its end.
 template <class Body>
@@ -231,7 +225,7 @@ std::string boot_failure_text(child_actor& child, const std::exception_ptr& why,
     text += "it did not say who it is within " + std::to_string(milliseconds(child.options.boot_timeout)) + " ms";
   } else {
     const std::string cause = sc::describe(why);
-    const bool just_ended = dead && (child.outlived || merely_ended(cause));
+    const bool just_ended = dead && (child.outlived || child.link->channel().ended_by_stream());
     if (!just_ended) text += cause;
     if (!just_ended && dead) text += "; ";
     if (dead) text += "its process (pid " + std::to_string(child.process->pid()) + ") ended: " + child.process->certificate()->text();
@@ -373,7 +367,7 @@ end_of_actor judge(child_actor& child, bool asked, bool dead) {
   if (!child.process->certificate()->clean()) return {.why = death_of(child)};
   // Somebody else may have told it: another actor, or a signal.
   if (child.took_leave()) return {.why = ended("' has ended: exit status 0"), .in_good_order = true};
-  if (child.outlived || merely_ended(why_closed)) return {.why = death_of(child)};
+  if (child.outlived || child.link->channel().ended_by_stream()) return {.why = death_of(child)};
   return {.why = ended("' has ended, because its connection had: " + why_closed)};
 }
 

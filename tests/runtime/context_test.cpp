@@ -40,10 +40,36 @@ TEST_F(context_test, result_can_be_awaited_inside_the_block) {
       EXPECT_EQ("yo", co_await ctx.wait_for_result());
       EXPECT_EQ("yo", co_await ctx.wait_for_result());
       EXPECT_EQ(nullptr, ctx.maybe_error());
+      EXPECT_TRUE(ctx.has_outcome());
+      EXPECT_EQ("yo", ctx.outcome().value());
       ctx.maybe_raise();
       co_return 5;
     });
     EXPECT_EQ(5, from_body);
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-23: unresolved while the remote task runs; then its error, the very object that is raised, absorbed or not.
+TEST_F(context_test, outcome_is_unresolved_then_the_error) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::counted_sleeper>({}, [](auto& ctx) -> sc::task<> {
+      EXPECT_FALSE(ctx.has_outcome());
+      EXPECT_EQ(std::nullopt, ctx.outcome());
+      co_await ctx.cancel();
+      std::exception_ptr raised;
+      try {
+        co_await ctx.wait_for_result();
+      } catch (const context_cancelled&) {
+        raised = std::current_exception();
+      }
+      RT_REQUIRE(raised);
+      EXPECT_TRUE(ctx.has_outcome());
+      const auto outcome = ctx.outcome();
+      RT_REQUIRE(outcome && !outcome->has_value());
+      EXPECT_EQ(raised, outcome->error());
+    });
     co_await an.cancel();
   });
 }

@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "descriptor_limit.hpp"
 #include "process_test.hpp"
 #include "spawn/program.hpp"
 #include "tractor/base/error.hpp"
@@ -16,23 +17,6 @@ using namespace spawn_test;
 namespace {
 
 using fork_server_test = process_test;
-
-// The soft limit of a process, restored at the end.
-class descriptor_limit {
- public:
-  descriptor_limit(pid_t process, rlim_t limit) : process_(process) {
-    ::prlimit(process_, RLIMIT_NOFILE, nullptr, &before_);
-    const rlimit lowered{limit, before_.rlim_max};
-    ::prlimit(process_, RLIMIT_NOFILE, &lowered, nullptr);
-  }
-  ~descriptor_limit() { ::prlimit(process_, RLIMIT_NOFILE, &before_, nullptr); }
-  descriptor_limit(const descriptor_limit&) = delete;
-  descriptor_limit& operator=(const descriptor_limit&) = delete;
-
- private:
-  pid_t process_;
-  rlimit before_{};
-};
 
 std::string failure_of(requester& parent, std::string_view boot = "hello") {
   try {

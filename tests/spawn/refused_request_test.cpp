@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "descriptor_limit.hpp"
 #include "process_test.hpp"
 #include "spawn/program.hpp"
 #include "spawn/server_link.hpp"
@@ -15,22 +16,6 @@ using namespace tractor::spawn;
 using namespace spawn_test;
 
 namespace {
-
-class descriptor_limit {
- public:
-  descriptor_limit(pid_t process, rlim_t limit) : process_(process) {
-    ::prlimit(process_, RLIMIT_NOFILE, nullptr, &before_);
-    const rlimit lowered{limit, before_.rlim_max};
-    ::prlimit(process_, RLIMIT_NOFILE, &lowered, nullptr);
-  }
-  ~descriptor_limit() { ::prlimit(process_, RLIMIT_NOFILE, &before_, nullptr); }
-  descriptor_limit(const descriptor_limit&) = delete;
-  descriptor_limit& operator=(const descriptor_limit&) = delete;
-
- private:
-  pid_t process_;
-  rlimit before_{};
-};
 
 class refused_request_test : public process_test {
  protected:

@@ -84,6 +84,9 @@ class TRACTOR_API channel {
   void close(std::string why) noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   [[nodiscard]] const std::string& why_closed() const noexcept { return why_closed_; }
+  // The stream ended between two frames, or failed, as it does when the process at its other end goes; not: it was closed here, for a
+  // fault that why_closed() tells.
+  [[nodiscard]] bool ended_by_stream() const noexcept { return ended_by_stream_; }
   [[nodiscard]] sc::byte_stream& stream() noexcept { return *stream_; }
 
   // From the next frame on.
@@ -106,8 +109,8 @@ class TRACTOR_API channel {
   [[noreturn]] void blame_peer(const error& bad);
   [[nodiscard]] std::optional<msg::bytes_view> next_body();
   [[nodiscard]] msg::envelope decoded(msg::bytes_view body);
-  void fail(std::string why) noexcept;
-  void stop_sending(std::string why) noexcept;
+  void fail(std::string why, bool by_stream = false) noexcept;
+  void stop_sending(std::string why, bool by_stream) noexcept;
   [[nodiscard]] sc::task<std::size_t> fill();
   [[nodiscard]] sc::task<std::size_t> shrink();
   class waiter;
@@ -121,6 +124,7 @@ class TRACTOR_API channel {
   bool waiting_to_write_ = false;
   bool mute_ = false;  // nothing can be sent any more
   bool closed_ = false;
+  bool ended_by_stream_ = false;
   std::size_t read_bytes_ = read_bytes_first;
   std::string why_closed_;
   std::string peer_name_ = "a peer that has not said who it is";

@@ -20,6 +20,8 @@
 
 #pragma once
 
+#include <exception>
+#include <expected>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -134,6 +136,22 @@ class parent_context : public detail::context_base<Send, Receive> {
     if (!returned) std::rethrow_exception(this->link_.remote_error());
     co_return decode_result(this->link_);
   }
+
+  // What became of the remote task, as far as it is known: its result, or the error that ended the dialog, a remote one rather than a
+  // local one, the context_cancelled that leaving the block absorbs among them. nullopt: unresolved yet (S-CTX-23). Throws
+  // msg_type_error for a result that does not fit its type.
+  [[nodiscard]] std::optional<std::expected<Result, std::exception_ptr>> outcome() const {
+    if (const auto& remote = this->link_.remote_error()) return std::unexpected(remote);
+    if (const auto& local = this->link_.local_error()) return std::unexpected(local);
+    if (!this->link_.return_received()) return std::nullopt;
+    if constexpr (std::is_void_v<Result>) {
+      decode_result(this->link_);
+      return std::expected<void, std::exception_ptr>();
+    } else {
+      return std::expected<Result, std::exception_ptr>(decode_result(this->link_));
+    }
+  }
+  [[nodiscard]] bool has_outcome() const noexcept { return this->link_.finished() || this->link_.local_error() != nullptr; }
 
   // Asks for the remote task's cancellation and waits, shielded, for the acknowledgement, at most `timeout`; then returns in any case.
   // Does not cancel the body (S-CTX-40). May be called from any task of this actor.
