@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 #include "external_queue.hpp"
 #include "task_local_list.hpp"
@@ -266,24 +265,11 @@ detail::external_queue& runner::external() {
   return *external_;
 }
 
-namespace {
-
-// Tells two exceptions apart without holding on to them.
-const void* identity_of(const std::exception_ptr& error) noexcept {
-  static_assert(sizeof(std::exception_ptr) == sizeof(void*));
-  const void* address = nullptr;
-  std::memcpy(&address, &error, sizeof address);
-  return address;
-}
-
-}  // namespace
-
 void runner::record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept {
-  const void* const exception = identity_of(error);
-  const bool continues = trace_.exception == exception && (trace_.resumable || trace_.next == &from);
+  const bool continues = trace_.exception == error && (trace_.resumable || trace_.next == &from);
   if (!continues) {
     trace_.sites.clear();
-    trace_.exception = exception;
+    trace_.exception = error;
   }
   trace_.resumable = false;
   trace_.next = from.parent;
@@ -291,13 +277,13 @@ void runner::record_trace(detail::promise_base& from, const std::exception_ptr& 
 }
 
 void runner::continue_trace(const std::exception_ptr& error) noexcept {
-  if (trace_.exception == identity_of(error)) trace_.resumable = true;
+  if (trace_.exception == error) trace_.resumable = true;
 }
 
 std::string await_trace(const std::exception_ptr& error) {
   const runner* run = runner::current();
   std::string text;
-  if (run == nullptr || run->last_trace().exception != identity_of(error)) return text;
+  if (run == nullptr || run->last_trace().exception != error) return text;
   for (const auto& site : run->last_trace().sites) {
     text += "  in ";
     text += site.function_name();

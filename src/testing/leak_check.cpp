@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "spawn/descendants.hpp"
 #include "tractor/base/error.hpp"
@@ -85,6 +86,15 @@ std::string make_directory() {
   return path;
 }
 
+// ThreadSanitizer starts a thread of its own with the first one that the program starts, and keeps it.
+void start_sanitizer_thread() {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  std::thread([] {}).join();
+#endif
+#endif
+}
+
 }  // namespace
 
 leak_check::leak_check(std::chrono::milliseconds grace) : grace_(grace), directory_(make_directory()) {
@@ -95,6 +105,7 @@ leak_check::leak_check(std::chrono::milliseconds grace) : grace_(grace), directo
     ::setenv(name.c_str(), value.c_str(), 1);
   }
   adopted_before_ = spawn::detail::adopt_orphans(true);
+  start_sanitizer_thread();
   before_ = look();
 }
 

@@ -223,6 +223,17 @@ SC_TEST(await_trace, of_another_exception_is_empty) {
   EXPECT_EQ(sc::await_trace(std::make_exception_ptr(1)), "");
 }
 
+// Also of one of the same size, which gets the memory of the one that was caught and freed.
+SC_TEST(await_trace, of_a_later_exception_of_the_same_type_is_empty) {
+  for (int i = 0; i < 10; ++i) {
+    try {
+      co_await through_here();
+    } catch (const std::runtime_error&) {
+    }
+    EXPECT_EQ(sc::await_trace(std::make_exception_ptr(std::runtime_error("another"))), "");
+  }
+}
+
 TEST(task_death, awaited_twice_is_an_assertion) {
   const auto twice = []() -> task<> {
     const auto one = add(1, 2);

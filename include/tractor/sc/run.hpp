@@ -48,7 +48,7 @@ struct run_options {
 namespace detail {
 class external_queue;
 struct trace_record {
-  const void* exception = nullptr;
+  std::exception_ptr exception;        // held: a later one that lay where this lay would be taken for it
   const promise_base* next = nullptr;  // the promise the exception must reach next to continue this trace
   bool resumable = false;              // a nursery is about to throw the same exception again, from another coroutine
   std::vector<std::source_location> sites;
