@@ -156,6 +156,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
   child->link = std::make_shared<detail::peer>(owner_, child->process->take_link());
   child->link->expect(child->who);
   child->link->set_owner_reports_loss();
+  child->process->on_exited([of = child.get()] { of->process_exited(); });
   children_.push_back(child);
   co_await await_boot(child);
   co_return child;
@@ -181,22 +182,6 @@ bool is_too_slow(const std::exception_ptr& error) { return is_any<sc::too_slow_e
 bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, transport_closed>(error) && !is_any<actor_died>(error); }
 
 long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
-
-// Runs `body`, which reads the child's link. With the process ends the link, though the kernel may not say so: a process that the actor
-// started may hold a copy of its end.
-template <class Body>
-sc::task<> while_alive(child_actor& child, Body body) {
-  co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
-    around.start_soon({.name = "life of " + child.who.name}, [&]() -> sc::task<> {
-      co_await child.process->exited().wait();
-      co_await sc::sleep(link_drain_timeout);
-      child.outlived = true;
-      child.link->channel().close("its process has ended");
-    });
-    co_await body();
-    around.cancel("the connection has ended");
-  });
-}
 
 // A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
 sc::task<> remove_socket_files(const child_actor& child) {
@@ -244,7 +229,7 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     const auto spec = spawn_spec_for(child->options);
     child->link->channel().send([&](msg::buffer& out) { msg::encode_spawn_spec(out, spec); });
     co_await sc::fail_after(child->options.boot_timeout, [&]() -> sc::task<> {
-      co_await while_alive(*child, [&] { return child->link->receive_aid(); });
+      co_await child->link->receive_aid();
       if (child->process->pid() < 0) co_await child->process->spawned().wait();
     });
     // The pidfd found no room here, and without it the process is nobody's.
@@ -379,7 +364,7 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
     try {
       child->link->add(child->who.uuid, child->word);
-      co_await while_alive(*child, [&] { return child->link->serve(); });
+      co_await child->link->serve();
     } catch (...) {
       // Whatever it was, the actor must be ended and reaped.
       child->link->channel().close("a message of actor '" + child->who.name + "' failed here: " + sc::describe(std::current_exception()));
@@ -410,7 +395,25 @@ void actor_nursery::lose(const child_ptr& child, const std::exception_ptr& why) 
   fail("actor '" + child->who.name + "' is gone");
 }
 
+void detail::child_actor::process_exited() noexcept {
+  if (link->channel().closed()) return;
+  drain.self = this;
+  drain.fire = [](sc::detail::timer& due) noexcept {
+    child_actor& self = *static_cast<drain_timer&>(due).self;
+    self.outlived = true;
+    self.link->channel().close("process is gone");  // short enough to need no memory
+  };
+  sc::runner& run = *sc::runner::current();
+  drain.at = run.now() + link_drain_timeout;
+  try {
+    run.arm(drain);
+  } catch (const std::bad_alloc&) {
+    drain.fire(drain);  // its last words, if it had any, are lost
+  }
+}
+
 void actor_nursery::reaped(const child_ptr& child) {
+  if (child->drain.armed()) sc::runner::current()->disarm(child->drain);
   owner_.remove_peer(*child->link);
   std::erase(children_, child);
   changed_.unpark_all();

@@ -23,8 +23,14 @@ struct child_actor {
   bool ending = false;    // the ladder runs
   bool killed = false;    // to its last step
   bool outlived = false;  // by its link, which somebody else holds open: it was closed here
-  sc::event asked;        // the first step of the ladder is done: acknowledged, or SIGTERM sent
-  pending_ack word;       // what the actor says of its own end, see actor::tell_parent
+  struct drain_timer : sc::detail::timer {
+    child_actor* self = nullptr;
+  } drain;
+  sc::event asked;   // the first step of the ladder is done: acknowledged, or SIGTERM sent
+  pending_ack word;  // what the actor says of its own end, see actor::tell_parent
+
+  // With the process ends the link, though the kernel may not say so: a process that the actor started may hold a copy of its end.
+  void process_exited() noexcept;
 
   // It was told to end, by whomever, and has done so in good order.
   [[nodiscard]] bool took_leave() const noexcept { return word.answered && word.value; }

@@ -136,6 +136,7 @@ void child_process::died(spawn::death_certificate certificate) {
   certificate_ = std::move(certificate);
   spawned_.set();
   exited_.set();
+  if (exit_hook_) exit_hook_();
   sc::runner::current()->remove_external_wait();
 }
 

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,8 @@ class child_process {
   // Set when the process is gone and the certificate there, or when the process could not be made. Of one that SIGKILL did not end within
   // the bounds above, stderr is told, and this is set all the same.
   [[nodiscard]] sc::event& exited() noexcept { return exited_; }
+  // Called when that is set. Must not throw.
+  void on_exited(std::function<void()> told) { exit_hook_ = std::move(told); }
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   [[nodiscard]] int failure_errno() const noexcept { return failure_errno_; }
@@ -99,6 +102,7 @@ class child_process {
   stderr_relay stderr_;
   sc::event spawned_;
   sc::event exited_;
+  std::function<void()> exit_hook_;
   pid_t pid_ = -1;
   spawn::ticket_id ticket_ = 0;
   unique_fd pidfd_;
