@@ -52,6 +52,9 @@ void rethrow_in_field(const encode_error& inner, std::string_view name) {
   if (name.empty()) throw;
   throw encode_error(joined(std::string(name), inner.path()), inner.reason());
 }
+void throw_foreign(const std::exception& foreign, std::string_view where) {
+  throw decode_error(std::string(where), std::string("cannot be read: ") + foreign.what());
+}
 void rethrow_in_element(const decode_error& inner, std::size_t index) {
   throw decode_error(joined(element_text(index), inner.path()), inner.reason());
 }

@@ -9,6 +9,7 @@
 
 #include "child_actor.hpp"
 #include "tractor/ipc/socket_file.hpp"
+#include "tractor/msg/utf8.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
@@ -121,6 +122,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
     }
   } const counted(*this);
   co_await sc::checkpoint();
+  if (!msg::is_utf8(name)) throw usage_error("an actor's name is not valid UTF-8");
   for (const auto& module : options.enable_modules)
     if (!detail::module_known(module))
       throw module_not_exposed("actor '" + name + "' cannot expose module '" + module + "': no TRACTOR_MODULE(" + module +
@@ -371,7 +373,7 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     }
     child->link->remove_ack(child->who.uuid);
     const bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
-    const bool asked = child->ending || child->link->cancel_called();
+    const bool asked = child->ending || child->link->cancel_called() || child->took_leave();
     end_of_actor end = judge(*child, asked, dead);
     if (child->link->lost()) end.why = child->link->lost();  // the actor's own runtime said why (S-RT-22)
     child->link->fail(end.why);

@@ -48,7 +48,10 @@ class dialog::news_wait {
   news_wait(const news_wait&) = delete;
   news_wait& operator=(const news_wait&) = delete;
   ~news_wait() {
-    if (opener_) link_.opener_waits_ = false;
+    if (!opener_) return;
+    link_.opener_waits_ = false;
+    // The wait was given up, by a deadline say, when the news was on its way: it will be seen here no more.
+    if (link_.absorbed_ && std::uncaught_exceptions() != 0) link_.interrupt_opener();
   }
 
  private:
@@ -77,7 +80,10 @@ std::string dialog::describe() const {
   return "'" + function_ + "' in actor '" + (side_ == context_side::parent ? via_->remote_uid().name : via_->self().name()) + "'";
 }
 
-void dialog::wake() { news_.unpark_all(); }
+void dialog::wake() {
+  opener_waits_ = false;  // it is on its way, with what is known now: what comes before it runs finds it elsewhere (S-CTX-48)
+  news_.unpark_all();
+}
 
 // --- from the message loop ---
 
@@ -95,7 +101,11 @@ void dialog::on_started(msg::bytes_view payload) {
 }
 
 void dialog::on_yield(msg::bytes_view payload) {
-  if (finished() || stream_closed_ || draining_ || stop_received_ || overrun_) return;
+  if (finished() || stream_closed_ || stop_received_ || overrun_) return;
+  if (draining_) {
+    discarded_ = true;
+    return;
+  }
   // A message alone always has room.
   const bool too_many_bytes = !yields_.empty() && yields_.bytes() + payload.size() > stream_buffer_bytes;
   if (too_many_bytes || yields_.size() >= (allow_overruns_ ? overrun_messages_max : buffer_messages_)) {
@@ -159,11 +169,14 @@ void dialog::record_remote_error(std::exception_ptr error, bool interrupt) {
   remote_error_ = std::move(error);
   // Who waits for news sees the error itself; only what is stopped elsewhere has to be cancelled out of it.
   wake();
-  if (interrupt)
-    scope_.cancel(sc::cancel_reason{.source = sc::cancel_source::explicit_call,
-                                    .text = "the other side of " + describe() + " ended: " + wire_type_name(remote_error_),
-                                    .task = {},
-                                    .where = {}});
+  if (interrupt) interrupt_opener();
+}
+
+void dialog::interrupt_opener() {
+  scope_.cancel(sc::cancel_reason{.source = sc::cancel_source::explicit_call,
+                                  .text = "the other side of " + describe() + " ended: " + wire_type_name(remote_error_),
+                                  .task = {},
+                                  .where = {}});
 }
 
 void dialog::refuse_overrun() {
@@ -220,6 +233,7 @@ sc::task<bool> dialog::wait_for_return() {
   // Nobody reads the stream any more unless one is open: what still comes is thrown away, only Return and Error count.
   if (!stream_opened_ || stream_closed_) {
     draining_ = true;
+    discarded_ = discarded_ || !yields_.empty();
     while (!yields_.empty()) yields_.pop();
   }
   while (!finished()) {
@@ -244,6 +258,8 @@ void dialog::open_stream(std::optional<bool> allow_overruns, std::optional<std::
   if (remote_error_) std::rethrow_exception(remote_error_);
   if (cancel_called_) throw usage_error("open_stream() after cancel() in " + describe());
   if (self_cancelled_) throw usage_error("open_stream() in " + describe() + ", which has cancelled itself");
+  if (discarded_)
+    throw usage_error("open_stream() in " + describe() + " after wait_for_result(), which has discarded messages of the stream");
   stream_opened_ = true;
   draining_ = false;  // a wait for the result may have been given up before
   if (allow_overruns) allow_overruns_ = *allow_overruns;
@@ -253,14 +269,19 @@ void dialog::open_stream(std::optional<bool> allow_overruns, std::optional<std::
 sc::task<bool> dialog::wait_for_yield() {
   co_await sc::checkpoint();
   for (;;) {
-    if (!yields_.empty()) co_return true;
-    if (remote_error_) std::rethrow_exception(remote_error_);
-    // The sender is told and fails by it, which is the error to raise; one that had ended already never learns of it.
-    if (overrun_ && return_received_ && !stream_closed_) std::rethrow_exception(overrun_);
-    if (stream_closed_ || return_received_ || (stop_received_ && !overrun_)) co_return false;
+    if (const auto known = poll_yield()) co_return *known;
     const news_wait waiting(*this);
     co_await news_.park("stream.receive");
   }
+}
+
+std::optional<bool> dialog::poll_yield() const {
+  if (!yields_.empty()) return true;
+  if (remote_error_) std::rethrow_exception(remote_error_);
+  // The sender is told and fails by it, which is the error to raise; one that had ended already never learns of it.
+  if (overrun_ && return_received_ && !stream_closed_) std::rethrow_exception(overrun_);
+  if (stream_closed_ || return_received_ || (stop_received_ && !overrun_)) return false;
+  return std::nullopt;
 }
 
 void dialog::check_can_send() const {

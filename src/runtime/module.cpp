@@ -35,7 +35,12 @@ void read_module(module_table& into, const module_record& record) {
   if (into.endpoints.contains(record.name)) return;
   into.endpoints[record.name];
   module_builder builder(record);
-  record.define(builder);
+  try {
+    record.define(builder);
+  } catch (...) {
+    into.endpoints.erase(record.name);  // whoever asks next gets the same error
+    throw;
+  }
 }
 
 }  // namespace
@@ -54,13 +59,18 @@ void register_modules(const module_record* begin, const module_record* end) {
 
 void module_builder::add(detail::endpoint endpoint) {
   module_table& into = table();  // the lock is held by who reads the module
+  const auto known = into.by_function.find(endpoint.function);
+  if (known != into.by_function.end() && known->second->module != endpoint.module)
+    throw usage_error("modules '" + std::string(known->second->module) + "' and '" + std::string(endpoint.module) +
+                      "' both define the function called '" + std::string(endpoint.name) +
+                      "' there: a call by function could not tell which is meant. Define it in one, and enable that");
   auto& functions = into.endpoints[endpoint.module];
   if (functions.contains(endpoint.name))
     throw usage_error("module '" + std::string(endpoint.module) + "' defines '" + std::string(endpoint.name) + "' twice");
   into.storage.push_back(std::move(endpoint));
   const detail::endpoint& stored = into.storage.back();
   functions.emplace(stored.name, &stored);
-  into.by_function.emplace(stored.function, &stored);
+  into.by_function.emplace(stored.function, &stored);  // under several names of one module: by its first
 }
 
 namespace detail {

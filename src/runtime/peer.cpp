@@ -11,7 +11,11 @@
 
 namespace tractor::detail {
 
-peer::peer(actor& self, std::unique_ptr<sc::byte_stream> stream) : self_(self), channel_(std::move(stream), handshake_frame_bytes_max) {}
+peer::peer(actor& self, std::unique_ptr<sc::byte_stream> stream)
+    : self_(self),
+      channel_(std::move(stream), handshake_frame_bytes_max),
+      dialogs_(sc::detail::this_runner().random()),
+      calls_(sc::detail::this_runner().random()) {}
 
 peer::~peer() { TRACTOR_ASSERT(dialogs_.empty() && calls_.empty(), "a peer is destroyed while dialogs run over it"); }
 
@@ -182,6 +186,11 @@ void peer::on_start(const msg::start& request) {
                               std::string(request.uid.uuid) + ")";
     refuse(request.cid, std::make_exception_ptr(messaging_error(claim)));
     channel_.close(claim);
+    return;
+  }
+  if (request.cid.size() > cid_bytes_max) {
+    channel_.close("actor '" + remote_uid_.name + "' sent a Start whose cid has " + std::to_string(request.cid.size()) +
+                   " bytes, the most is " + std::to_string(cid_bytes_max) + " (cid_bytes_max)");
     return;
   }
   if (request.ns == "self") {

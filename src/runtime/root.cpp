@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "child_actor.hpp"
@@ -62,6 +63,23 @@ sc::task<> watch_requests(actor& self, sc::cancel_scope& body) {
   body.cancel("the root actor was cancelled");
 }
 
+// What a signal to the whole group makes of the actors that got it first: their ends, and those of the dialogs with them.
+bool is_consequence(const std::exception_ptr& error, int signal) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const sc::exception_group& group) {
+    return std::ranges::all_of(group.exceptions(), [&](const auto& member) { return is_consequence(member, signal); });
+  } catch (const actor_died& death) {
+    return death.certificate().kind == spawn::death_kind::signaled && death.certificate().signal == signal;
+  } catch (const transport_closed&) {
+    return true;
+  } catch (const remote_actor_error& remote) {
+    return remote.boxed_type_str() == "ContextCancelled" || remote.boxed_type_str() == "TransportClosed";
+  } catch (...) {
+    return false;
+  }
+}
+
 }  // namespace
 
 sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
@@ -92,7 +110,8 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
     around.cancel("the root's body has ended");
   });
   // A signal's exception comes instead of what its cancel made of the body, unless that failed for reasons of its own.
-  if (failed) std::rethrow_exception(std::exchange(failed, nullptr));
+  if (failed && !(self.interrupted_by != 0 && is_consequence(failed, self.interrupted_by)))
+    std::rethrow_exception(std::exchange(failed, nullptr));
   if (self.interrupted_by == SIGINT) throw keyboard_interrupt();
   if (self.interrupted_by == SIGTERM) throw terminated();
   if (body_scope.cancelled_caught())

@@ -68,8 +68,7 @@ io_result socket_stream::try_receive(std::span<std::byte> into) noexcept {
     const auto bytes = static_cast<std::size_t>(got);
     // More comes with another edge. The end of the stream that came already, and urgent data, are remembered by the source. A read
     // ends early at descriptors or credentials that the peer sent along, which are discarded: that tells nothing of what follows.
-    // Joining the reactor now, rather than at the next attempt, saves that: nothing is lost, for joining tells of what is there.
-    if (bytes < into.size() && (message.msg_flags & MSG_CTRUNC) == 0 && watch() == 0 && source_.attached()) source_.set_drained();
+    if (bytes < into.size() && (message.msg_flags & MSG_CTRUNC) == 0 && source_.attached()) source_.set_drained();
     return {.bytes = bytes};
   }
   if (got == 0) return {.errno_value = reset_ ? ECONNRESET : 0};

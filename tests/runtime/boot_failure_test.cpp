@@ -251,6 +251,14 @@ TEST_F(boot_failure_test, inproc_is_not_there_yet) {
   });
 }
 
+TEST_F(boot_failure_test, name_that_is_no_text_is_refused) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    const auto error = co_await catch_as<tractor::usage_error>([&] { return start(an, "\xff\xfe"); });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("UTF-8"));
+  });
+}
+
 TEST_F(boot_failure_test, closed_nursery_starts_nobody) {
   run([]() -> sc::task<> {
     co_await tractor::open_root_actor([]() -> sc::task<> {

@@ -14,7 +14,7 @@ namespace {
 using tractor::detail::cid_table;
 
 TEST(cid_table_test, empty_one_has_nothing) {
-  cid_table<int> table;
+  cid_table<int> table(20261124);
   EXPECT_TRUE(table.empty());
   EXPECT_EQ(nullptr, table.find("a"));
   table.erase("a");
@@ -22,7 +22,7 @@ TEST(cid_table_test, empty_one_has_nothing) {
 }
 
 TEST(cid_table_test, taken_cid_stays_as_it_is) {
-  cid_table<int> table;
+  cid_table<int> table(20261124);
   EXPECT_TRUE(table.insert("a", 1));
   EXPECT_FALSE(table.insert("a", 2));
   ASSERT_NE(nullptr, table.find("a"));
@@ -31,7 +31,7 @@ TEST(cid_table_test, taken_cid_stays_as_it_is) {
 }
 
 TEST(cid_table_test, empty_cid_is_one) {
-  cid_table<int> table;
+  cid_table<int> table(20261124);
   EXPECT_TRUE(table.insert("", 1));
   ASSERT_NE(nullptr, table.find(""));
   EXPECT_EQ(nullptr, table.find(std::string_view("\0", 1)));
@@ -44,7 +44,7 @@ TEST(cid_table_test, does_what_a_map_does) {
   std::mt19937 random(20261124);
   std::map<std::string, int> names;  // own the characters
   for (int i = 0; i < 600; ++i) names.emplace("cid-" + std::to_string(i) + std::string(static_cast<std::size_t>(i) % 40, 'x'), 0);
-  cid_table<int> table;
+  cid_table<int> table(20261124);
   std::map<std::string_view, int> model;
   for (int step = 0; step < 60'000; ++step) {
     const auto& name = std::next(names.begin(), static_cast<std::ptrdiff_t>(random() % names.size()))->first;

@@ -50,6 +50,20 @@ TEST_F(context_test, result_can_be_awaited_inside_the_block) {
   });
 }
 
+// S-CTX-30: what came while only the result was wanted is gone, and a stream that began behind it would not say so.
+TEST_F(context_test, stream_cannot_be_opened_behind_messages_that_were_discarded) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::send_numbers>({3}, [](auto& ctx) -> sc::task<> {
+      EXPECT_EQ(3, co_await ctx.wait_for_result());
+      const auto error = co_await catch_as<tractor::usage_error>([&] { return ctx.open_stream([](auto&) -> sc::task<> { co_return; }); });
+      RT_REQUIRE(error);
+      EXPECT_THAT(error->what(), HasSubstr("discarded"));
+    });
+    co_await an.cancel();
+  });
+}
+
 // S-CTX-23: unresolved while the remote task runs; then its error, the very object that is raised, absorbed or not.
 TEST_F(context_test, outcome_is_unresolved_then_the_error) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

@@ -116,6 +116,20 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     EXPECT_EQ("StreamOverrun", error->src_type_str());
     EXPECT_EQ(numbers(limit), got);
 
+    got.clear();
+    const auto polled = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&kit::send_numbers>({limit + 10}, [&](auto& ctx) -> sc::task<> {
+        co_await worker.run<&kit::nothing>();
+        co_await worker.run<&kit::nothing>();
+        co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+          for (;;) got.push_back(stream.receive_nowait());
+        });
+      });
+    });
+    RT_REQUIRE(polled);
+    EXPECT_EQ("StreamOverrun", polled->src_type_str());
+    EXPECT_EQ(numbers(limit), got);
+
     const auto result = co_await worker.open_context<&kit::send_numbers>({limit}, [&](auto&) -> sc::task<> {
       co_await worker.run<&kit::nothing>();
       co_await worker.run<&kit::nothing>();

@@ -106,6 +106,22 @@ TEST_P(tree_end_test, interrupt_of_the_whole_group_is_one_interrupt) {
   }
 }
 
+// S-SIG-2: what the signal made of an actor is known to the root before it looks at its own.
+TEST_P(tree_end_test, interrupt_that_an_actor_answers_first_is_one_interrupt) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    program tree("chain", GetParam());
+    const auto& middle = tree.processes()[1];
+    tree.root().signal(SIGSTOP);
+    middle.signal(number);
+    EXPECT_TRUE(middle.ends());
+    tree.root().signal(number);
+    tree.root().signal(SIGCONT);
+    EXPECT_EQ("exit status " + std::to_string(128 + number), tree.wait());
+    expect_all_end(tree);
+    EXPECT_EQ(number == SIGINT ? "tractor: interrupted by SIGINT\n" : "tractor: ended by SIGTERM\n", tree.errors());
+  }
+}
+
 // S-SIG-1, S-KIL-6: a descendant that is deaf and busy holds nobody up for ever.
 TEST_P(tree_end_test, interrupt_ends_a_tree_with_a_deaf_descendant) {
   program tree("busy", GetParam());

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -58,6 +59,8 @@ namespace detail {
 // Throws the error again as one about the same thing within a field, an element, or the entry with this key. An empty name
 // adds nothing.
 [[noreturn]] TRACTOR_API void rethrow_in_field(const decode_error& inner, std::string_view name);
+// Throws as a decode_error what a codec of the user's threw.
+[[noreturn]] TRACTOR_API void throw_foreign(const std::exception& foreign, std::string_view where);
 [[noreturn]] TRACTOR_API void rethrow_in_field(const encode_error& inner, std::string_view name);
 [[noreturn]] TRACTOR_API void rethrow_in_element(const decode_error& inner, std::size_t index);
 [[noreturn]] TRACTOR_API void rethrow_in_element(const encode_error& inner, std::size_t index);

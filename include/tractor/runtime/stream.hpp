@@ -84,13 +84,15 @@ class msg_stream {
   template <class R = Receive>
     requires(!std::is_void_v<R>)
   [[nodiscard]] R receive_nowait() {
-    if (!link_.yields().empty()) return take();
-    link_.maybe_raise();
-    if (link_.stop_received() || link_.stream_closed() || link_.finished()) link_.throw_end_of_channel();
-    throw sc::would_block("receive_nowait: no message has arrived");
+    const std::optional<bool> known = link_.poll_yield();
+    if (!known) throw sc::would_block("receive_nowait: no message has arrived");
+    if (!*known) link_.throw_end_of_channel();
+    return take();
   }
 
-  // Ends this side. Idempotent; leaving the block does it too.
+  // Ends the stream, for both: what has not been received here is dropped, and the peer can send no more (its send() throws
+  // sc::end_of_channel). To send all and then read an answer, let the peer end it, or give the answer as the context's result.
+  // Idempotent; leaving the block does it too.
   [[nodiscard]] sc::task<> aclose() {
     link_.close_stream();
     co_await sc::checkpoint();
@@ -100,13 +102,15 @@ class msg_stream {
  private:
   template <class R = Receive>
   R take() {
+    // Taken whatever becomes of it: one that cannot be read must not be the next one again.
+    struct taken {
+      detail::payload_queue& from;
+      ~taken() { from.pop(); }
+    } const at_exit{link_.yields()};
+    const msg::bytes& payload = link_.yields().front();
     try {
-      R value = msg::decode<R>(link_.yields().front(), {}, "pld");
-      link_.yields().pop();
-      return value;
+      return msg::decode<R>(payload, {}, "pld");
     } catch (const error& bad) {
-      const msg::bytes payload = link_.yields().front();
-      link_.yields().pop();
       std::rethrow_exception(link_.refuse_payload(msg::message_kind::yield, payload, msg::type_name<R>(), bad));
     }
   }

@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <exception>
+#include <new>
 #include <string_view>
 #include <type_traits>
 
@@ -88,6 +90,10 @@ T decode(bytes_view in, const decode_limits& limits, std::string_view where) {
     return to;
   } catch (const decode_error& error) {
     detail::rethrow_in_field(error, where);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& foreign) {
+    detail::throw_foreign(foreign, where);
   }
 }
 

@@ -24,6 +24,9 @@ class cid_table {
   static_assert(std::is_trivially_copyable_v<Value>, "entries are moved about");
 
  public:
+  // Peers choose cids: with a random `seed` they cannot choose which of them collide.
+  explicit cid_table(std::uint64_t seed) noexcept : seed_(seed), key_((seed * 0x9e3779b97f4a7c15 ^ seed >> 32) | 1) {}
+
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
@@ -80,17 +83,18 @@ class cid_table {
   [[nodiscard]] std::size_t mask() const noexcept { return slots_.size() - 1; }
   [[nodiscard]] std::size_t follow(std::size_t slot) const noexcept { return (slot + 1) & mask(); }
 
-  // Eight bytes at a time. Peers choose cids, so where this object lies goes in: which of them collide is not the same in any two actors.
+  // Eight bytes at a time, each folded into both halves of a product with the secret key: no difference of two cids cancels out for
+  // all keys.
   [[nodiscard]] std::size_t home_of(std::string_view cid) const noexcept {
-    constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
-    std::uint64_t hash = reinterpret_cast<std::uintptr_t>(this) ^ cid.size();
+    __extension__ using wide = unsigned __int128;
+    std::uint64_t hash = seed_ ^ cid.size();
     while (!cid.empty()) {
       std::uint64_t part = 0;
       const std::size_t bytes = cid.size() < sizeof part ? cid.size() : sizeof part;
       std::memcpy(&part, cid.data(), bytes);
       cid.remove_prefix(bytes);
-      hash = (hash ^ part) * odd;
-      hash ^= hash >> 32;
+      const wide product = static_cast<wide>(hash ^ part) * key_;
+      hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
     }
     return static_cast<std::size_t>(hash) & mask();
   }
@@ -109,6 +113,8 @@ class cid_table {
       if (old.used) slots_[slot_of(old.cid)] = old;
   }
 
+  std::uint64_t seed_;
+  std::uint64_t key_;
   std::vector<entry> slots_;
   std::size_t size_ = 0;
 };

@@ -106,6 +106,8 @@ class TRACTOR_API dialog {
   void open_stream(std::optional<bool> allow_overruns, std::optional<std::size_t> buffer_messages);
   // Waits for the next payload: in `front()`, to be taken with pop(). False: the stream has ended. Throws remote errors.
   sc::task<bool> wait_for_yield();
+  // The same without waiting; nullopt: neither a payload nor the end is there.
+  [[nodiscard]] std::optional<bool> poll_yield() const;
   [[nodiscard]] payload_queue& yields() noexcept { return yields_; }
   // Throws what forbids sending now: a remote error, the end of the stream, a lost channel.
   void check_can_send() const;
@@ -166,6 +168,7 @@ class TRACTOR_API dialog {
   void wake();
   [[nodiscard]] bool asked_by_us(const msg::error_msg& fields) const;
   void record_remote_error(std::exception_ptr error, bool interrupt);
+  void interrupt_opener();
   void refuse_overrun();
   [[nodiscard]] bool told_of_overrun(const msg::error_msg& fields) const;
 
@@ -195,6 +198,7 @@ class TRACTOR_API dialog {
   bool opener_waits_ = false;      // the opener is stopped on news of this dialog
   bool opener_cancels_ = false;    // the opener waits in its own cancel()
   bool draining_ = false;          // only the result is wanted now
+  bool discarded_ = false;         // messages, because of that
   sc::cancel_scope scope_;
   sc::wait_queue news_;
   payload_queue yields_;

@@ -28,6 +28,7 @@ class actor;
 namespace tractor::detail {
 
 inline constexpr std::size_t cancel_requests_per_task_max = 64;
+inline constexpr std::size_t cid_bytes_max = 256;          // of a request; ours are 36 characters
 inline constexpr std::size_t tasks_per_peer_max = 65'536;  // running for one peer at a time; one more is refused
 
 inline constexpr std::size_t handshake_frame_bytes_max = 16 * 1024;            // a frame, until the peer has said who it is

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an actor still has to say when it is told to end: messages of a task that is being cancelled, exit callbacks that take long.
+
+#include <unistd.h>
+
+#include <csignal>
+
+#include "runtime_test.hpp"
+#include "tractor/sc/finally.hpp"
+
+namespace last_words {
+namespace {
+
+namespace sc = tractor::sc;
+
+sc::task<> sends_when_cancelled(tractor::context<void, int, int>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto& stream) -> sc::task<> {
+    co_await sc::finally([]() -> sc::task<> { co_await sc::sleep_forever(); }, [&]() -> sc::task<> { co_await stream.send(7); });
+  });
+}
+
+sc::task<> exits_slowly(int milliseconds) {
+  tractor::current_actor().on_exit([=] { ::usleep(static_cast<useconds_t>(milliseconds) * 1000); });
+  co_return;
+}
+
+}  // namespace
+}  // namespace last_words
+
+TRACTOR_MODULE(last_words) {
+  mod.def<&last_words::sends_when_cancelled>("sends_when_cancelled");
+  mod.def<&last_words::exits_slowly>("exits_slowly", "milliseconds");
+}
+
+namespace runtime_test {
+namespace {
+
+class last_words_test : public runtime_test {};
+
+// S-CTX-48: the message and the acknowledgement of the cancel come together. The opener, woken by the message, is somewhere else when it
+// runs, and must be cancelled out of there.
+TEST_F(last_words_test, cancel_that_comes_with_a_message_ends_a_body_that_handles_it) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"last_words"}});
+    int got = 0;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      co_await worker.open_context<&last_words::sends_when_cancelled>({}, [&](auto& ctx) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> {
+          co_await sc::sleep(20ms);
+          co_await ctx.cancel();
+        });
+        co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+          while (auto message = co_await stream.next()) {
+            got = *message;
+            co_await sc::sleep_forever();
+          }
+        });
+      });
+    });
+    EXPECT_EQ(7, got);
+    co_await an.cancel();
+  });
+}
+
+// The connection ends before the process does, by longer than a parent waits for a certificate; it had said that it goes.
+TEST_F(last_words_test, slow_exit_of_an_actor_that_was_told_to_go_is_no_loss) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"last_words"}});
+    const auto slow = std::chrono::duration_cast<std::chrono::milliseconds>(tractor::death_certificate_timeout) + 200ms;
+    co_await worker.run<&last_words::exits_slowly>(static_cast<int>(slow.count()));
+    EXPECT_EQ(0, ::kill(static_cast<pid_t>(*worker.pid()), SIGTERM));
+    while (an.actor_count() != 0) co_await sc::sleep(1ms);
+  });
+}
+
+}  // namespace
+}  // namespace runtime_test
