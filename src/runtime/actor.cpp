@@ -123,17 +123,20 @@ void actor::run_lifetime_stack() noexcept {
   }
 }
 
-void actor::close_connections(std::string_view why) noexcept {
+void actor::prepare_exit() noexcept {
   for (const auto& listener : listeners_) listener->close();
-  for (const auto& connected : peers_) connected->channel().close(std::string(why));
+  for (const auto& connected : peers_) connected->channel().flush();
   processes_.reset();
 }
 
 void actor::close_all(std::string_view why) noexcept {
-  close_connections(why);
+  prepare_exit();
   listeners_.clear();
   const auto closed = std::make_exception_ptr(transport_closed(std::string(why)));
-  for (const auto& connected : std::exchange(peers_, {})) connected->fail(closed);
+  for (const auto& connected : std::exchange(peers_, {})) {
+    connected->channel().close(std::string(why));
+    connected->fail(closed);
+  }
 }
 
 }  // namespace tractor

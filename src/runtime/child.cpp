@@ -57,8 +57,8 @@ enum class ending : unsigned char { returns, exits };
 
 // What peers asked for has ended and has been told of. Only the runtime's own watchers are left: unwinding them would take longer than
 // all else of an actor's end.
-[[noreturn]] void exit_at_once(actor& self, std::string_view why, int status) {
-  self.close_connections(why);
+[[noreturn]] void exit_at_once(actor& self, int status) {
+  self.prepare_exit();
   self.run_lifetime_stack();
   sc::detail::current_runner = nullptr;  // an exit handler may run a scheduler of its own
   std::exit(status);
@@ -104,10 +104,9 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
       self.add_peer(parent);
       service.start_soon({.name = "signals"}, [&] { return watch_child_signals(self, signals); });
       co_await live(self, *parent, service, status);
-      const std::string why = "actor '" + self.name() + "' has ended";
       // Threads are waited for where there are any, so then the run ends as every run does.
-      if (how == ending::exits && !sc::detail::this_runner().has_external()) exit_at_once(self, why, status);
-      self.close_all(why);
+      if (how == ending::exits && !sc::detail::this_runner().has_external()) exit_at_once(self, status);
+      self.close_all("actor '" + self.name() + "' has ended");
       service.cancel("the actor has ended");
     });
   });

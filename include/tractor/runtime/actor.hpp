@@ -90,9 +90,10 @@ class TRACTOR_API actor {
     if (cancel_called_ && !cancel_complete_) tell_parent(false);
   }
   void run_lifetime_stack() noexcept;
-  // Ends listeners, channels and the processes: enough for one whose process exits now.
-  void close_connections(std::string_view why) noexcept;
-  // That, and tells who waits for a peer. No dialog may be open.
+  // Ends what would outlive the process, which exits now: with that its connections end, so that who sees the end of one need not wait
+  // for the other.
+  void prepare_exit() noexcept;
+  // Ends listeners, processes and channels, and tells who waits for a peer. No dialog may be open.
   void close_all(std::string_view why) noexcept;
 
   // The signal that asked the whole program to end; 0: none.
