@@ -24,9 +24,9 @@ struct uuid {
   // RFC 4122 version 4 out of 128 random bits.
   [[nodiscard]] static uuid from_random(std::uint64_t high, std::uint64_t low) noexcept {
     uuid id;
-    for (int i = 0; i < 8; ++i) {
-      id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(high >> (56 - 8 * i));
-      id.bytes[static_cast<std::size_t>(i + 8)] = static_cast<std::uint8_t>(low >> (56 - 8 * i));
+    for (std::size_t i = 0; i < 8; ++i) {
+      id.bytes[i] = static_cast<std::uint8_t>(high >> (56 - 8 * i));
+      id.bytes[i + 8] = static_cast<std::uint8_t>(low >> (56 - 8 * i));
     }
     id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0f) | 0x40);
     id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | 0x80);

@@ -74,11 +74,13 @@ TRACTOR_API void read_all_modules() noexcept;
 
 }  // namespace tractor
 
-// Weak: a program without modules has no such section.
+// Weak: a program without modules has no such section. The linker makes these names.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 [[gnu::weak, gnu::visibility("hidden")]] extern const tractor::module_record __start_tractor_modules[];
 [[gnu::weak, gnu::visibility("hidden")]] extern const tractor::module_record __stop_tractor_modules[];
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace tractor {
 

@@ -97,7 +97,7 @@ class TRACTOR_API portal {
   // The same by name, for what this program was not compiled with; `Result` may be msg::value. A missing module or function is a
   // remote error (S-POR-4).
   template <class Result = msg::value>
-  [[nodiscard]] sc::task<Result> run_from_ns(std::string module, std::string name, msg::value::map arguments = {}) const {
+  [[nodiscard]] sc::task<Result> run_from_ns(std::string module, std::string name, const msg::value::map& arguments = {}) const {
     msg::buffer kwargs;
     msg::encode(kwargs, arguments, "kwargs");
     return call<Result>(to_, std::move(module), std::move(name), std::move(kwargs));

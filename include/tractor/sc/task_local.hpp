@@ -54,7 +54,7 @@ class task_local {
   class binding {
    public:
     binding(task_local& key, T value) : key_(key) {
-      detail::push_local(&key_, new T(std::move(value)), [](void* gone) noexcept { delete static_cast<T*>(gone); });
+      detail::push_local(&key_, static_cast<void*>(new T(std::move(value))), [](void* gone) noexcept { delete static_cast<T*>(gone); });
     }
     binding(const binding&) = delete;
     binding& operator=(const binding&) = delete;

@@ -82,7 +82,7 @@ struct refused {};
 #define TRACTOR_F63 TRACTOR_F62, f63
 #define TRACTOR_F64 TRACTOR_F63, f64
 #define TRACTOR_BIND(count)                                                \
-  if constexpr (Count == count) {                                          \
+  if constexpr (Count == (count)) {                                        \
     auto& [TRACTOR_F##count] = object;                                     \
     if constexpr (requires { detail::take_references(TRACTOR_F##count); }) \
       return std::forward<Visit>(visit)(TRACTOR_F##count);                 \
