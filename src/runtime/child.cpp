@@ -75,8 +75,9 @@ sc::task<> live(actor& self, peer& parent, sc::nursery& service, int& status) {
     status = 1;
     try {
       parent.send([&](msg::buffer& out) { msg::encode_error_msg(out, pack_error(failed, self.uid(), std::nullopt)); });
+    } catch (const transport_closed&) {
+      // The parent is gone.
     } catch (const error& untold) {
-      // The parent is gone, or this cannot be said: it reads the exit status and stderr.
       std::fprintf(stderr, "tractor: actor '%s' cannot start: %s (and cannot say so: %s)\n", self.name().c_str(),
                    sc::describe(failed).c_str(), untold.what());
     }
