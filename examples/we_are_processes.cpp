@@ -18,7 +18,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <thread>
+#include <tractor/base/cpus.hpp>
 #include <tractor/tractor.hpp>
 #include <vector>
 
@@ -40,7 +40,7 @@ TRACTOR_MODULE(fleet) { mod.def<&introduce_and_sleep>("introduce_and_sleep"); }
 
 // Starts the whole fleet and crashes when all have reported. Leaves their pids in `pids`.
 sc::task<> crash_with_a_fleet(bool overlapped, std::vector<pid_t>& pids) {
-  const unsigned count = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned count = tractor::usable_cpus();
   std::printf("root: pid %d, starting %u actors %s\n", ::getpid(), count, overlapped ? "overlapped" : "one after another");
   co_await tractor::open_nursery([&](tractor::actor_nursery& an) -> sc::task<> {
     co_await sc::open_nursery([&](sc::nursery& tasks) -> sc::task<> {

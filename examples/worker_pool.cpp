@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
-#include <thread>
+#include <tractor/base/cpus.hpp>
 #include <tractor/sc/memory_channel.hpp>
 #include <tractor/tractor.hpp>
 
@@ -33,7 +33,7 @@ TRACTOR_MODULE(primes) { mod.def<&is_prime>("is_prime", "number"); }
 // Calls `use(item, result)` for each item, in the order in which the results come.
 template <auto Function, class Items, class Use>
 sc::task<> map_over_workers(const Items& items, Use use) {
-  const std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t workers = tractor::usable_cpus();
   co_await tractor::open_nursery([&](tractor::actor_nursery& an) -> sc::task<> {
     auto [free_again, free_workers] = sc::open_memory_channel<tractor::portal>(workers);
     for (std::size_t i = 0; i < workers; ++i)

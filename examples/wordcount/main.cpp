@@ -16,7 +16,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
-#include <thread>
+#include <tractor/base/cpus.hpp>
 
 #include "crew.hpp"
 
@@ -45,7 +45,7 @@ std::optional<unsigned> parse_number(const char* text, unsigned most) {
 
 // nullopt: the arguments are wrong, and that has been said.
 std::optional<wordcount::options> parse(int argc, char** argv) {
-  wordcount::options wanted{.workers = std::clamp(std::thread::hardware_concurrency(), 1U, workers_max)};
+  wordcount::options wanted{.workers = std::min(tractor::usable_cpus(), workers_max)};
   bool have_directory = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
