@@ -353,8 +353,6 @@ end_of_actor judge(child_actor& child, bool asked, bool dead) {
     return {.why = std::make_exception_ptr(transport_closed("the connection to actor '" + child.who.name + "' ended, its process (pid " +
                                                             std::to_string(child.process->pid()) + ") lives: " + why_closed))};
   if (!child.process->certificate()->clean()) return {.why = death_of(child)};
-  // Somebody else may have told it: another actor, or a signal.
-  if (child.took_leave()) return {.why = ended("' has ended: exit status 0"), .in_good_order = true};
   if (child.outlived || child.link->channel().ended_by_stream()) return {.why = death_of(child)};
   return {.why = ended("' has ended, because its connection had: " + why_closed)};
 }
@@ -374,6 +372,7 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     }
     child->link->remove_ack(child->who.uuid);
     const bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
+    // By this nursery, through a portal, or by somebody else: another actor, or a signal.
     const bool asked = child->ending || child->link->cancel_called() || child->took_leave();
     end_of_actor end = judge(*child, asked, dead);
     if (child->link->lost()) end.why = child->link->lost();  // the actor's own runtime said why (S-RT-22)

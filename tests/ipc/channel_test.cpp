@@ -85,6 +85,26 @@ SC_TEST(channel, peer_that_sends_no_msgpack_is_blamed) {
   EXPECT_TRUE(channel.closed());
 }
 
+// Though the channel had been found broken before, for its own sends failed.
+SC_TEST(channel, fault_of_a_peer_that_takes_nothing_is_told_too) {
+  auto [near, far] = sc::open_socketpair();
+  ipc::channel channel(std::move(near));
+  channel.set_peer_name("actor 'liar'");
+  const std::byte garbage[] = {std::byte{1}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0xc1}};
+  co_await far->send_all(garbage);
+  far->close();
+  send_stop(channel, "into the void");
+  channel.flush();
+  EXPECT_TRUE(sc_test::contains(channel.why_closed(), "broke while sending")) << channel.why_closed();
+  EXPECT_TRUE(channel.ended_by_stream());
+
+  const auto why = co_await receive_stops(channel, [](const std::string&) {});
+
+  EXPECT_TRUE(sc_test::contains(why, "actor 'liar' broke the protocol")) << why;
+  EXPECT_EQ(why, channel.why_closed());
+  EXPECT_FALSE(channel.ended_by_stream());
+}
+
 // Bytes that nobody takes do not pile up without bound.
 SC_TEST(channel, queue_above_its_bound_ends_the_channel) {
   auto [near, far] = sc::open_memory_streams();

@@ -310,7 +310,7 @@ TEST_F(root_test, values_come_out_of_nurseries) {
 
 // The fork server makes no child that would be more than who asks for it. Unless it was asked for by name, exec does.
 TEST_F(boot_test, refusal_of_the_fork_server_falls_back_to_exec) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs to be root to change its group";
+  if (::geteuid() != 0) GTEST_SKIP() << "acting as another group needs root";
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto middle = co_await an.start_actor("middle", {.enable_modules = {"kit"}});
     const auto self = co_await middle.run<&kit::who>();

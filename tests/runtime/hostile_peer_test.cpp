@@ -148,6 +148,16 @@ TEST_P(hostile_peer, that_lies_about_who_it_is_gets_an_error_and_loses_its_chann
   });
 }
 
+TEST_P(hostile_peer, whose_cid_is_too_long_loses_its_channel) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start(std::string(tractor::detail::cid_bytes_max, 'c'), "nowhere", "f");
+    EXPECT_EQ(co_await peer.answer(), "Error:ModuleNotExposed");
+    peer.send_start(std::string(tractor::detail::cid_bytes_max + 1, 'c'), "nowhere", "f");
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
+
 // S-POR-4, S-RPC-4, S-RPC-12: a request that cannot be served is refused; the channel lives on.
 TEST_P(hostile_peer, whose_requests_cannot_be_served_gets_an_error_for_each) {
   against_actor([](raw_peer& peer) -> sc::task<> {

@@ -8,6 +8,7 @@
 
 #include "runtime_test.hpp"
 #include "tractor/sc/finally.hpp"
+#include "tractor/sc/to_thread.hpp"
 
 namespace last_words {
 namespace {
@@ -21,9 +22,10 @@ sc::task<> sends_when_cancelled(tractor::context<void, int, int>& ctx) {
   });
 }
 
-sc::task<> exits_slowly(int milliseconds) {
+// With a thread the connections end before the exit callbacks run, because the run then ends as every run does; else with the process.
+sc::task<> exits_slowly(int milliseconds, bool with_thread) {
   tractor::current_actor().on_exit([=] { ::usleep(static_cast<useconds_t>(milliseconds) * 1000); });
-  co_return;
+  if (with_thread) co_await sc::to_thread([] {});
 }
 
 }  // namespace
@@ -31,7 +33,7 @@ sc::task<> exits_slowly(int milliseconds) {
 
 TRACTOR_MODULE(last_words) {
   mod.def<&last_words::sends_when_cancelled>("sends_when_cancelled");
-  mod.def<&last_words::exits_slowly>("exits_slowly", "milliseconds");
+  mod.def<&last_words::exits_slowly>("exits_slowly", "milliseconds", "with_thread");
 }
 
 namespace runtime_test {
@@ -45,13 +47,15 @@ TEST_F(last_words_test, cancel_that_comes_with_a_message_ends_a_body_that_handle
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor("worker", {.enable_modules = {"last_words"}});
     int got = 0;
+    sc::event listens;
     co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
       co_await worker.open_context<&last_words::sends_when_cancelled>({}, [&](auto& ctx) -> sc::task<> {
         n.start_soon([&]() -> sc::task<> {
-          co_await sc::sleep(20ms);
-          co_await ctx.cancel();
+          co_await listens.wait();
+          co_await ctx.cancel();  // takes a round trip, by the end of which the opener waits
         });
         co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+          listens.set();
           while (auto message = co_await stream.next()) {
             got = *message;
             co_await sc::sleep_forever();
@@ -64,15 +68,16 @@ TEST_F(last_words_test, cancel_that_comes_with_a_message_ends_a_body_that_handle
   });
 }
 
-// The connection ends before the process does, by longer than a parent waits for a certificate; it had said that it goes.
+// The connection may end before the process does, by longer than a parent waits for a certificate; it had said that it goes.
 TEST_F(last_words_test, slow_exit_of_an_actor_that_was_told_to_go_is_no_loss) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
-    auto worker = co_await an.start_actor("worker", {.enable_modules = {"last_words"}});
-    const auto slow = std::chrono::duration_cast<std::chrono::milliseconds>(tractor::death_certificate_timeout) + 200ms;
-    co_await worker.run<&last_words::exits_slowly>(static_cast<int>(slow.count()));
-    EXPECT_EQ(0, ::kill(static_cast<pid_t>(*worker.pid()), SIGTERM));
-    while (an.actor_count() != 0) co_await sc::sleep(1ms);
-  });
+  const auto slow = std::chrono::duration_cast<std::chrono::milliseconds>(tractor::death_certificate_timeout) + 200ms;
+  for (const bool with_thread : {false, true}) {
+    run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+      auto worker = co_await an.start_actor("worker", {.enable_modules = {"last_words"}});
+      co_await worker.run<&last_words::exits_slowly>(static_cast<int>(slow.count()), with_thread);
+      EXPECT_EQ(0, ::kill(static_cast<pid_t>(*worker.pid()), SIGTERM));
+    });
+  }
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ TEST_F(process_host_test, introduction_that_finds_no_room_is_made_later) {
 
 // S-NUR-18
 TEST_F(process_host_test, actor_that_gave_up_its_privileges_is_gone_with_the_fork_server) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "giving up a user or a group needs root";
   std::optional<watched_process> victim;
   const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor("dropped", options());

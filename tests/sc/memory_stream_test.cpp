@@ -115,18 +115,23 @@ SC_TEST(memory_stream, eof_while_a_task_sends_is_refused) {
   });
 }
 
+// A reader and a writer that `stream` makes wait; each adds to `closed` when it is closed under it.
+void start_waiters(nursery& n, sc::byte_stream& stream, int& closed) {
+  n.start_soon([&]() -> task<> {
+    EXPECT_THROW(static_cast<void>(co_await receive_text(stream)), sc::closed_resource_error);
+    ++closed;
+  });
+  n.start_soon([&]() -> task<> {
+    EXPECT_THROW(co_await stream.send_all(bytes_of("abcdef")), sc::closed_resource_error);
+    ++closed;
+  });
+}
+
 SC_TEST(memory_stream, closing_wakes_own_waiters_with_closed_resource_error) {
   auto [near, far] = sc::open_memory_streams(1);
   int closed = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> {
-      EXPECT_THROW(static_cast<void>(co_await receive_text(*near)), sc::closed_resource_error);
-      ++closed;
-    });
-    n.start_soon([&]() -> task<> {
-      EXPECT_THROW(co_await near->send_all(bytes_of("abc")), sc::closed_resource_error);
-      ++closed;
-    });
+    start_waiters(n, *near, closed);
     co_await settle();
     near->close();
     near->close();
@@ -231,14 +236,7 @@ SC_TEST(memory_stream, may_be_destroyed_when_it_was_closed_though_the_tasks_that
   auto [near, far] = sc::open_memory_streams(3);
   int closed = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> {
-      EXPECT_THROW(static_cast<void>(co_await receive_text(*near)), sc::closed_resource_error);
-      ++closed;
-    });
-    n.start_soon([&]() -> task<> {
-      EXPECT_THROW(co_await near->send_all(bytes_of("abcdef")), sc::closed_resource_error);
-      ++closed;
-    });
+    start_waiters(n, *near, closed);
     co_await settle();
     near->close();
     EXPECT_THROW(static_cast<void>(co_await receive_text(*near)), sc::closed_resource_error) << "nobody is in its way";

@@ -279,7 +279,7 @@ INSTANTIATE_TEST_SUITE_P(all, privilege_test,
 
 // Of an actor that gives up root, before its fork server starts or after.
 TEST_P(privilege_test, child_never_has_more_than_its_requester) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "acting as another user needs root";
   requester parent;
 
   started_child child = parent.start(start_method::exec, std::string("change_user ") + GetParam().first);

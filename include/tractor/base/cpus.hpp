@@ -9,9 +9,8 @@
 
 namespace tractor {
 
-// How many cpus the calling thread may run on, at least 1: "an actor a core" means these. Less than
-// std::thread::hardware_concurrency() where the program was pinned (taskset, a cpuset), or all that is online where the kernel does not
-// say.
+// How many cpus the calling thread may run on, at least 1: what "an actor a core" means. Fewer than are online where the program was
+// pinned (taskset, a cpuset).
 [[nodiscard]] inline unsigned usable_cpus() noexcept {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
