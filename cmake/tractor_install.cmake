@@ -19,10 +19,5 @@ install(FILES ${PROJECT_BINARY_DIR}/tractorConfig.cmake ${PROJECT_BINARY_DIR}/tr
 # The .pc file finds its prefix from where it lies, so an installed tree can be moved.
 file(RELATIVE_PATH tractor_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" tractor_prefix_from_pc "${tractor_prefix_from_pc}")
-if(BUILD_SHARED_LIBS)
-  set(tractor_private_line "Libs.private: -pthread")
-else()
-  set(tractor_private_line "Requires.private: fmt\nLibs.private: -pthread")
-endif()
 configure_file(cmake/tractor.pc.in tractor.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/tractor.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
