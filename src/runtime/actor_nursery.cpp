@@ -10,6 +10,7 @@
 #include "child_actor.hpp"
 #include "tractor/ipc/socket_file.hpp"
 #include "tractor/msg/utf8.hpp"
+#include "tractor/msg/value.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
@@ -123,7 +124,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
     }
   } const counted(*this);
   co_await sc::checkpoint();
-  if (!msg::is_utf8(name)) throw usage_error("an actor's name is not valid UTF-8");
+  if (!msg::is_utf8(name)) throw usage_error("an actor's name is not UTF-8: " + msg::value(name).text());
   for (const auto& module : options.enable_modules)
     if (!detail::module_known(module))
       throw module_not_exposed("actor '" + name + "' cannot expose module '" + module + "': no TRACTOR_MODULE(" + module +

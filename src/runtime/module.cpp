@@ -136,6 +136,10 @@ void throw_bad_argument(const endpoint& called, std::string_view name, std::stri
   throw type_error("argument '" + std::string(name) + "' of '" + std::string(called.name) + "' is not of type " + std::string(wanted) +
                    ": " + why.message());
 }
+void rethrow_in_argument(const endpoint& called, std::string_view name, const msg::encode_error& why) {
+  throw msg::encode_error("argument '" + std::string(name) + "' of '" + std::string(called.module) + ":" + std::string(called.name) + "'",
+                          why.message());
+}
 void throw_bad_arguments(const endpoint& called, const error& why) {
   throw type_error("the arguments of '" + std::string(called.name) + "' cannot be read: " + why.message());
 }

@@ -133,7 +133,7 @@ TEST_F(call_test, argument_without_a_form_is_refused_before_it_is_sent) {
     auto worker = co_await start(an);
     const auto error = co_await catch_as<tractor::error>([&] { return worker.run<&kit::echo_text>("\xff"); });
     RT_REQUIRE(error);
-    EXPECT_THAT(error->what(), HasSubstr("not UTF-8"));
+    EXPECT_THAT(error->what(), HasSubstr("argument 'text' of 'kit:echo_text': text that is not UTF-8"));
     EXPECT_EQ("fine", co_await worker.run<&kit::echo_text>("fine"));
     co_await an.cancel();
   });

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tractor/msg/codec.hpp"
+#include "tractor/msg/errors.hpp"
 #include "tractor/msg/protocol.hpp"
 #include "tractor/msg/type_name.hpp"
 #include "tractor/runtime/errors.hpp"
@@ -131,6 +132,7 @@ const endpoint& endpoint_of() {
 [[noreturn]] TRACTOR_API void throw_missing_argument(const endpoint& called, std::string_view name);
 [[noreturn]] TRACTOR_API void throw_bad_argument(const endpoint& called, std::string_view name, std::string_view wanted, const error& why);
 [[noreturn]] TRACTOR_API void throw_bad_arguments(const endpoint& called, const error& why);
+[[noreturn]] TRACTOR_API void rethrow_in_argument(const endpoint& called, std::string_view name, const msg::encode_error& why);
 // Calls `slot(self, index, item)` for each argument by its index among `called.argument_names`.
 TRACTOR_API void for_each_argument(const endpoint& called, msg::bytes_view kwargs,
                                    void (*slot)(void* self, std::size_t index, msg::bytes_view item), void* self);
@@ -227,13 +229,21 @@ endpoint make_endpoint(std::string_view module, std::string_view name, std::init
   return made;
 }
 
-// Writes the map of arguments of a call of `called`.
+// Writes the map of arguments of a call of `called`. Throws msg::encode_error that names the argument which has no form on the wire.
 template <class... A>
 void write_arguments(msg::writer& out, const endpoint& called, const std::tuple<A...>& arguments) {
   out.map_header(sizeof...(A));
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    ((out.str(called.argument_names[I]), msg::encode_item(out, std::get<I>(arguments))), ...);
-  }(std::index_sequence_for<A...>{});
+  std::size_t index = 0;
+  const auto write = [&](const auto& argument) {
+    out.str(called.argument_names[index]);
+    msg::encode_item(out, argument);
+    ++index;
+  };
+  try {
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (write(std::get<I>(arguments)), ...); }(std::index_sequence_for<A...>{});
+  } catch (const msg::encode_error& bad) {
+    rethrow_in_argument(called, called.argument_names[index], bad);
+  }
 }
 
 }  // namespace tractor::detail
