@@ -12,11 +12,7 @@ namespace tractor::sc {
 
 namespace detail {
 
-task_record& running_task() {
-  task_record* const task = this_runner().running();
-  if (task == nullptr) throw usage_error("no task is running: this must be called from inside a task");
-  return *task;
-}
+void throw_no_task() { throw usage_error("no task is running: this must be called from inside a task"); }
 
 void throw_too_slow_error(std::source_location where) {
   throw too_slow_error("the deadline set at " + std::string(where.file_name()) + ":" + std::to_string(where.line()) + " passed");
@@ -24,41 +20,28 @@ void throw_too_slow_error(std::source_location where) {
 
 }  // namespace detail
 
-cancel_scope::cancel_scope(cancel_scope_options options) noexcept : where_(options.where), shield_(options.shield) {
-  deadline_.at = options.deadline;
+void cancel_scope::throw_entered_twice() { throw usage_error("a cancel scope can be entered only once"); }
+
+void cancel_scope::pass_deadline() noexcept {
+  cancel(cancel_reason{.source = cancel_source::deadline, .text = {}, .task = {}, .where = where_});
+}
+
+void cancel_scope::start_deadline() {
+  if (deadline_.at <= owner_->owner->loop_time())
+    pass_deadline();
+  else
+    arm_deadline();
+}
+
+void cancel_scope::arm_deadline() {
+  if (deadline_.at == never || deadline_.armed()) return;
   deadline_.scope = this;
-  deadline_.fire = [](detail::timer& self) noexcept {
-    cancel_scope& scope = *static_cast<detail::scope_deadline&>(self).scope;
-    scope.cancel(cancel_reason{.source = cancel_source::deadline, .text = {}, .task = {}, .where = scope.where_});
-  };
-}
-
-cancel_scope::~cancel_scope() {
-  TRACTOR_ASSERT(owner_ == nullptr, "a cancel scope is destroyed while its body runs");
-  delete reason_;
-}
-
-void cancel_scope::arm_deadline() noexcept {
-  if (deadline_.at != never && !deadline_.armed()) owner_->owner->arm(deadline_);
+  deadline_.fire = [](detail::timer& self) noexcept { static_cast<detail::scope_deadline&>(self).scope->pass_deadline(); };
+  owner_->owner->arm(deadline_);
 }
 
 void cancel_scope::disarm_deadline() noexcept {
   if (deadline_.armed()) owner_->owner->disarm(deadline_);
-}
-
-void cancel_scope::enter(detail::task_record& task) {
-  if (entered_) throw usage_error("a cancel scope can be entered only once");
-  entered_ = true;
-  parent_ = task.scope;
-  owner_ = &task;
-  task.scope = this;
-  delivered_at_entry_ = task.delivered;
-  refresh_effective();
-  if (deadline_.at == never || cancel_called_) return;
-  if (deadline_.at <= task.owner->loop_time())
-    deadline_.fire(deadline_);
-  else
-    arm_deadline();
 }
 
 bool cancel_scope::swallowed(const detail::task_record& task) const noexcept {
@@ -66,12 +49,7 @@ bool cancel_scope::swallowed(const detail::task_record& task) const noexcept {
   return task.delivered != delivered_at_entry_ && task.delivered != task.accounted && task.token->alive == 0;
 }
 
-cancel_scope::exit_result cancel_scope::exit(detail::outcome_kind how) noexcept {
-  detail::task_record& task = *owner_;
-  TRACTOR_ASSERT(task.scope == this, "cancel scopes are left in the order they were entered");
-  task.scope = parent_;
-  disarm_deadline();
-  owner_ = nullptr;
+cancel_scope::exit_result cancel_scope::exit_decided(detail::task_record& task, detail::outcome_kind how) noexcept {
   if (how == detail::outcome_kind::error) {
     task.accounted = task.delivered;
     return exit_result::keep;
@@ -80,7 +58,7 @@ cancel_scope::exit_result cancel_scope::exit(detail::outcome_kind how) noexcept 
     if (!swallowed(task)) [[likely]]
       return exit_result::keep;
     std::fprintf(stderr, "tractor: task '%.*s' caught sc::cancelled and dropped it, in the scope at %s:%u; the scope ends as cancelled\n",
-                 static_cast<int>(task.name.size()), task.name.data(), where_.file_name(), where_.line());
+                 static_cast<int>(task.name().size()), task.name().data(), where_.file_name(), where_.line());
     task.swallowed = true;
     if (!effective_) {
       task.accounted = task.delivered;
@@ -96,7 +74,7 @@ cancel_scope::exit_result cancel_scope::exit(detail::outcome_kind how) noexcept 
 void cancel_scope::cancel(std::string_view why, std::source_location where) noexcept {
   if (cancel_called_) return;
   cancel_reason reason{.source = cancel_source::explicit_call, .text = std::string(why), .task = {}, .where = where};
-  if (const runner* run = runner::current(); run != nullptr && run->running() != nullptr) reason.task = run->running()->name;
+  if (const runner* run = runner::current(); run != nullptr && run->running() != nullptr) reason.task = run->running()->name();
   cancel(std::move(reason));
 }
 
@@ -120,7 +98,7 @@ void cancel_scope::set_deadline(time_point deadline, std::source_location where)
   deadline_.at = deadline;
   if (owner_ == nullptr || cancel_called_) return;
   if (deadline <= owner_->owner->now())
-    deadline_.fire(deadline_);
+    pass_deadline();
   else
     arm_deadline();
 }

@@ -49,10 +49,10 @@ void release_token(cancel_token* token) noexcept {
   if (--token->references == 0) delete token;
 }
 
-task_record::~task_record() {
+void task_record::drop_extras() noexcept {
   // Out of the record first: the destructor of a value may look for it, or for another one.
   if (locals != nullptr) drop_locals(std::exchange(locals, nullptr));
-  delete owned_name;
+  delete given_name;
   if (token != nullptr) release_token(token);
 }
 

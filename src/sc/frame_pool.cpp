@@ -13,6 +13,7 @@ void* frame_pool::refill(std::size_t index) {
   if (static_cast<std::size_t>(pool->bump_end_ - pool->bump_) < block_bytes) {
     // What is left of the old chunk is too small for this class; it stays unused until the pool is released.
     static constexpr std::size_t header_bytes = granule_bytes;
+    static_assert(sizeof(chunk) <= header_bytes);
     auto* memory = static_cast<std::byte*>(::operator new(chunk_bytes));
     auto* fresh = ::new (memory) chunk{pool->chunks_};
     pool->chunks_ = fresh;
@@ -21,13 +22,18 @@ void* frame_pool::refill(std::size_t index) {
   }
   void* block = pool->bump_;
   pool->bump_ += block_bytes;
-  ++pool->live_;
+  ++pool->carved_;
   return block;
 }
 
 void frame_pool::release_if_unused() noexcept {
   frame_pool* pool = current_;
-  if (pool == nullptr || pool->live_ != 0) return;
+  if (pool == nullptr) return;
+  // Counted here, at the end of a run, and not with every block that is taken and given back.
+  std::size_t unused = 0;
+  for (const free_block* list : pool->free_)
+    for (; list != nullptr; list = list->next) ++unused;
+  if (unused != pool->carved_) return;
   for (chunk* next = pool->chunks_; next != nullptr;) {
     chunk* gone = next;
     next = gone->next;

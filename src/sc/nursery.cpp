@@ -9,15 +9,6 @@
 
 namespace tractor::sc {
 
-nursery::nursery() noexcept {
-  scope_.nursery_ = this;
-  join_.self = this;
-  join_.what = "nursery exit";
-  join_.abort = &note_join_cancel;
-}
-
-nursery::~nursery() { TRACTOR_ASSERT(first_child_ == nullptr, "a nursery is destroyed while tasks of it are alive"); }
-
 void nursery::open(detail::task_record& owner, std::source_location where) {
   owner_ = &owner;
   scope_.where_ = where;
@@ -26,29 +17,18 @@ void nursery::open(detail::task_record& owner, std::source_location where) {
   owner.innermost_nursery = this;
 }
 
-void nursery::check_open() const {
-  if (closed_ || owner_ == nullptr) throw usage_error("this nursery is closed: its block has ended, no task can be started in it");
-}
+void nursery::throw_closed() { throw usage_error("this nursery is closed: its block has ended, no task can be started in it"); }
 
-void nursery::adopt(detail::task_record& child, std::coroutine_handle<> first, detail::promise_base& outermost, const task_options& options,
-                    std::string_view default_name) {
+void nursery::adopt(detail::task_record& child, detail::promise_base& outermost) {
   runner& run = *owner_->owner;
+  run.schedule(child);  // first: it may throw, and then nothing has happened
   child.done = &child_done;
   child.owner = &run;
   child.home = this;
-  child.parent_task = owner_;
   child.scope = &scope_;
-  child.resume_point = first;
   child.leaf = &outermost;
   child.id = run.next_task_id();
-  child.spawned_at = options.where;
   child.waiting_since = run.loop_time();
-  if (options.name.empty()) {
-    child.name = default_name;
-  } else {
-    child.owned_name = new std::string(options.name);
-    child.name = *child.owned_name;
-  }
   // Task-local values are inherited from the task that starts the child, which need not be the nursery's owner.
   if (const detail::task_record* starter = run.running()) child.locals = detail::share_locals(starter->locals);
   outermost.hook = &child;
@@ -56,7 +36,6 @@ void nursery::adopt(detail::task_record& child, std::coroutine_handle<> first, d
   if (first_child_ != nullptr) first_child_->previous = &child;
   first_child_ = &child;
   ++child_count_;
-  run.schedule(child);
 }
 
 void nursery::unlink(detail::task_record& child) noexcept {
@@ -73,28 +52,31 @@ void nursery::unlink(detail::task_record& child) noexcept {
 std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detail::promise_base& ended) noexcept {
   auto& child = static_cast<detail::task_record&>(self);
   nursery& home = *child.home;
-  home.child_ended(child, ended);
+  if (ended.outcome == detail::outcome_kind::error || child.delivered != child.accounted || child.swallowed) [[unlikely]]
+    home.note_outcome(child, ended);
   home.unlink(child);
   // The coroutine stands at its final suspension point and nothing of it is touched after this. Its arguments are destroyed here, then
   // its locals; their destructors may ask for the current task, which is this one until its record is gone.
-  child.dispose(child);
-  home.wake_if_complete();
-  return std::noop_coroutine();
+  child.kind->dispose(child);
+  if (!home.join_complete()) return std::noop_coroutine();
+  return home.owner_->owner->switch_to(*home.owner_);
 }
 
-void nursery::child_ended(detail::task_record& child, detail::promise_base& outermost) noexcept {
+// Of a task that failed, or in which a cancel was thrown.
+void nursery::note_outcome(detail::task_record& child, detail::promise_base& outermost) noexcept {
   if (outermost.outcome == detail::outcome_kind::error) {
-    add_error(outermost.error, child.name);
+    add_error(outermost.error, child.name());
     return;
   }
   if (outermost.outcome == detail::outcome_kind::value && child.delivered != child.accounted && child.token->alive == 0) {
     std::fprintf(stderr, "tractor: task '%.*s' (started at %s:%u) caught sc::cancelled and dropped it\n",
-                 static_cast<int>(child.name.size()), child.name.data(), child.spawned_at.file_name(), child.spawned_at.line());
+                 static_cast<int>(child.name().size()), child.name().data(), child.spawned_at.file_name(), child.spawned_at.line());
     child.swallowed = true;
   }
   if (child.swallowed && child.owner->options().swallow == swallow_policy::fail)
-    add_error(std::make_exception_ptr(swallowed_cancel_error("task '" + std::string(child.name) + "' caught sc::cancelled and dropped it")),
-              child.name);
+    add_error(
+        std::make_exception_ptr(swallowed_cancel_error("task '" + std::string(child.name()) + "' caught sc::cancelled and dropped it")),
+        child.name());
 }
 
 void nursery::add_error(std::exception_ptr error, std::string_view task_name) noexcept {
@@ -108,11 +90,7 @@ void nursery::add_error(std::exception_ptr error, std::string_view task_name) no
 }
 
 void nursery::wake_if_complete() noexcept {
-  if (joining_ && child_count_ == 0 && pending_starts_ == 0) {
-    joining_ = false;
-    closed_ = true;  // the owner is on its way out: nobody would wait for a task that came now
-    owner_->owner->schedule(*owner_);
-  }
+  if (join_complete()) owner_->owner->schedule(*owner_);
 }
 
 // Waiting for the tasks cannot be cut short; the cancel is remembered and goes on when they have ended.
@@ -121,29 +99,30 @@ bool nursery::note_join_cancel(detail::suspension& self) noexcept {
   return false;
 }
 
-std::coroutine_handle<> nursery::body_ended(detail::promise_base& awaiting, detail::outcome_kind how, std::exception_ptr error) noexcept {
-  body_done_ = true;
-  if (how == detail::outcome_kind::error) {
-    add_error(std::move(error), {});
-    // The body's error comes first in the group, whenever it happened.
-    std::swap(errors_.front(), errors_.back());
-  }
+std::coroutine_handle<> nursery::body_failed(detail::promise_base& awaiting, std::exception_ptr error) noexcept {
+  add_error(std::move(error), {});
+  // The body's error comes first in the group, whenever it happened.
+  std::swap(errors_.front(), errors_.back());
+  return body_ended(awaiting);
+}
+
+std::coroutine_handle<> nursery::body_ended(detail::promise_base& awaiting) noexcept {
   runner& run = *owner_->owner;
   if (child_count_ == 0 && pending_starts_ == 0) {
     closed_ = true;
     if (run.may_continue()) return awaiting.handle();
-    run.yield(awaiting, awaiting.handle());
+    run.yield(awaiting);
     return std::noop_coroutine();
   }
   joining_ = true;
-  run.block(join_, awaiting, awaiting.handle());
+  join_.kind = &join_waits;
+  run.block(join_, awaiting);
   if (scope_.effective_) join_cancelled_ = true;
   return std::noop_coroutine();
 }
 
-bool nursery::close(detail::outcome_kind body) {
-  closed_ = true;
-  owner_->innermost_nursery = outer_;
+// The rest of close(): something failed, or a cancel has come.
+bool nursery::close_disturbed(detail::outcome_kind body) {
   runner& run = *owner_->owner;
   if (!errors_.empty()) {
     scope_.exit(detail::outcome_kind::error);
@@ -166,7 +145,6 @@ bool nursery::close(detail::outcome_kind body) {
 void nursery::move_to(nursery& target, detail::task_record& child) noexcept {
   unlink(child);
   child.home = &target;
-  child.parent_task = target.owner_;
   child.next = target.first_child_;
   if (target.first_child_ != nullptr) target.first_child_->previous = &child;
   target.first_child_ = &child;
@@ -208,7 +186,7 @@ void start_state::set_child(task_record& child) noexcept {
 std::coroutine_handle<> start_state::wait(promise_base& awaiting, std::exception_ptr failed) noexcept {
   making_ = false;
   if (failed) holding_.add_error(std::move(failed), {});
-  return holding_.body_ended(awaiting, outcome_kind::value, nullptr);
+  return holding_.body_ended(awaiting);
 }
 
 bool start_state::can_start() const noexcept { return making_ || holding_.child_count_ != 0; }

@@ -56,6 +56,8 @@ class current_run_guard {
 
 }  // namespace
 
+constexpr detail::task_kind main_kind{.name = "main", .dispose = nullptr};  // the run itself owns it
+
 struct runner::main_record : detail::task_record {
   bool began = false;  // until then the run may be given up: one refused because another is active
   std::function<task<>()> body;
@@ -91,7 +93,7 @@ void runner::start(std::function<task<>()> main) {
   detail::task_record& record = *main_;
   record.done = &main_ended;
   record.owner = this;
-  record.name = "main";
+  record.kind = &main_kind;
   record.id = next_task_id();
   loop_time_ = now();
   record.waiting_since = loop_time_;
@@ -101,7 +103,6 @@ void runner::start(std::function<task<>()> main) {
   auto handle = main_->coroutine->kernel_handle();
   handle.promise().hook = &record;
   record.leaf = &handle.promise();
-  record.resume_point = handle;
   schedule(record);
 }
 
@@ -128,9 +129,9 @@ void runner::cancel(std::string_view why, std::source_location where) noexcept {
 void runner::resume(detail::task_record& task) {
   current_ = &task;
   task.scheduled = false;
-  task.leaf = nullptr;  // the frames it was suspended in may go now
+  const std::coroutine_handle<> at = std::exchange(task.leaf, nullptr)->handle();  // the frames it was suspended in may go now
   continues_left_ = continues_max;
-  task.resume_point.resume();
+  at.resume();
   current_ = nullptr;
 }
 

@@ -29,10 +29,7 @@ class readable_awaiter : public detail::leaf_wait {
     waiter_.self = this;
     waiter_.ready = [](detail::io_source::waiter& told) noexcept { static_cast<waiter&>(told).self->wake(); };
     source_.reader = &waiter_;
-    park(here, "accept", [](detail::suspension& self) noexcept {
-      static_cast<readable_awaiter&>(self).source_.reader = nullptr;
-      return true;
-    });
+    park(here, waits);
   }
   void await_resume() { throw_if_cancelled(); }
 
@@ -40,6 +37,11 @@ class readable_awaiter : public detail::leaf_wait {
   struct waiter : detail::io_source::waiter {
     readable_awaiter* self = nullptr;
   };
+  static bool abort_wait(detail::suspension& self) noexcept {
+    static_cast<readable_awaiter&>(self).source_.reader = nullptr;
+    return true;
+  }
+  static constexpr detail::wait_kind waits{"accept", &abort_wait};
   detail::io_source& source_;
   waiter waiter_;
 };

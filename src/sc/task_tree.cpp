@@ -23,10 +23,10 @@ class tree_builder {
   task_info build(const task_record& task, std::size_t levels_left) {
     task_info info;
     info.id = task.id;
-    info.name = task.name;
+    info.name = task.name();
     info.state = state_of(task);
     if (task.waiting != nullptr) {
-      info.waiting_for = task.waiting->what;
+      info.waiting_for = task.waiting->kind->name;
       info.waiting = std::max(duration::zero(), now_ - task.waiting_since);
     }
     info.cancelled = task.scope != nullptr && task.scope->effectively_cancelled();

@@ -72,10 +72,10 @@ class TRACTOR_API byte_stream::receive_awaiter : public detail::leaf_wait {
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (ready_) {
-      detail::this_runner().yield(here.promise(), here);
+      detail::this_runner().yield(here.promise());
       return;
     }
-    park(here, "receive_some", &abort_wait);
+    park(here, waits);
   }
   std::size_t await_resume();
 
@@ -84,6 +84,7 @@ class TRACTOR_API byte_stream::receive_awaiter : public detail::leaf_wait {
     receive_awaiter* self = nullptr;
   };
   static bool abort_wait(detail::suspension& self) noexcept;
+  static constexpr detail::wait_kind waits{"receive_some", &abort_wait};
 
   byte_stream& stream_;
   std::span<std::byte> into_;
@@ -103,10 +104,10 @@ class TRACTOR_API byte_stream::send_awaiter : public detail::leaf_wait {
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (ready_) {
-      detail::this_runner().yield(here.promise(), here);
+      detail::this_runner().yield(here.promise());
       return;
     }
-    park(here, "send_all", &abort_wait);
+    park(here, waits);
   }
   void await_resume();
 
@@ -117,6 +118,7 @@ class TRACTOR_API byte_stream::send_awaiter : public detail::leaf_wait {
   // Sends what the stream takes now; true: done or failed.
   bool advance() noexcept;
   static bool abort_wait(detail::suspension& self) noexcept;
+  static constexpr detail::wait_kind waits{"send_all", &abort_wait};
 
   byte_stream& stream_;
   std::span<const std::byte> from_;

@@ -39,17 +39,24 @@ template <class Body>
 class scope_awaiter;
 class start_state;
 struct scope_walk;
+// `fire` and `scope` are set when it is armed.
 struct scope_deadline : timer {
-  cancel_scope* scope = nullptr;
+  cancel_scope* scope;
 };
 }  // namespace detail
 
 class TRACTOR_API cancel_scope {
  public:
-  explicit cancel_scope(cancel_scope_options options = {}) noexcept;
+  explicit cancel_scope(cancel_scope_options options = {}) noexcept : where_(options.where), shield_(options.shield) {
+    deadline_.at = options.deadline;
+  }
   cancel_scope(const cancel_scope&) = delete;
   cancel_scope& operator=(const cancel_scope&) = delete;
-  ~cancel_scope();
+  ~cancel_scope() {
+    TRACTOR_ASSERT(owner_ == nullptr, "a cancel scope is destroyed while its body runs");
+    if (reason_ != nullptr) [[unlikely]]
+      delete reason_;
+  }
 
   // Cancels everything in the scope. The first call's reason stays; later ones do nothing. May be called before the scope is
   // entered, then its first checkpoint is cancelled. Not from another thread (see to_thread.hpp).
@@ -77,10 +84,30 @@ class TRACTOR_API cancel_scope {
   [[nodiscard]] bool effectively_cancelled() const noexcept { return effective_; }
 
   // --- for the kernel ---
-  void enter(detail::task_record& task);
-  // Leaves the scope. True: the outcome `cancelled` stops here. `how` is how the body ended; throws nothing.
+  void enter(detail::task_record& task) {
+    if (entered_) [[unlikely]]
+      throw_entered_twice();
+    entered_ = true;
+    parent_ = task.scope;
+    owner_ = &task;
+    task.scope = this;
+    delivered_at_entry_ = task.delivered;
+    refresh_effective();
+    if (deadline_.at != never && !cancel_called_) start_deadline();
+  }
+  // Leaves the scope; `how` is how the body ended. Absorb: the outcome `cancelled` stops here.
   enum class exit_result : unsigned char { keep, absorb, propagate };
-  exit_result exit(detail::outcome_kind how) noexcept;
+  exit_result exit(detail::outcome_kind how) noexcept {
+    detail::task_record& task = *owner_;
+    TRACTOR_ASSERT(task.scope == this, "cancel scopes are left in the order they were entered");
+    task.scope = parent_;
+    if (deadline_.armed()) disarm_deadline();
+    owner_ = nullptr;
+    // Nearly always: the body has its value, and no cancel was thrown in here.
+    if (how == detail::outcome_kind::value && task.delivered == delivered_at_entry_) [[likely]]
+      return exit_result::keep;
+    return exit_decided(task, how);
+  }
 
  private:
   friend class nursery;
@@ -89,8 +116,12 @@ class TRACTOR_API cancel_scope {
   friend struct detail::scope_walk;
   friend class detail::start_state;
   [[nodiscard]] bool parent_visible() const noexcept { return parent_ != nullptr && !shield_ && parent_->effective_; }
-  void arm_deadline() noexcept;
+  [[noreturn]] static void throw_entered_twice();
+  void start_deadline();  // of an entered scope: cancels it at once when it has passed
+  void arm_deadline();
   void disarm_deadline() noexcept;
+  void pass_deadline() noexcept;
+  exit_result exit_decided(detail::task_record& task, detail::outcome_kind how) noexcept;
   void refresh_effective() noexcept { effective_ = cancel_called_ || parent_visible(); }
   void spread() noexcept;
   static void refresh_chain(detail::task_record& task, cancel_scope* stop) noexcept;
@@ -125,7 +156,9 @@ auto call_with_scope(Body& body, cancel_scope& scope) {
     return body();
 }
 
-TRACTOR_API task_record& running_task();  // throws usage_error outside a task
+[[noreturn]] TRACTOR_API void throw_no_task();
+// Throws usage_error outside a task.
+task_record& running_task();
 
 // Awaits a body inside a scope. The scope is left in await_resume, which runs right after the body's last step.
 template <class Body>

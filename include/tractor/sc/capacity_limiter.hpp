@@ -98,21 +98,22 @@ class TRACTOR_API capacity_limiter::acquire_awaiter : public wait_queue::node {
   bool await_ready() {
     if (refuse_if_cancelled()) return true;
     acquired_ = limiter_.try_acquire(by_);
-    return acquired_ && detail::this_runner().may_continue();
+    return acquired_ && detail::this_runner().may_continue_ready();
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (acquired_) {
-      detail::this_runner().yield(here.promise(), here);
+      detail::this_runner().yield(here.promise());
       return;
     }
     prepare_place();
-    enqueue(here, limiter_.waiting_, "capacity_limiter.acquire");
+    enqueue(here, limiter_.waiting_, waits);
   }
   void await_resume() { throw_if_cancelled(); }
 
  protected:
   friend class capacity_limiter;
+  static constexpr detail::wait_kind waits{"capacity_limiter.acquire", &leave};
   void prepare_place();
 
   capacity_limiter& limiter_;

@@ -14,30 +14,37 @@ namespace tractor::sc {
 
 namespace detail {
 
-class TRACTOR_API checkpoint_awaiter : public leaf_wait {
+// Stops, but waits for nothing: the task stands in the ready queue all the while.
+template <bool Shielded>
+class checkpoint_awaiter {
  public:
-  explicit checkpoint_awaiter(bool shielded) noexcept : shielded_(shielded) {}
-  bool await_ready() {
+  using sc_awaitable = void;
+
+  checkpoint_awaiter() noexcept = default;
+  checkpoint_awaiter(const checkpoint_awaiter&) = delete;
+  checkpoint_awaiter& operator=(const checkpoint_awaiter&) = delete;
+  ~checkpoint_awaiter() = default;
+
+  static bool await_ready() {
     runner& run = this_runner();
-    if (!shielded_ && scope_cancelled(run)) return was_cancelled = true;
-    return run.may_continue();
+    return (!Shielded && scope_cancelled(run)) || run.may_continue();
   }
   template <class Promise>
-  void await_suspend(std::coroutine_handle<Promise> here) {
-    this_runner().yield(here.promise(), here);
+  static void await_suspend(std::coroutine_handle<Promise> here) {
+    current_runner->yield(here.promise());
   }
-  void await_resume() {
-    // A cancel that came while this task stood in the ready queue is delivered here: level-triggered.
-    if (was_cancelled || (!shielded_ && scope_cancelled(*current_runner))) throw_cancelled();
+  // Looks now: a cancel that came while this task stood in the ready queue is delivered here (level-triggered).
+  static void await_resume() {
+    if constexpr (!Shielded)
+      if (scope_cancelled(*current_runner)) [[unlikely]]
+        throw_cancelled();
   }
-
- private:
-  bool shielded_;
 };
 
-class TRACTOR_API sleep_awaiter : public leaf_wait {
+// The timer is the awaiter's own base: a program may have a hundred thousand sleeping tasks.
+class TRACTOR_API sleep_awaiter : public leaf_wait, timer {
  public:
-  explicit sleep_awaiter(time_point until) noexcept : until_(until) {}
+  explicit sleep_awaiter(time_point until) noexcept { at = until; }
   sleep_awaiter(const sleep_awaiter&) = delete;
   sleep_awaiter& operator=(const sleep_awaiter&) = delete;
   ~sleep_awaiter() = default;
@@ -46,28 +53,24 @@ class TRACTOR_API sleep_awaiter : public leaf_wait {
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     begin();
-    park(here, until_ == never ? "sleep_forever" : "sleep", &abort_sleep);
+    park(here, at == never ? waits_forever : waits);
   }
   void await_resume() { throw_if_cancelled(); }
 
  private:
-  struct wake_timer : timer {
-    sleep_awaiter* self = nullptr;
-  };
   void begin();
   static bool abort_sleep(suspension& self) noexcept;
-
-  time_point until_;
-  wake_timer timer_;
+  static constexpr wait_kind waits{"sleep", &abort_sleep};
+  static constexpr wait_kind waits_forever{"sleep_forever", &abort_sleep};
 };
 
 }  // namespace detail
 
 // A schedule point: lets other ready tasks run, and throws `cancelled` when the scope is cancelled.
-[[nodiscard]] inline detail::checkpoint_awaiter checkpoint() noexcept { return detail::checkpoint_awaiter(false); }
+[[nodiscard]] inline detail::checkpoint_awaiter<false> checkpoint() noexcept { return {}; }
 
 // A schedule point that never throws.
-[[nodiscard]] inline detail::checkpoint_awaiter cancel_shielded_checkpoint() noexcept { return detail::checkpoint_awaiter(true); }
+[[nodiscard]] inline detail::checkpoint_awaiter<true> cancel_shielded_checkpoint() noexcept { return {}; }
 
 // Waits for `delay` (zero or less: a checkpoint in effect), until `until`, or until cancelled.
 [[nodiscard]] inline detail::sleep_awaiter sleep(duration delay) { return detail::sleep_awaiter(saturating_add(current_time(), delay)); }

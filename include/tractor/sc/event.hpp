@@ -20,18 +20,20 @@ class TRACTOR_API event {
     explicit wait_awaiter(event& target) noexcept : target_(target) {}
     bool await_ready() {
       if (refuse_if_cancelled()) return true;
-      return target_.set_ && detail::this_runner().may_continue();
+      return target_.set_ && detail::this_runner().may_continue_ready();
     }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> here) {
       if (target_.set_)
-        detail::this_runner().yield(here.promise(), here);
+        detail::this_runner().yield(here.promise());
       else
-        enqueue(here, target_.waiting_, "event.wait");
+        enqueue(here, target_.waiting_, waits);
     }
     void await_resume() { throw_if_cancelled(); }
 
    private:
+    static constexpr detail::wait_kind waits{"event.wait", &leave};
+
     event& target_;
   };
 

@@ -59,6 +59,7 @@ struct channel_waiter : wait_queue::node {
   }
 
  protected:
+  using wait_queue::node::leave;
   ~channel_waiter() = default;
 };
 
@@ -177,15 +178,15 @@ class channel_send_awaiter final : public channel_sender<T> {
     if (this->refuse_if_cancelled()) return true;
     this->status = state_ == nullptr ? channel_status::closed : state_->try_send(this->value);
     if (this->status == channel_status::done) [[likely]]
-      return this_runner().may_continue();
+      return this_runner().may_continue_ready();
     return this->status != channel_status::waiting;
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (this->status == channel_status::done)
-      this_runner().yield(here.promise(), here);
+      this_runner().yield(here.promise());
     else
-      this->enqueue(here, state_->senders, "memory_channel.send");
+      this->enqueue(here, state_->senders, waits);
   }
   void await_resume() {
     this->throw_if_cancelled();
@@ -194,6 +195,8 @@ class channel_send_awaiter final : public channel_sender<T> {
   }
 
  private:
+  static constexpr wait_kind waits{"memory_channel.send", &channel_waiter::leave};
+
   channel_state<T>* state_;  // null: the end is closed; not touched after the wait
 };
 
@@ -206,15 +209,15 @@ class channel_receive_awaiter final : public channel_receiver<T> {
     if (this->refuse_if_cancelled()) return true;
     this->status = state_ == nullptr ? channel_status::closed : state_->try_receive(this->value);
     if (this->status == channel_status::done || (Next && this->status == channel_status::ended)) [[likely]]
-      return this_runner().may_continue();
+      return this_runner().may_continue_ready();
     return this->status != channel_status::waiting;
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (this->status == channel_status::waiting)
-      this->enqueue(here, state_->receivers, Next ? "memory_channel.next" : "memory_channel.receive");
+      this->enqueue(here, state_->receivers, waits);
     else
-      this_runner().yield(here.promise(), here);
+      this_runner().yield(here.promise());
   }
   std::conditional_t<Next, std::optional<T>, T> await_resume() {
     this->throw_if_cancelled();
@@ -227,6 +230,8 @@ class channel_receive_awaiter final : public channel_receiver<T> {
   }
 
  private:
+  static constexpr wait_kind waits{Next ? "memory_channel.next" : "memory_channel.receive", &channel_waiter::leave};
+
   channel_state<T>* state_;
 };
 

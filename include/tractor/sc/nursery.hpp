@@ -61,9 +61,18 @@ template <class Callable, class... Arguments>
 struct task_block final : task_record {
   template <class C, class... A>
   explicit task_block(C&& callable, A&&... arguments) : callable_(std::forward<C>(callable)), arguments_(std::forward<A>(arguments)...) {}
+  task_block(const task_block&) = delete;
+  task_block& operator=(const task_block&) = delete;
+  // The coroutine goes before the arguments that it may refer to.
+  ~task_block() {
+    if (coroutine_) coroutine_.destroy();
+  }
 
-  task<void> invoke() {
-    return std::apply([this](auto&... arguments) { return std::invoke(callable_, unwrap(arguments)...); }, arguments_);
+  // Makes the coroutine; throws what the callable throws.
+  promise_base& make() {
+    task<void> made = std::apply([this](auto&... arguments) { return std::invoke(callable_, unwrap(arguments)...); }, arguments_);
+    coroutine_ = made.release_to_kernel();
+    return coroutine_.promise();
   }
   template <class A>
   static decltype(auto) unwrap(A& argument) {
@@ -77,9 +86,9 @@ struct task_block final : task_record {
   static void* operator new(std::size_t bytes) { return frame_pool::allocate(bytes); }
   static void operator delete(void* memory, std::size_t bytes) noexcept { frame_pool::deallocate(memory, bytes); }
 
-  Callable callable_;
-  std::tuple<Arguments...> arguments_;
-  std::optional<task<void>> coroutine_;
+  std::coroutine_handle<promise<void>> coroutine_;  // owned
+  [[no_unique_address]] Callable callable_;
+  [[no_unique_address]] std::tuple<Arguments...> arguments_;
 };
 
 template <class Callable, class... Arguments>
@@ -91,6 +100,12 @@ constexpr std::string_view default_task_name() noexcept {
   const auto to = text.find_first_of(";,]");
   return text.substr(0, to);
 }
+
+template <class Block, class Callable>
+inline constexpr task_kind kind_of_task{
+    .name = default_task_name<Callable>(),
+    .dispose = [](task_record& self) noexcept { delete static_cast<Block*>(&self); },
+};
 
 }  // namespace detail
 
@@ -151,28 +166,53 @@ class TRACTOR_API nursery {
 
   friend struct nursery_walk;
 
-  nursery() noexcept;
-  ~nursery();
+  nursery() noexcept {
+    scope_.nursery_ = this;
+    join_.self = this;
+  }
+  ~nursery() { TRACTOR_ASSERT(first_child_ == nullptr, "a nursery is destroyed while tasks of it are alive"); }
 
   template <class Callable, class... Arguments>
   detail::task_record* spawn(task_options options, Callable&& callable, Arguments&&... arguments);
 
   void open(detail::task_record& owner, std::source_location where);
-  void check_open() const;
-  void adopt(detail::task_record& child, std::coroutine_handle<> first, detail::promise_base& outermost, const task_options& options,
-             std::string_view default_name);
+  void check_open() const {
+    if (closed_ || owner_ == nullptr) [[unlikely]]
+      throw_closed();
+  }
+  [[noreturn]] static void throw_closed();
+  void adopt(detail::task_record& child, detail::promise_base& outermost);
   void move_to(nursery& target, detail::task_record& child) noexcept;
   void unlink(detail::task_record& child) noexcept;
-  void child_ended(detail::task_record& child, detail::promise_base& outermost) noexcept;
+  void note_outcome(detail::task_record& child, detail::promise_base& outermost) noexcept;
   static std::coroutine_handle<> child_done(detail::completion_hook& self, detail::promise_base& ended) noexcept;
 
   void add_error(std::exception_ptr error, std::string_view task_name) noexcept;
-  // The body ended; gives what to resume: the awaiting coroutine when all is done, else the scheduler.
-  std::coroutine_handle<> body_ended(detail::promise_base& awaiting, detail::outcome_kind how, std::exception_ptr error) noexcept;
+  // The body ended, or failed; gives what to resume: the awaiting coroutine when all is done, else the scheduler.
+  std::coroutine_handle<> body_ended(detail::promise_base& awaiting) noexcept;
+  std::coroutine_handle<> body_failed(detail::promise_base& awaiting, std::exception_ptr error) noexcept;
+  // The owner waits, and nothing is left to wait for.
+  [[nodiscard]] bool join_complete() noexcept {
+    if (!joining_ || child_count_ != 0 || pending_starts_ != 0) return false;
+    joining_ = false;
+    closed_ = true;  // the owner is on its way out: nobody would wait for a task that came now
+    return true;
+  }
   void wake_if_complete() noexcept;
   // Leaves the scope and throws what is to be thrown. False: the body was cut off by this nursery's own cancel.
-  bool close(detail::outcome_kind body);
+  bool close(detail::outcome_kind body) {
+    closed_ = true;
+    owner_->innermost_nursery = outer_;
+    if (!errors_.empty() || join_cancelled_ || body != detail::outcome_kind::value) [[unlikely]]
+      return close_disturbed(body);
+    const auto left = scope_.exit(detail::outcome_kind::value);
+    if (left == cancel_scope::exit_result::propagate) [[unlikely]]
+      detail::rethrow_cancelled();
+    return left == cancel_scope::exit_result::keep;
+  }
+  bool close_disturbed(detail::outcome_kind body);
   static bool note_join_cancel(detail::suspension& self) noexcept;
+  static constexpr detail::wait_kind join_waits{"nursery exit", &note_join_cancel};
 
   struct join_wait : detail::suspension {
     nursery* self = nullptr;
@@ -186,7 +226,6 @@ class TRACTOR_API nursery {
   std::size_t pending_starts_ = 0;  // start() calls that may still move a task in here
   std::vector<std::exception_ptr> errors_;
   join_wait join_;
-  bool body_done_ = false;
   bool joining_ = false;
   bool join_cancelled_ = false;
   bool closed_ = false;
@@ -244,10 +283,10 @@ class nursery_awaiter {
     } catch (...) {
       // The body could not even start, or a plain one failed: its tasks are cancelled and awaited like after any failure.
       body_outcome_ = outcome_kind::error;
-      return nursery_.body_ended(awaiting, outcome_kind::error, std::current_exception());
+      return nursery_.body_failed(awaiting, std::current_exception());
     }
     body_outcome_ = outcome_kind::value;
-    return nursery_.body_ended(awaiting, outcome_kind::value, nullptr);
+    return nursery_.body_ended(awaiting);
   }
 
   value_type await_resume() {
@@ -270,7 +309,8 @@ class nursery_awaiter {
  private:
   static std::coroutine_handle<> body_done(completion_hook& self, promise_base& ended) noexcept {
     auto& hook = static_cast<body_hook&>(self);
-    return hook.target->body_ended(*ended.parent, ended.outcome, ended.error);
+    if (ended.outcome == outcome_kind::error) return hook.target->body_failed(*ended.parent, ended.error);
+    return hook.target->body_ended(*ended.parent);
   }
   [[noreturn]] static void throw_no_body_value(cancel_scope& scope);
 
@@ -435,15 +475,15 @@ detail::task_record* nursery::spawn(task_options options, Callable&& callable, A
   using block = detail::task_block<std::decay_t<Callable>, std::decay_t<Arguments>...>;
   check_open();
   auto* child = new block(std::forward<Callable>(callable), std::forward<Arguments>(arguments)...);
-  child->dispose = [](detail::task_record& self) noexcept { delete static_cast<block*>(&self); };
+  child->kind = &detail::kind_of_task<block, std::decay_t<Callable>>;
+  child->spawned_at = options.where;
   try {
-    child->coroutine_.emplace(child->invoke());
+    if (!options.name.empty()) child->given_name = new std::string(options.name);
+    adopt(*child, child->make());
   } catch (...) {
     delete child;
     throw;
   }
-  auto handle = child->coroutine_->kernel_handle();
-  adopt(*child, handle, handle.promise(), options, detail::default_task_name<std::decay_t<Callable>>());
   return child;
 }
 

@@ -32,7 +32,7 @@ class TRACTOR_API readiness_awaiter final : public leaf_wait {
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     watch();
-    park(here, writes_ ? "wait_writable" : "wait_readable", &abort_wait);
+    park(here, writes_ ? waits_writable : waits_readable);
   }
   void await_resume() { throw_if_cancelled(); }
 
@@ -43,6 +43,8 @@ class TRACTOR_API readiness_awaiter final : public leaf_wait {
   void watch();
   void unwatch() noexcept;
   static bool abort_wait(suspension& self) noexcept;
+  static constexpr wait_kind waits_readable{"wait_readable", &abort_wait};
+  static constexpr wait_kind waits_writable{"wait_writable", &abort_wait};
 
   int fd_;
   bool writes_;

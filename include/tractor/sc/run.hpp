@@ -90,21 +90,22 @@ class TRACTOR_API runner {
   [[nodiscard]] detail::external_queue& external();
   [[nodiscard]] bool has_external() const noexcept { return external_ != nullptr; }  // threads were used
 
-  // A ready operation may go on without a schedule point while nobody else is ready, a bounded number of times in a row.
+  // Whether a task may go on without a schedule point: while nobody else is ready, a bounded number of times in a row.
   [[nodiscard]] bool may_continue() noexcept { return ready_.empty() && --continues_left_ > 0; }
+  // The same for an operation that had nothing to wait for: a bounded number of times in a row also while others are ready, because to
+  // let another task run costs more than most of these. Not with a seed: that run is to see every order.
+  [[nodiscard]] bool may_continue_ready() noexcept { return (!options_.seed || ready_.empty()) && --continues_left_ > 0; }
   // Stops the current task at `leaf` until schedule() or a cancel.
-  void block(detail::suspension& wait, detail::promise_base& leaf, std::coroutine_handle<> handle) noexcept {
+  void block(detail::suspension& wait, detail::promise_base& leaf) noexcept {
     detail::task_record* const task = current_;
     task->waiting = &wait;
     task->leaf = &leaf;
-    task->resume_point = handle;
     task->waiting_since = loop_time_;
     wait.task = task;
   }
-  // Puts the current task at the end of the ready queue, to be resumed at `handle`.
-  void yield(detail::promise_base& leaf, std::coroutine_handle<> handle) {
+  // Puts the current task at the end of the ready queue, to be resumed at `leaf`.
+  void yield(detail::promise_base& leaf) {
     current_->leaf = &leaf;
-    current_->resume_point = handle;
     schedule(*current_);
   }
   void schedule(detail::task_record& task) {
@@ -113,10 +114,21 @@ class TRACTOR_API runner {
     task.waiting = nullptr;
     ready_.push(&task);
   }
+  // A blocked task is to go on, and the current one has ended: gives what to resume. The task at once when it would be the next
+  // anyhow.
+  [[nodiscard]] std::coroutine_handle<> switch_to(detail::task_record& task) {
+    if (!may_continue()) {
+      schedule(task);
+      return std::noop_coroutine();
+    }
+    task.waiting = nullptr;
+    current_ = &task;
+    return std::exchange(task.leaf, nullptr)->handle();
+  }
   // The cancel of a blocked task, if its wait can be undone.
   void deliver_cancel(detail::task_record& task) noexcept {
     detail::suspension* const wait = task.waiting;
-    if (wait != nullptr && wait->abort != nullptr && wait->abort(*wait)) {
+    if (wait != nullptr && wait->kind->abort(*wait)) {
       wait->was_cancelled = true;
       schedule(task);
     }
@@ -182,6 +194,15 @@ class TRACTOR_API runner {
   detail::trace_record trace_;
   std::unique_ptr<detail::external_queue> external_;
 };
+
+namespace detail {
+inline task_record& running_task() {
+  task_record* const task = this_runner().running();
+  if (task == nullptr) [[unlikely]]
+    throw_no_task();
+  return *task;
+}
+}  // namespace detail
 
 // Runs `main(arguments…)`, which returns task<T>, and gives its result.
 template <class Main, class... Arguments>

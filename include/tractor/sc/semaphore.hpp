@@ -75,18 +75,20 @@ class TRACTOR_API semaphore::acquire_awaiter : public wait_queue::node {
   bool await_ready() {
     if (refuse_if_cancelled()) return true;
     acquired_ = semaphore_.try_acquire();
-    return acquired_ && detail::this_runner().may_continue();
+    return acquired_ && detail::this_runner().may_continue_ready();
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (acquired_)
-      detail::this_runner().yield(here.promise(), here);
+      detail::this_runner().yield(here.promise());
     else
-      enqueue(here, semaphore_.waiting_, "semaphore.acquire");
+      enqueue(here, semaphore_.waiting_, waits);
   }
   void await_resume() { throw_if_cancelled(); }
 
  protected:
+  static constexpr detail::wait_kind waits{"semaphore.acquire", &leave};
+
   semaphore& semaphore_;
   bool acquired_ = false;
 };

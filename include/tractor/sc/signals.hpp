@@ -73,10 +73,10 @@ class TRACTOR_API signal_receiver::receive_awaiter final : public detail::leaf_w
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (number_ != 0) {
-      detail::this_runner().yield(here.promise(), here);
+      detail::this_runner().yield(here.promise());
       return;
     }
-    park(here, "signal_receiver.receive", &abort_wait);
+    park(here, waits);
   }
   int await_resume() {
     throw_if_cancelled();
@@ -88,6 +88,7 @@ class TRACTOR_API signal_receiver::receive_awaiter final : public detail::leaf_w
     receive_awaiter* self = nullptr;
   };
   static bool abort_wait(detail::suspension& self) noexcept;
+  static constexpr detail::wait_kind waits{"signal_receiver.receive", &abort_wait};
 
   signal_receiver& from_;
   waiter waiter_;

@@ -110,8 +110,9 @@ class [[nodiscard("a task does nothing until it is awaited")]] task {
     return awaiter(handle_);
   }
 
-  // For the kernel's own scopes, which start the coroutine themselves.
+  // For the kernel's own scopes, which start the coroutine themselves, and for its task records, which own it from then on.
   [[nodiscard]] std::coroutine_handle<promise_type> kernel_handle() const noexcept { return handle_; }
+  [[nodiscard]] std::coroutine_handle<promise_type> release_to_kernel() noexcept { return std::exchange(handle_, nullptr); }
 
  private:
   friend promise_type;

@@ -96,7 +96,7 @@ class TRACTOR_API thread_awaiter final : public leaf_wait {
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     start();
-    park(here, "to_thread", &abort_wait);
+    park(here, waits);
   }
   void await_resume() { throw_if_cancelled(); }
 
@@ -107,6 +107,7 @@ class TRACTOR_API thread_awaiter final : public leaf_wait {
   void start();
   void finished(std::unique_ptr<thread_job> job) noexcept;
   static bool abort_wait(suspension& self) noexcept;
+  static constexpr wait_kind waits{"to_thread", &abort_wait};
 
   std::unique_ptr<thread_job> job_;  // while the thread has it: null
   capacity_limiter& limiter_;

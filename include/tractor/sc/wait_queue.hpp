@@ -26,20 +26,20 @@ class TRACTOR_API wait_queue {
   // One waiting task. Derive from it to carry what the waker hands over.
   struct node : detail::leaf_wait {
     using detail::leaf_wait::wake;
-    wait_queue* queue = nullptr;
-    node* previous = nullptr;
-    node* next = nullptr;
+    wait_queue* queue;  // these three are set when it enters one
+    node* previous;
+    node* next;
 
+    // `how` undoes the wait with `leave`.
     template <class Promise>
-    void enqueue(std::coroutine_handle<Promise> here, wait_queue& into, const char* what_for) noexcept {
+    void enqueue(std::coroutine_handle<Promise> here, wait_queue& into, const detail::wait_kind& how) noexcept {
       into.append(*this);
-      park(here, what_for, &leave);
+      park(here, how);
     }
 
    protected:
     ~node() = default;
 
-   private:
     static bool leave(detail::suspension& self) noexcept {
       auto& gone = static_cast<node&>(self);
       gone.queue->remove(gone);
@@ -49,17 +49,17 @@ class TRACTOR_API wait_queue {
 
   class park_awaiter final : public node {
    public:
-    park_awaiter(wait_queue& lot, const char* what_for) noexcept : lot_(lot), what_for_(what_for) {}
+    park_awaiter(wait_queue& lot, const char* what_for) noexcept : lot_(lot), waits_{what_for, &leave} {}
     bool await_ready() { return refuse_if_cancelled(); }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> here) noexcept {
-      enqueue(here, lot_, what_for_);
+      enqueue(here, lot_, waits_);
     }
     void await_resume() { throw_if_cancelled(); }
 
    private:
     wait_queue& lot_;
-    const char* what_for_;
+    detail::wait_kind waits_;
   };
 
   // `what_for` is a literal for the task tree.
@@ -97,7 +97,6 @@ class TRACTOR_API wait_queue {
   void remove(node& gone) noexcept {
     (gone.previous != nullptr ? gone.previous->next : first_) = gone.next;
     (gone.next != nullptr ? gone.next->previous : last_) = gone.previous;
-    gone.previous = gone.next = nullptr;
     --size_;
   }
 

@@ -15,8 +15,8 @@ namespace tractor::sc::detail {
 
 class TRACTOR_API frame_pool {
  public:
-  static constexpr std::size_t granule_bytes = 64;
-  static constexpr std::size_t class_count = 32;  // blocks up to 2 KiB; larger ones go to operator new
+  static constexpr std::size_t granule_bytes = 16;
+  static constexpr std::size_t class_count = 128;  // blocks up to 2 KiB; larger ones go to operator new
   static constexpr std::size_t pooled_bytes_max = granule_bytes * class_count;
   static constexpr std::size_t chunk_bytes = 16 * 1024;
 
@@ -28,7 +28,6 @@ class TRACTOR_API frame_pool {
       if (pool != nullptr) [[likely]] {
         if (free_block* block = pool->free_[index]) [[likely]] {
           pool->free_[index] = block->next;
-          ++pool->live_;
           return block;
         }
       }
@@ -46,7 +45,6 @@ class TRACTOR_API frame_pool {
       auto* block = static_cast<free_block*>(memory);
       block->next = pool->free_[index];
       pool->free_[index] = block;
-      --pool->live_;
       return;
     }
 #endif
@@ -70,7 +68,7 @@ class TRACTOR_API frame_pool {
   chunk* chunks_ = nullptr;
   std::byte* bump_ = nullptr;
   std::byte* bump_end_ = nullptr;
-  std::size_t live_ = 0;
+  std::size_t carved_ = 0;  // blocks cut from the chunks so far
 
   static constinit thread_local frame_pool* current_;
 };

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <exception>
 #include <source_location>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,13 +35,20 @@ namespace tractor::sc::detail {
 struct task_record;
 struct local_node;
 
-// A wait of one task. Lives in the awaiter, so in the frame of the coroutine that waits.
-struct suspension {
-  task_record* task = nullptr;
+struct suspension;
+
+// What all waits of one kind have in common: a constant, so that a wait carries one pointer.
+struct wait_kind {
+  const char* name;  // for the task tree: "event.wait"
   // The cancel of the waiting task. True: the wait was undone, the task may be resumed with `cancelled`. False: the wait cannot be
   // undone, the task goes on waiting and sees the cancel at its next checkpoint. Must not resume anything itself.
-  bool (*abort)(suspension& self) noexcept = nullptr;
-  const char* what = "";  // for the task tree: "event.wait"
+  bool (*abort)(suspension& self) noexcept;
+};
+
+// A wait of one task. Lives in the awaiter, so in the frame of the coroutine that waits. `task` and `kind` are set when it begins.
+struct suspension {
+  task_record* task;
+  const wait_kind* kind;
   bool was_cancelled = false;
 };
 
@@ -48,8 +56,8 @@ struct suspension {
 struct timer {
   static constexpr std::uint32_t not_armed = ~std::uint32_t{0};
   time_point at = never;
-  std::uint32_t heap_index = not_armed;
   void (*fire)(timer& self) noexcept = nullptr;
+  std::uint32_t heap_index = not_armed;
   [[nodiscard]] bool armed() const noexcept { return heap_index != not_armed; }
 };
 
@@ -61,36 +69,50 @@ struct deferred {
   bool queued = false;
 };
 
-// One task: made by a nursery (or by the run, for the main task), gone when its outermost coroutine ended.
+// What all tasks made of one callable have in common: a constant, so that a task carries one pointer.
+struct task_kind {
+  std::string_view name;                        // where the program gave none
+  void (*dispose)(task_record& self) noexcept;  // destroys the coroutine, the callable and the record
+};
+
+// One task: made by a nursery (or by the run, for the main task), gone when its outermost coroutine ended. A program may have a
+// hundred thousand, so what can be derived is not stored, and what is read together lies together.
 struct TRACTOR_API task_record : completion_hook {
   task_record() noexcept = default;
   task_record(const task_record&) = delete;
   task_record& operator=(const task_record&) = delete;
-  ~task_record();  // runs after that of what derives from it, and destroys the task-local values
+  // Runs after that of what derives from it, and destroys the task-local values.
+  ~task_record() {
+    if (locals != nullptr || given_name != nullptr || token != nullptr) [[unlikely]]
+      drop_extras();
+  }
+
+  // The name for people: what the program gave, else what its callable is called.
+  [[nodiscard]] std::string_view name() const noexcept { return given_name != nullptr ? *given_name : kind->name; }
 
   runner* owner = nullptr;
-  cancel_scope* scope = nullptr;         // innermost
-  std::coroutine_handle<> resume_point;  // what the scheduler resumes
-  promise_base* leaf = nullptr;          // the innermost coroutine while suspended; null while running, and when it has ended
-  suspension* waiting = nullptr;         // null while ready or running
-  nursery* home = nullptr;               // null: the main task
-  task_record* previous = nullptr;       // siblings in the home nursery
+  cancel_scope* scope = nullptr;    // innermost
+  promise_base* leaf = nullptr;     // the innermost coroutine, which is to be resumed; null while running, and when it has ended
+  suspension* waiting = nullptr;    // null while ready or running
+  nursery* home = nullptr;          // null: the main task
+  task_record* previous = nullptr;  // siblings in the home nursery
   task_record* next = nullptr;
-  task_record* parent_task = nullptr;    // who opened the home nursery
   nursery* innermost_nursery = nullptr;  // the nurseries this task has open, innermost first (linked by nursery::outer_)
   time_point waiting_since{};
   std::uint64_t id = 0;
-  std::string_view name;
-  std::string* owned_name = nullptr;
+  const task_kind* kind = nullptr;
+  std::string* given_name = nullptr;
   std::source_location spawned_at;
   cancel_token* token = nullptr;
   local_node* locals = nullptr;
-  std::uint32_t delivered = 0;       // how often `cancelled` was thrown here first
-  std::uint32_t accounted = 0;       // up to which delivery a scope has absorbed or replaced it
-  task_record* work_next = nullptr;  // while a cancel spreads: the next task to look at
+  task_record* work_next;       // while a cancel spreads: the next task to look at
+  std::uint32_t delivered = 0;  // how often `cancelled` was thrown here first
+  std::uint32_t accounted = 0;  // up to which delivery a scope has absorbed or replaced it
   bool scheduled = false;
-  bool swallowed = false;                                 // dropped a `cancelled`; the run's policy decides what follows
-  void (*dispose)(task_record& self) noexcept = nullptr;  // destroys the coroutine, the callable and the record
+  bool swallowed = false;  // dropped a `cancelled`; the run's policy decides what follows
+
+ private:
+  void drop_extras() noexcept;
 };
 
 struct kernel_access {

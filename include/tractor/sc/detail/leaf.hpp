@@ -30,12 +30,11 @@ struct leaf_wait : suspension {
     return was_cancelled;
   }
 
-  // For await_suspend: the task stops here until somebody calls wake(), or until a cancel that `undo` allows.
+  // For await_suspend: the task stops here until somebody calls wake(), or until a cancel that `how` can undo. `how` must live as long.
   template <class Promise>
-  void park(std::coroutine_handle<Promise> here, const char* what_for, bool (*undo)(suspension&) noexcept) noexcept {
-    what = what_for;
-    abort = undo;
-    current_runner->block(*this, here.promise(), here);
+  void park(std::coroutine_handle<Promise> here, const wait_kind& how) noexcept {
+    kind = &how;
+    current_runner->block(*this, here.promise());
   }
 
   // The task goes on. What it waited for must be in place.
