@@ -41,6 +41,54 @@ SC_TEST(checkpoint, shielded_one_does_not_throw) {
   EXPECT_TRUE(passed);
 }
 
+SC_TEST(checkpoint_if_cancelled, throws_in_a_cancelled_scope) {
+  sc::cancel_scope scope;
+  bool passed = false;
+  EXPECT_FALSE(co_await scope.run([&]() -> task<> {
+    co_await sc::checkpoint_if_cancelled();
+    passed = true;
+    scope.cancel();
+    co_await sc::checkpoint_if_cancelled();
+    ADD_FAILURE() << "went on";
+  }));
+  EXPECT_TRUE(passed);
+}
+
+SC_TEST(checkpoint_if_cancelled, is_no_schedule_point) {
+  bool other_ran = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      other_ran = true;
+      co_return;
+    });
+    for (int i = 0; i < 1000; ++i) co_await sc::checkpoint_if_cancelled();
+    EXPECT_FALSE(other_ran);
+  });
+  EXPECT_TRUE(other_ran);
+}
+
+SC_TEST(checkpoint_if_cancelled, sees_a_deadline_once_the_clock_has_passed_it_and_others_could_run) {
+  EXPECT_FALSE(co_await sc::move_on_after(1s, []() -> task<> {
+    co_await sc::shielded([]() -> task<> { co_await sc::sleep(2s); });
+    co_await sc::checkpoint_if_cancelled();
+    ADD_FAILURE() << "went on";
+  }));
+}
+
+SC_TEST(checkpoint_if_cancelled, goes_on_behind_a_shield) {
+  sc::cancel_scope scope;
+  bool passed = false;
+  EXPECT_FALSE(co_await scope.run([&]() -> task<> {
+    scope.cancel();
+    co_await sc::shielded([&]() -> task<> {
+      co_await sc::checkpoint_if_cancelled();
+      passed = true;
+    });
+    co_await sc::checkpoint();
+  }));
+  EXPECT_TRUE(passed);
+}
+
 SC_TEST(sleep, takes_exactly_its_time_on_the_virtual_clock) {
   co_await sc::sleep(1500ms);
   EXPECT_EQ(sc::current_time().time_since_epoch(), 1500ms);

@@ -41,6 +41,19 @@ class checkpoint_awaiter {
   }
 };
 
+// Never stops.
+class cancel_check_awaiter {
+ public:
+  using sc_awaitable = void;
+
+  static bool await_ready() noexcept { return true; }
+  static void await_suspend(std::coroutine_handle<>) noexcept {}
+  static void await_resume() {
+    if (scope_cancelled(this_runner())) [[unlikely]]
+      throw_cancelled();
+  }
+};
+
 // The timer is the awaiter's own base: a program may have a hundred thousand sleeping tasks.
 class TRACTOR_API sleep_awaiter : public leaf_wait, timer {
  public:
@@ -71,6 +84,10 @@ class TRACTOR_API sleep_awaiter : public leaf_wait, timer {
 
 // A schedule point that never throws.
 [[nodiscard]] inline detail::checkpoint_awaiter<true> cancel_shielded_checkpoint() noexcept { return {}; }
+
+// Half a checkpoint: throws `cancelled` when the scope is cancelled, and is no schedule point. In a long computation that others may wait
+// for, but that is to notice that nobody wants its result any more.
+[[nodiscard]] inline detail::cancel_check_awaiter checkpoint_if_cancelled() noexcept { return {}; }
 
 // Waits for `delay` (zero or less: a checkpoint in effect), until `until`, or until cancelled.
 [[nodiscard]] inline detail::sleep_awaiter sleep(duration delay) { return detail::sleep_awaiter(saturating_add(current_time(), delay)); }
