@@ -155,6 +155,9 @@ class TRACTOR_API runner {
   [[nodiscard]] std::uint64_t next_task_id() noexcept { return ++task_ids_; }
   [[nodiscard]] detail::task_record* main_task() noexcept;
   [[nodiscard]] cancel_scope& root_scope() noexcept { return root_scope_; }
+  // The root actor that runs in this run, of which there is at most one; opaque here. Null: none.
+  [[nodiscard]] void* root_actor() const noexcept { return root_actor_; }
+  void set_root_actor(void* root) noexcept { root_actor_ = root; }
 
  private:
   static constexpr int continues_max = 64;               // ready operations in a row without a schedule point
@@ -191,6 +194,8 @@ class TRACTOR_API runner {
   std::uint64_t random_state_[4];
   bool random_ready_ = false;
   std::size_t external_waits_ = 0;
+  void* root_actor_ = nullptr;
+  bool timers_held_ = false;  // those that are due wait until who has got I/O has run
   detail::trace_record trace_;
   std::unique_ptr<detail::external_queue> external_;
 };
