@@ -3,6 +3,7 @@
 #include "tractor/ipc/channel.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "tractor/msg/errors.hpp"
@@ -59,6 +60,12 @@ void channel::queued() {
     fail(peer_name_ + " does not read: more than " + std::to_string(outgoing_bytes_max) + " bytes are queued for it (outgoing_bytes_max)");
 }
 
+namespace {
+
+bool peer_has_gone(int send_errno) noexcept { return send_errno == EPIPE || send_errno == ECONNRESET; }
+
+}  // namespace
+
 void channel::flush() noexcept {
   if (closed_ || mute_ || waiting_to_write_) return;
   while (sent_ < outgoing_.size()) {
@@ -69,10 +76,16 @@ void channel::flush() noexcept {
       break;
     }
     if (result.errno_value != 0) {
-      stop_sending("the connection to " + peer_name_ + " broke while sending [" + errno_name(result.errno_value) + "]", true);
+      std::string why = "the connection to " + peer_name_ + " broke while sending [" + errno_name(result.errno_value) + "]";
+      // Only a peer that has gone is worth being listened to: one that lives would wait for ever for what was dropped, and be waited for.
+      if (peer_has_gone(result.errno_value))
+        stop_sending(std::move(why), true);
+      else
+        fail(std::move(why));
       return;
     }
     sent_ += result.bytes;
+    taken_ += result.bytes;
   }
   if (sent_ == outgoing_.size()) {
     outgoing_.clear();

@@ -43,11 +43,19 @@ void append_str_literal(std::string& out, std::string_view text, std::size_t byt
   const std::string_view shown = text.substr(0, end);
   const bool readable = is_utf8(shown);
   out += '\'';
-  for (const char c : shown) {
-    if (!readable && static_cast<unsigned char>(c) >= 0x80)
-      append_hex_escape(out, static_cast<unsigned char>(c));
-    else
-      append_escaped(out, c);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const auto c = static_cast<unsigned char>(shown[i]);
+    const bool control = c == 0xc2 && i + 1 < shown.size() && static_cast<unsigned char>(shown[i + 1]) < 0xa0;  // U+0080 to U+009F
+    if (c < 0x80) {
+      append_escaped(out, shown[i]);
+    } else if (!readable) {
+      append_hex_escape(out, c);
+    } else if (control) {
+      append_hex_escape(out, c);
+      append_hex_escape(out, static_cast<unsigned char>(shown[++i]));
+    } else {
+      out += shown[i];
+    }
   }
   if (cut) out += ellipsis;
   out += '\'';

@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "child_actor.hpp"
 #include "tractor/ipc/socket_file.hpp"
@@ -86,8 +85,13 @@ void actor_nursery::throw_errors() {
 namespace {
 
 spawn::start_method method_for(const actor_options& options) {
-  if (options.start_method) return *options.start_method;
-  return spawn::start_method_from_environment().value_or(spawn::start_method::forkserver);
+  if (options.executable.empty())
+    return options.start_method.or_else(spawn::start_method_from_environment).value_or(spawn::start_method::forkserver);
+  // The fork server has this program only.
+  if (options.start_method.value_or(spawn::start_method::exec) != spawn::start_method::exec)
+    throw usage_error("an actor of the executable '" + options.executable + "' cannot have the start method " +
+                      spawn::to_string(*options.start_method) + ": another program is always executed");
+  return spawn::start_method::exec;
 }
 
 // The fork server will not make this child, and exec may: the requester runs as another user by now, or the system forbids it.
@@ -133,12 +137,12 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
   const auto method = method_for(options);
   if (method == spawn::start_method::inproc)
     throw usage_error("actor '" + name + "': start method inproc is not available in this version; use forkserver or exec");
-  const bool free_to_choose = !options.start_method && !spawn::start_method_from_environment() && options.executable.empty();
+  const bool free_to_choose = !options.start_method && !spawn::start_method_from_environment();
   try {
     co_return co_await launch(name, options, method);
   } catch (const fork_server_refusal& refusal) {
     if (!free_to_choose) throw;
-    std::fprintf(stderr, "tractor: %s; it is executed instead\n", refusal.what());
+    owner_.processes().say_refused(refusal.what());
   }
   co_return co_await launch(name, options, spawn::start_method::exec);
 }
@@ -241,6 +245,7 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     child->booted = true;
     // A nursery that is ending waits for this one too, and one that joins for whoever asks for its end.
     child->link->on_cancel_called([this] { changed_.unpark_all(); });
+    if (child->unwanted) start_ending(child, false);
     changed_.unpark_all();
   } catch (...) {
     failed = std::current_exception();
@@ -267,13 +272,14 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
     child->link->fail(std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' did not start")));
     child->process->stderr_output().finish();
     const std::string text = boot_failure_text(*child, why, dead);
+    const auto ended_by_itself = dead ? child->process->certificate() : std::nullopt;
     try {
       std::rethrow_exception(why);
     } catch (const sc::cancelled&) {
       // The caller gave up; that goes on as it is.
     } catch (...) {
       why = is_refusal(child->process->failure_errno()) ? std::make_exception_ptr(fork_server_refusal(text))
-                                                        : std::make_exception_ptr(actor_failure(text));
+                                                        : std::make_exception_ptr(actor_failure(text, ended_by_itself));
     }
     reaped(child);
   });
@@ -434,14 +440,14 @@ sc::task<> actor_nursery::end_child(child_ptr child, bool hard_kill) {
     std::optional<bool> acknowledged = child->link->cancel_acknowledged();
     if (!*acknowledged && !hard_kill && !child->link->lost())
       acknowledged = co_await sc::move_on_after(portal_cancel_timeout, [&] { return child->link->request_cancel_actor(); });
-    if (!acknowledged.value_or(false)) child->process->signal(SIGTERM);
+    if (!acknowledged.value_or(false) && !child->process->signal(SIGTERM)) child->link->channel().close("the actor cannot be signalled");
     child->asked.set();
     bool ended = co_await ends_within(child, hard_kill_timeout);
     int slices = 1;
     for (; !ended && slices <= patience_max && child->takes_patience(); ++slices) ended = co_await ends_within(child, hard_kill_timeout);
     if (ended) co_return;
-    std::fprintf(stderr, "tractor: actor '%s' (pid %d) did not end within %lld ms after it was told to: SIGKILL\n", child->who.name.c_str(),
-                 child->process->pid(), slices * milliseconds(hard_kill_timeout));
+    owner_.processes().stderr_output().say("tractor: actor '%s' (pid %d) did not end within %lld ms after it was told to: SIGKILL\n",
+                                           child->who.name.c_str(), child->process->pid(), slices * milliseconds(hard_kill_timeout));
     child->killed = true;
     child->process->signal(SIGKILL);
     co_await child->process->exited().wait();
@@ -465,6 +471,8 @@ sc::task<> actor_nursery::cancel(bool hard_kill) {
   const auto all = children_;
   for (const auto& child : all) {
     if (child->ending && hard_kill) child->process->signal(SIGTERM);
+    // One that boots ends as soon as it has, also where this call has given up waiting by then (S-KIL-3, S-KIL-11).
+    child->unwanted = true;
     if (child->booted) start_ending(child, hard_kill);
   }
   const auto asked = [&]() -> sc::task<> {

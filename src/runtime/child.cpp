@@ -11,6 +11,7 @@
 
 #include "child_actor.hpp"
 #include "tractor/msg/errors.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/context.hpp"
 #include "tractor/runtime/module.hpp"
 #include "tractor/runtime/portal.hpp"
@@ -50,6 +51,10 @@ sc::task<> take_orders(actor& self, peer& parent) {
 // An actor whose parent is gone has nobody to work for: it ends (S-KIL-12).
 sc::task<> serve_parent(actor& self, std::shared_ptr<peer> parent) {
   co_await parent->serve();
+  // The parent sees no more than the end of the connection: why it was this side's comes to it with the news of the actor's death.
+  if (!self.cancel_called() && !parent->channel().ended_by_stream())
+    std::fprintf(stderr, "tractor: actor %s gave up the connection to its parent: %s\n", msg::quoted(self.name()).c_str(),
+                 parent->channel().why_closed().c_str());
   self.cancel_soon(std::nullopt, "the connection to its parent ended");
 }
 

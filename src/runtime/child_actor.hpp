@@ -20,6 +20,7 @@ struct child_actor {
   std::shared_ptr<peer> link;
   std::shared_ptr<main_result> main;  // of run_in_actor
   bool booted = false;
+  bool unwanted = false;  // its nursery's actors were cancelled while it booted
   bool ending = false;    // the ladder runs
   bool killed = false;    // to its last step
   bool outlived = false;  // by its link, which somebody else holds open: it was closed here

@@ -18,7 +18,8 @@ namespace tractor {
 
 runtime_failure::runtime_failure(std::string message, error_category category) : error(std::move(message), category) {}
 runtime_failure::~runtime_failure() = default;
-actor_failure::actor_failure(std::string message) : runtime_failure(std::move(message)) {}
+actor_failure::actor_failure(std::string message, std::optional<spawn::death_certificate> certificate)
+    : runtime_failure(std::move(message)), certificate_(std::move(certificate)) {}
 actor_failure::~actor_failure() = default;
 actor_too_slow_error::actor_too_slow_error(std::string message) : runtime_failure(std::move(message), error_category::overloaded) {}
 actor_too_slow_error::~actor_too_slow_error() = default;

@@ -8,6 +8,7 @@
 #include "tractor/runtime/actor.hpp"
 #include "tractor/runtime/context.hpp"
 #include "tractor/runtime/detail/peer.hpp"
+#include "tractor/sc/checkpoint.hpp"
 
 namespace tractor::detail {
 
@@ -29,30 +30,40 @@ void incoming_call::delist() noexcept {
 }
 
 void incoming_call::cancel(const std::optional<uid>& canceller, std::string_view why) {
+  if (room_wait_ != nullptr) room_wait_->cancel(why);
   if (link_.scope().cancel_called()) return;
   if (canceller) link_.set_canceller(*canceller);
   why_cancelled_ = why;
   link_.scope().cancel(why);
-  if (room_wait_ != nullptr) room_wait_->cancel(why);
 }
 
 sc::task<> incoming_call::run() {
-  bool cut_off = false;
   std::exception_ptr failure;
   std::exception_ptr outer_cancel;
   try {
-    const bool complete = co_await link_.scope().run([this] { return call_->run(link_); });
-    // The result of a peer that asks for more than it takes waits here, and counts as a running task meanwhile.
-    if (complete && link_.via().channel().congested()) co_await wait_for_room();
-    cut_off = !complete || link_.scope().cancel_called();  // whatever it made of the cancel (S-CTX-43)
+    static_cast<void>(co_await link_.scope().run([this] { return call_->run(link_); }));
   } catch (const sc::cancelled&) {
     // The actor's own nursery is cancelled: the peer is told like of any cancel, then it goes on.
     outer_cancel = std::current_exception();
-    cut_off = true;
   } catch (...) {
     failure = std::current_exception();
   }
-  answer(cut_off, failure);
+  const bool interrupted = failure && wire_type_name(failure) == "KeyboardInterrupt";
+  msg::buffer error;
+  if (failure) error = encoded(std::exchange(failure, nullptr));
+  const auto cut_off = [&] { return outer_cancel || link_.scope().cancel_called(); };  // whatever it made of the cancel (S-CTX-43)
+  // What a peer gets that asks for more than it takes waits here, and counts as a running task meanwhile. Cancelled, it is not sent.
+  if (link_.via().channel().congested() && !cut_off() && !interrupted) [[unlikely]] {
+    if (!error.empty()) link_.via().count_waiting(error.size());
+    try {
+      co_await wait_for_room();
+    } catch (const sc::cancelled&) {
+      outer_cancel = std::current_exception();
+    }
+    if (cut_off()) error.clear();
+  }
+  answer(cut_off(), error);
+  if (interrupted) link_.via().self().cancel_soon(std::nullopt, "a task raised KeyboardInterrupt");
   delist();
   if (outer_cancel) std::rethrow_exception(std::exchange(outer_cancel, nullptr));
 }
@@ -74,14 +85,14 @@ sc::task<> incoming_call::wait_for_room() {
 
 // Tells the peer how the task ended: Return, or Error; then that its requests to cancel are done. A peer that cannot be told
 // any more is no error of this actor (S-RPC-6).
-void incoming_call::answer(bool cut_off, const std::exception_ptr& failure) {
+void incoming_call::answer(bool cut_off, const msg::buffer& failure) {
   peer& to = link_.via();
   actor& self = to.self();
   if (to.lost()) return;
-  if (failure) {
+  if (!failure.empty()) {
     answer_error(failure);
   } else if (cut_off && link_.remote_error()) {
-    answer_error(link_.remote_error());
+    answer_error(encoded(link_.remote_error()));
   } else if (cut_off) {
     const auto packed = make_context_cancelled(self.uid(), link_.self_cancelled() ? std::optional(self.uid()) : link_.canceller(),
                                                link_.cid(), link_.self_cancelled() ? "it cancelled itself" : why_cancelled_);
@@ -96,25 +107,29 @@ void incoming_call::answer(bool cut_off, const std::exception_ptr& failure) {
       // The result has no msgpack form: the peer gets that as text instead of silence (S-CTX-33).
       unsendable = std::current_exception();
     }
-    if (unsendable) answer_error(unsendable);
+    if (unsendable) answer_error(encoded(unsendable));
   }
   for (const auto& cid : ack_cids_) to.answer([&](msg::buffer& out) { msg::encode_cancel_ack(out, cid, true); });
-  if (failure && wire_type_name(failure) == "KeyboardInterrupt") self.cancel_soon(std::nullopt, "a task raised KeyboardInterrupt");
+}
+
+void incoming_call::answer_error(const msg::buffer& error) {
+  link_.via().answer([&](msg::buffer& out) { out.append(error.view()); });
 }
 
 // An error that has no form on the wire itself, or none that fits a frame, is answered by one that says so: never by silence.
-void incoming_call::answer_error(const std::exception_ptr& error) {
-  peer& to = link_.via();
+msg::buffer incoming_call::encoded(const std::exception_ptr& error) const {
+  const uid& self = link_.via().self().uid();
+  msg::buffer out;
   std::exception_ptr unsendable;
   try {
-    const auto packed = pack_error(error, to.self().uid(), link_.cid());
-    to.answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
+    msg::encode_error_msg(out, pack_error(error, self, link_.cid()));
+    return out;
   } catch (...) {
     unsendable = std::current_exception();
   }
-  if (!unsendable) return;
-  const auto packed = pack_unsendable(unsendable, to.self().uid(), link_.cid());
-  to.answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
+  out.clear();
+  msg::encode_error_msg(out, pack_unsendable(unsendable, self, link_.cid()));
+  return out;
 }
 
 // --- the context's shell ---
@@ -123,13 +138,13 @@ std::string started_mismatch(const dialog& link, std::string_view spec, const st
   return "started() of " + link.describe() + " does not fit its type " + std::string(spec) + ": " + reason;
 }
 
-void check_may_start(const dialog& link) {
+sc::task<> send_started(dialog& link, msg::buffer payload) {
+  peer& to = link.via();
+  if (to.channel().congested()) co_await to.channel().drained();
   if (link.started_sent()) throw usage_error("started() was called twice in " + link.describe());
-}
-
-void send_started(dialog& link, msg::bytes_view payload) {
-  link.via().send([&](msg::buffer& out) { msg::encode_started(out, link.cid(), msg::raw_view{payload}); });
+  to.send([&](msg::buffer& out) { msg::encode_started(out, link.cid(), msg::raw_view{payload.view()}); });
   link.set_started_sent();
+  co_await sc::checkpoint();
 }
 
 const uid& own_uid(const dialog& link) { return link.via().self().uid(); }

@@ -5,11 +5,18 @@
 #include <variant>
 
 #include "tractor/msg/errors.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/actor.hpp"
 #include "tractor/runtime/detail/incoming_call.hpp"
 #include "tractor/runtime/module.hpp"
 
 namespace tractor::detail {
+
+namespace {
+
+std::string named(const uid& who) { return "actor " + msg::quoted(who.name); }
+
+}  // namespace
 
 peer::peer(actor& self, std::unique_ptr<sc::byte_stream> stream)
     : self_(self),
@@ -21,7 +28,7 @@ peer::~peer() { TRACTOR_ASSERT(dialogs_.empty() && calls_.empty(), "a peer is de
 
 void peer::expect(const uid& who) {
   remote_uid_ = who;
-  channel_.set_peer_name("actor '" + who.name + "'");
+  channel_.set_peer_name(named(who));
 }
 
 void peer::throw_lost() {
@@ -49,8 +56,8 @@ sc::task<> peer::receive_aid() {
     throw transport_closed(channel_.why_closed());
   }
   if (!remote_uid_.uuid.empty() && aid->uuid != remote_uid_.uuid) {
-    channel_.close("the peer says that it is '" + aid->name + "' (" + aid->uuid + "), expected was '" + remote_uid_.name + "' (" +
-                   remote_uid_.uuid + ")");
+    channel_.close("the peer says that it is " + msg::quoted(aid->name) + " (" + aid->uuid + "), expected was " +
+                   msg::quoted(remote_uid_.name) + " (" + remote_uid_.uuid + ")");
     throw transport_closed(channel_.why_closed());
   }
   channel_.set_frame_bytes_max(msg::frame_bytes_max_default);  // from here on it is one who has a name
@@ -132,7 +139,7 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
     case msg::message_kind::error: to.on_error_message(*std::get_if<msg::error_msg>(&message)); return;
     case msg::message_kind::aid:
     case msg::message_kind::spawn_spec:
-      to.channel_.close("actor '" + to.remote_uid_.name + "' sent " + std::string(msg::wire_name(msg::kind_of(message))) +
+      to.channel_.close(named(to.remote_uid_) + " sent " + std::string(msg::wire_name(msg::kind_of(message))) +
                         " in the middle of the conversation");
       return;
   }
@@ -151,7 +158,7 @@ void peer::on_error_message(msg::error_msg& fields) {
   if (!fields.cid) {
     // The peer's runtime itself failed: everything on this channel fails with it (S-RT-22).
     const auto why = unpack_error(std::move(fields));
-    channel_.close("the runtime of actor '" + remote_uid_.name + "' failed");
+    channel_.close("the runtime of " + named(remote_uid_) + " failed");
     fail(why);
     return;
   }
@@ -172,25 +179,29 @@ void peer::refuse(std::string_view cid, const std::exception_ptr& why) {
   answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
 }
 
-void peer::count_unread(std::size_t bytes) {
-  answer_bytes_unread_ += bytes;
-  if (answer_bytes_unread_ > answer_bytes_unread_max)
-    channel_.close("actor '" + remote_uid_.name + "' does not read what it asks for: more than " + std::to_string(answer_bytes_unread_max) +
-                   " bytes of answers are queued (answer_bytes_unread_max)");
+void peer::count_unread(std::size_t& unread, std::size_t bytes, std::size_t bytes_max, std::string_view what) {
+  if (const std::uint64_t taken = channel_.bytes_taken(); taken != taken_before_) {
+    taken_before_ = taken;
+    answer_bytes_unread_ = error_bytes_waiting_ = 0;
+  }
+  unread += bytes;
+  if (unread > bytes_max)
+    channel_.close(named(remote_uid_) + " does not read what it asks for: it takes nothing, and more than " + std::to_string(bytes_max) +
+                   " bytes of " + std::string(what));
 }
 
 void peer::on_start(const msg::start& request) {
   if (request.uid != msg::uid_view(remote_uid_)) {
     // A lie about identity costs the channel (S-RPC-2).
-    const std::string claim = "actor '" + remote_uid_.name + "' sent a Start in the name of '" + std::string(request.uid.name) + "' (" +
-                              std::string(request.uid.uuid) + ")";
+    const std::string claim =
+        named(remote_uid_) + " sent a Start in the name of " + msg::quoted(request.uid.name) + " (" + std::string(request.uid.uuid) + ")";
     refuse(request.cid, std::make_exception_ptr(messaging_error(claim)));
     channel_.close(claim);
     return;
   }
   if (request.cid.size() > cid_bytes_max) {
-    channel_.close("actor '" + remote_uid_.name + "' sent a Start whose cid has " + std::to_string(request.cid.size()) +
-                   " bytes, the most is " + std::to_string(cid_bytes_max) + " (cid_bytes_max)");
+    channel_.close(named(remote_uid_) + " sent a Start whose cid has " + std::to_string(request.cid.size()) + " bytes, the most is " +
+                   std::to_string(cid_bytes_max) + " (cid_bytes_max)");
     return;
   }
   if (request.ns == "self") {
@@ -205,15 +216,14 @@ void peer::on_start(const msg::start& request) {
       return;
     }
     if (calls_.size() >= tasks_per_peer_max)
-      throw runtime_failure("actor '" + self_.name() + "' runs " + std::to_string(calls_.size()) + " tasks for this peer and takes no more",
+      throw runtime_failure(named(self_.uid()) + " runs " + std::to_string(calls_.size()) + " tasks for this peer and takes no more",
                             error_category::overloaded);
-    if (calls_.find(request.cid) != nullptr) throw messaging_error("a task with cid '" + std::string(request.cid) + "' is running already");
+    if (calls_.find(request.cid) != nullptr) throw messaging_error("a task with cid " + msg::quoted(request.cid) + " is running already");
     if (!self_.exposes(request.ns))
-      throw module_not_exposed("module '" + std::string(request.ns) + "' is not exposed by actor '" + self_.name() +
-                               "': name it in enable_modules when the actor is started");
+      throw module_not_exposed("module " + msg::quoted(request.ns) + " is not exposed by " + named(self_.uid()) +
+                               ": name it in enable_modules when the actor is started");
     const endpoint* target = find_endpoint(request.ns, request.func);
-    if (target == nullptr)
-      throw attribute_error("module '" + std::string(request.ns) + "' has no function '" + std::string(request.func) + "'");
+    if (target == nullptr) throw attribute_error("module " + msg::quoted(request.ns) + " has no function " + msg::quoted(request.func));
     auto call = std::make_unique<incoming_call>(shared_from_this(), *target, target->prepare(*target, request.kwargs), request.cid);
     answer([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, target->kind); });
     call->enlist();
@@ -243,7 +253,7 @@ void peer::on_runtime_request(const msg::start& request) {
     } catch (const transport_closed&) {
       // Who asked takes no answer any more.
     }
-    self_.cancel_soon(remote_uid_, "requested by actor '" + remote_uid_.name + "'");
+    self_.cancel_soon(remote_uid_, "requested by " + named(remote_uid_));
     return;
   }
   if (request.func == "_cancel_task") {
@@ -262,16 +272,16 @@ void peer::on_runtime_request(const msg::start& request) {
     }
     incoming_call& call = **found;
     if (call.cancel_requests() >= cancel_requests_per_task_max) {
-      channel_.close("actor '" + remote_uid_.name + "' asked " + std::to_string(cancel_requests_per_task_max) +
+      channel_.close(named(remote_uid_) + " asked " + std::to_string(cancel_requests_per_task_max) +
                      " times for the cancellation of one task");
       return;
     }
     call.acknowledge_when_done(request.cid);
-    call.cancel(remote_uid_, "requested by actor '" + remote_uid_.name + "'");
+    call.cancel(remote_uid_, "requested by " + named(remote_uid_));
     return;
   }
-  refuse(request.cid, std::make_exception_ptr(attribute_error("the runtime of actor '" + self_.name() + "' has no method '" +
-                                                              std::string(request.func) + "' that a peer may call")));
+  refuse(request.cid, std::make_exception_ptr(attribute_error("the runtime of " + named(self_.uid()) + " has no method " +
+                                                              msg::quoted(request.func) + " that a peer may call")));
 }
 
 void peer::cancel_calls(const std::optional<uid>& canceller, std::string_view why) {

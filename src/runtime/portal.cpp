@@ -32,6 +32,7 @@ sc::task<msg::bytes> portal::main_payload() const {
 namespace detail {
 
 void refuse_self(const peer& to) {
+  if (to.lost()) return;  // and so may be the actor on this side, by now: the dialog tells
   if (to.remote_uid().uuid == to.self().uid().uuid)
     throw runtime_failure("Invalid Operation: actor '" + to.self().name() + "' cannot open a context into itself", error_category::usage);
 }

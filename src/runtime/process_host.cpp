@@ -6,89 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <utility>
 #include <variant>
 
 #include "spawn/pidfd.hpp"
 
 namespace tractor::detail {
 
-// --- stderr ---
-
-stderr_relay::stderr_relay(unique_fd pipe) : pipe_(std::move(pipe)) {
-  waiter_.self = this;
-  waiter_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<waiter&>(told).self->drain(); };
-  if (!pipe_) return;
-  source_.attach(pipe_.get());
-  source_.reader = &waiter_;
-}
-
-stderr_relay::~stderr_relay() { finish(); }
-
-void stderr_relay::drain() noexcept {
-  if (!pipe_) return;
-  char buffer[4096];
-  // Bounded, so that one who writes without a pause does not keep this actor from everything else. More than a full pipe, so that
-  // all is read of one who writes no more.
-  for (int i = 0; i < stderr_reads_max; ++i) {
-    const auto count = retry_eintr([&] { return ::read(pipe_.get(), buffer, sizeof buffer); });
-    if (count > 0) {
-      take({buffer, static_cast<std::size_t>(count)});
-      continue;
-    }
-    if (count < 0 && errno == EAGAIN) {
-      source_.set_drained();
-      source_.reader = &waiter_;
-      return;
-    }
-    // The last writer is gone.
-    close();
-    return;
-  }
-  try {
-    source_.detach();
-    source_.attach(pipe_.get());  // tells of what is there already
-    source_.reader = &waiter_;
-  } catch (const error&) {
-    close();
-  }
-}
-
-void stderr_relay::close() noexcept {
-  source_.reader = nullptr;
-  source_.detach();
-  pipe_.reset();
-}
-
-void stderr_relay::take(std::string_view text) {
-  tail_.append(text);
-  if (tail_.size() > 2 * stderr_tail_bytes) tail_.erase(0, tail_.size() - stderr_tail_bytes);
-  line_.append(text);
-  auto end = line_.rfind('\n');
-  if (end == std::string::npos) {
-    if (line_.size() < stderr_line_bytes_max) return;
-    end = line_.size() - 1;
-  }
-  // Whole lines in one write, so that those of several children do not mix.
-  static_cast<void>(!::write(STDERR_FILENO, line_.data(), end + 1));
-  line_.erase(0, end + 1);
-}
-
-void stderr_relay::finish() noexcept {
-  drain();
-  close();
-  if (line_.empty()) return;
-  line_ += '\n';
-  static_cast<void>(!::write(STDERR_FILENO, line_.data(), line_.size()));
-  line_.clear();
-}
-
-std::string stderr_relay::tail() const { return tail_.size() > stderr_tail_bytes ? tail_.substr(tail_.size() - stderr_tail_bytes) : tail_; }
-
 // --- one process ---
 
 child_process::child_process(process_host& host, spawn::child_ends ends)
-    : host_(host), link_(std::make_unique<sc::socket_stream>(std::move(ends.link))), stderr_(std::move(ends.stderr_read)) {
+    : host_(host), link_(std::make_unique<sc::socket_stream>(std::move(ends.link))), stderr_(std::move(ends.stderr_read), host.stderr_) {
   reaper_.self = bound_.self = this;
   reaper_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<reap_waiter&>(told).self->end_told(); };
   bound_.fire = [](sc::detail::timer& due) noexcept { static_cast<bound_timer&>(due).self->out_of_time(); };
@@ -108,17 +36,20 @@ void child_process::begin() {
   begun_ = true;
 }
 
-void child_process::signal(int signo) noexcept {
-  if (exited_.is_set()) return;
-  if (executed_) {
-    executed_->signal(signo);
-    return;
-  }
+bool child_process::signal(int signo) noexcept {
+  if (exited_.is_set()) return true;
   if (signo == SIGKILL && !bound_.armed()) arm_bound(killed_process_bound);
-  if (pidfd_)
-    static_cast<void>(spawn::detail::signal_pidfd(pidfd_.get(), signo));  // ESRCH: it is dead, the certificate is on its way
-  else if (signo == SIGKILL)
-    host_.kill_unborn(ticket_);
+  const unique_fd& pidfd = executed_ ? executed_->pidfd : pidfd_;
+  if (pidfd && (spawn::detail::signal_pidfd(pidfd.get(), signo) == 0 || errno != EPERM)) return true;  // ESRCH: dead, and soon told
+  if (!executed_ && signo == SIGKILL) {
+    host_.kill_by_server(ticket_);  // what does not exist yet; and what this process, but not the server, has lost the right to
+    return true;
+  }
+  if (!pidfd) return true;
+  if (!std::exchange(out_of_reach_, true))
+    host_.stderr_.say("tractor: actor process %d is of a user whom this process may not signal [EPERM]: its connection is ended instead\n",
+                      static_cast<int>(pid_));
+  return false;
 }
 
 // The server takes its messages in order: the order to kill comes right after the request.
@@ -174,19 +105,25 @@ void child_process::arm_bound(sc::duration bound) {
 // Waiting longer would hold the nursery, and perhaps for ever. Nothing more can be done than was done.
 void child_process::out_of_time() noexcept {
   if (lost_) {
-    std::fprintf(stderr, "tractor: process %d was sent SIGKILL when the fork server was lost, and its end was not seen\n",
-                 static_cast<int>(pid_));
+    host_.stderr_.say("tractor: process %d was sent SIGKILL when the fork server was lost, and its end was not seen\n",
+                      static_cast<int>(pid_));
     died(std::move(*lost_));
     return;
   }
   if (pid_ < 0) {
     failure_ = "the fork server does not answer; it is busy or stopped, and will kill the process when it goes on";
     failure_errno_ = ETIMEDOUT;
-    std::fprintf(stderr, "tractor: %s\n", failure_.c_str());
+    host_.stderr_.say("tractor: %s\n", failure_.c_str());
     died(spawn::death_certificate::lost(-1, failure_));
     return;
   }
-  std::fprintf(stderr, "tractor: process %d was sent SIGKILL, and the fork server does not say how it ended\n", static_cast<int>(pid_));
+  if (executed_) {
+    const char* const why = out_of_reach_ ? "cannot be killed, and is left running" : "was killed, and its end was not seen";
+    host_.stderr_.say("tractor: actor process %d %s\n", static_cast<int>(pid_), why);
+    died(spawn::death_certificate::lost(pid_, why));
+    return;
+  }
+  host_.stderr_.say("tractor: process %d was sent SIGKILL, and the fork server does not say how it ended\n", static_cast<int>(pid_));
   died(spawn::death_certificate::lost(pid_, "killed, and the fork server does not say how it ended"));
 }
 
@@ -262,9 +199,14 @@ std::unique_ptr<child_process> process_host::start_forked(const spawn::spawn_req
     child->begin();
     return child;
   } catch (...) {
-    kill_unborn(asked.ticket);
+    kill_by_server(asked.ticket);
     throw;
   }
+}
+
+void process_host::say_refused(const char* why) noexcept {
+  if (!std::exchange(refusal_said_, true))
+    stderr_.say("tractor: %s; it is executed instead, as from now on every actor that the fork server refuses to make\n", why);
 }
 
 child_process* process_host::find(spawn::ticket_id ticket) noexcept {
@@ -283,7 +225,7 @@ void process_host::server_ready(bool writable) noexcept {
   follow_server(events);
 }
 
-void process_host::kill_unborn(spawn::ticket_id ticket) noexcept {
+void process_host::kill_by_server(spawn::ticket_id ticket) noexcept {
   server_.kill(ticket);
   std::vector<spawn::fork_server_event> events;
   follow_server(events);

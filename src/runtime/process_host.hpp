@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "stderr_relay.hpp"
 #include "tractor/sc/detail/kernel.hpp"
 #include "tractor/sc/detail/reactor.hpp"
 #include "tractor/sc/event.hpp"
@@ -19,41 +20,10 @@
 
 namespace tractor::detail {
 
-inline constexpr std::size_t stderr_tail_bytes = 16 * 1024;      // kept of each child for its death certificate
-inline constexpr std::size_t stderr_line_bytes_max = 64 * 1024;  // a longer line is passed on in pieces
-inline constexpr int stderr_reads_max = 32;                      // of 4 KiB at a time
-
 // How long a process that was sent SIGKILL may take to be seen dead: the fork server may be stopped, or is gone and the kernel slow.
 inline constexpr sc::duration killed_process_bound = std::chrono::seconds(5);
 
 class process_host;
-
-// What a child writes to stderr: passed on to ours by whole lines, the end of it kept.
-class stderr_relay {
- public:
-  explicit stderr_relay(unique_fd pipe);
-  stderr_relay(const stderr_relay&) = delete;
-  stderr_relay& operator=(const stderr_relay&) = delete;
-  ~stderr_relay();
-  // Reads what is there now.
-  void drain() noexcept;
-  // Drains, passes on an unfinished last line, and closes.
-  void finish() noexcept;
-  [[nodiscard]] std::string tail() const;
-
- private:
-  struct waiter : sc::detail::io_source::waiter {
-    stderr_relay* self = nullptr;
-  };
-  void take(std::string_view text);
-  void close() noexcept;
-
-  unique_fd pipe_;
-  sc::detail::io_source source_;
-  waiter waiter_;
-  std::string line_;
-  std::string tail_;
-};
 
 // A process from its request to its death certificate. Owned by who asked for it; must not outlive the host.
 class child_process {
@@ -77,8 +47,9 @@ class child_process {
   [[nodiscard]] int failure_errno() const noexcept { return failure_errno_; }
   [[nodiscard]] const std::optional<spawn::death_certificate>& certificate() const noexcept { return certificate_; }
   [[nodiscard]] stderr_relay& stderr_output() noexcept { return stderr_; }
-  // Sends a signal if the process is alive. Before it exists only SIGKILL can be sent.
-  void signal(int signo) noexcept;
+  // Sends a signal if the process is alive. Before it exists only SIGKILL can be sent. False where this process may not, because one of
+  // the two has changed its user: stderr is told once, and the caller ends the link, which is an order to end all the same.
+  bool signal(int signo) noexcept;
   // Waits no longer for a process that the fork server has not made, and may still make: that is killed then.
   void abandon(std::string why);
 
@@ -112,6 +83,7 @@ class child_process {
   bound_timer bound_;
   std::optional<spawn::death_certificate> lost_;  // while its end is waited for
   bool begun_ = false;
+  bool out_of_reach_ = false;  // it cannot be signalled, and that was said
   std::string failure_;
   int failure_errno_ = 0;
   std::optional<spawn::death_certificate> certificate_;
@@ -128,6 +100,11 @@ class process_host {
   [[nodiscard]] std::unique_ptr<child_process> start(spawn::start_method method, const spawn::spawn_request& request,
                                                      const std::string& executable);
 
+  // This process's stderr, for lines that must not wait for who reads it.
+  [[nodiscard]] stderr_outlet& stderr_output() noexcept { return stderr_; }
+  // Says, once, that what the fork server refuses is executed.
+  void say_refused(const char* why) noexcept;
+
  private:
   friend class child_process;
   struct server_waiter : sc::detail::io_source::waiter {
@@ -138,16 +115,18 @@ class process_host {
   void watch_server();
   void unwatch_server() noexcept;
   void server_ready(bool writable) noexcept;
-  void kill_unborn(spawn::ticket_id ticket) noexcept;
+  void kill_by_server(spawn::ticket_id ticket) noexcept;
   void follow_server(std::vector<spawn::fork_server_event>& events) noexcept;
   void handle(spawn::fork_server_event& event);
   [[nodiscard]] child_process* find(spawn::ticket_id ticket) noexcept;
 
+  stderr_outlet stderr_;  // first: what the end of the others has to say comes before its own
   spawn::fork_server_client server_;
   std::unique_ptr<sc::detail::io_source> server_source_;
   server_waiter reader_;
   server_waiter writer_;
   std::vector<child_process*> children_;
+  bool refusal_said_ = false;
 };
 
 }  // namespace tractor::detail

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "child_actor.hpp"
+#include "spawn/own_stderr.hpp"
+#include "tractor/msg/utf8.hpp"
+#include "tractor/msg/value.hpp"
 #include "tractor/runtime/server.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
@@ -19,12 +21,13 @@ namespace tractor::detail {
 
 namespace {
 
-// The part of a root that outlives its body: serves peers while the body is being cancelled (S-KIL-13).
-sc::task<> root_service(sc::task_status<> status, actor& self, sc::event& stop) {
+// The part of a root that outlives its body: serves peers while the body is being cancelled (S-KIL-13). It runs, and ends by `stop`, also
+// where the caller is cancelled already.
+sc::task<> root_service(actor& self, sc::event& ready, sc::event& stop) {
   co_await sc::shielded([&]() -> sc::task<> {
     co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
       self.set_service(&service);
-      status.started();
+      ready.set();
       co_await stop.wait();
       // The root always ends by cancelling itself: tasks that peers asked for, then its channels (S-RT-11, S-RT-17).
       self.cancel_soon(self.uid(), "the root actor has ended");
@@ -40,7 +43,7 @@ sc::task<> root_service(sc::task_status<> status, actor& self, sc::event& stop) 
 // The first signal cancels the body. After that the dispositions are the old ones: a second signal kills. One that came while the
 // body ended for another reason (its actors may have got it, too, and gone) counts as well.
 sc::task<> watch_signals(sc::task_status<> status, actor& self, sc::cancel_scope& body) {
-  co_await sc::open_signal_receiver({SIGINT, SIGTERM}, [&](sc::signal_receiver& signals) -> sc::task<> {
+  const auto watch = [&](sc::signal_receiver& signals) -> sc::task<> {
     struct last_look {
       actor& self;
       sc::signal_receiver& signals;
@@ -54,7 +57,13 @@ sc::task<> watch_signals(sc::task_status<> status, actor& self, sc::cancel_scope
     status.started();
     self.interrupted_by = co_await signals.receive();
     body.cancel(self.interrupted_by == SIGINT ? "SIGINT" : "SIGTERM");
-  });
+  };
+  try {
+    co_await sc::open_signal_receiver({SIGINT, SIGTERM}, watch);
+  } catch (const usage_error& taken) {
+    throw usage_error("the root actor cannot handle signals: " + taken.message() +
+                      "; open it with root_options{.handle_signals = false} where the program handles them itself");
+  }
 }
 
 // Ends the body's scope when a peer asks for the end of the root.
@@ -70,7 +79,10 @@ bool is_consequence(const std::exception_ptr& error, int signal) {
   } catch (const sc::exception_group& group) {
     return std::ranges::all_of(group.exceptions(), [&](const auto& member) { return is_consequence(member, signal); });
   } catch (const actor_died& death) {
-    return death.certificate().kind == spawn::death_kind::signaled && death.certificate().signal == signal;
+    return death.certificate().killed_by(signal);
+  } catch (const actor_failure& unborn) {
+    // It met the signal while it booted: before it could handle it, or after that, and left in good order.
+    return unborn.certificate() && (unborn.certificate()->killed_by(signal) || unborn.certificate()->clean());
   } catch (const transport_closed&) {
     return true;
   } catch (const remote_actor_error& remote) {
@@ -80,20 +92,38 @@ bool is_consequence(const std::exception_ptr& error, int signal) {
   }
 }
 
+// Tells other tasks of the run that it has its root.
+class root_of_run {
+ public:
+  explicit root_of_run(actor& self) noexcept : run_(*sc::runner::current()) { run_.set_root_actor(&self); }
+  root_of_run(const root_of_run&) = delete;
+  root_of_run& operator=(const root_of_run&) = delete;
+  ~root_of_run() { run_.set_root_actor(nullptr); }
+
+ private:
+  sc::runner& run_;
+};
+
 }  // namespace
 
 sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
-  if (const actor* running = current_actor_or_null())
+  // Of the task, or of another one of this run that knows nothing of it (S-RT-1).
+  const actor* running = current_actor_or_null();
+  if (running == nullptr) running = static_cast<const actor*>(sc::runner::current()->root_actor());
+  if (running != nullptr)
     throw runtime_failure("actor '" + running->name() + "' is running here already: a program has one root", error_category::usage);
+  if (!msg::is_utf8(options.name)) throw usage_error("the root actor's name is not UTF-8: " + msg::value(options.name).text());
   actor self(msg::aid{.name = options.name, .uuid = make_uuid(), .pid = ::getpid(), .is_registrar = false, .is_probe = false});
   self.set_root();
+  const root_of_run only(self);
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);
-  sc::event stop;
+  sc::event ready, stop;
   sc::cancel_scope body_scope({.where = {}});
   std::exception_ptr failed;
   co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
-    co_await around.start(root_service, std::ref(self), std::ref(stop));
+    around.start_soon(root_service, std::ref(self), std::ref(ready), std::ref(stop));
+    static_cast<void>(co_await sc::shielded([&]() -> sc::task<> { co_await ready.wait(); }));
     try {
       for (const auto& module : options.enable_modules) self.enable_module(module);
       for (const auto& where : options.bind_addrs) listen_for(self, where, {});
@@ -119,18 +149,25 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
                                     (self.cancel_caller() ? " by actor '" + self.cancel_caller()->name + "'" : std::string()));
 }
 
+namespace {
+
+// The program ends though nobody reads its stderr.
+void say_last(std::string_view text) noexcept { spawn::detail::write_to_stderr(text, stderr_flush_bound_ms); }
+
+}  // namespace
+
 int run_main(std::function<sc::task<int>()> main) {
   try {
     return sc::run(main);
   } catch (const keyboard_interrupt&) {
-    std::fputs("tractor: interrupted by SIGINT\n", stderr);
+    say_last("tractor: interrupted by SIGINT\n");
     return 128 + SIGINT;
   } catch (const terminated&) {
-    std::fputs("tractor: ended by SIGTERM\n", stderr);
+    say_last("tractor: ended by SIGTERM\n");
     return 128 + SIGTERM;
   } catch (...) {
     const auto error = std::current_exception();
-    std::fprintf(stderr, "%s: %s\n", wire_type_name(error).c_str(), sc::describe(error).c_str());
+    say_last(wire_type_name(error) + ": " + sc::describe(error) + "\n");
     return 1;
   }
 }

@@ -71,15 +71,18 @@ ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_opti
 
 sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body) {
   actor& self = current_actor();
-  auto stream = co_await ipc::connect(std::move(to));
+  auto stream = co_await ipc::connect(to);
   auto link = std::make_shared<peer>(self, std::move(stream));
   link->send_aid();
-  co_await sc::fail_after(handshake_timeout, [&] { return link->receive_aid(); });
+  const bool known = co_await sc::move_on_after(handshake_timeout, [&] { return link->receive_aid(); });
+  if (!known)
+    throw transport_closed("who listens at " + to.text() + " did not say within " +
+                           std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms who it is (handshake_timeout)");
   self.add_peer(link);
   std::exception_ptr failed;
   // The message loop outlives a cancel of the body: the end of its dialogs still has to come in. It is a task of the actor.
   sc::event served;
-  self.service().start_soon({.name = "portal to " + link->remote_uid().name}, [&served, link]() -> sc::task<> {
+  self.service().start_soon({.name = "portal to " + link->channel().peer_name()}, [&served, link]() -> sc::task<> {
     struct at_end {
       sc::event& done;
       ~at_end() { done.set(); }
@@ -92,7 +95,7 @@ sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body)
   } catch (...) {
     failed = std::current_exception();
   }
-  link->fail(std::make_exception_ptr(transport_closed("the portal to actor '" + link->remote_uid().name + "' was closed")));
+  link->fail(std::make_exception_ptr(transport_closed("the portal to " + link->channel().peer_name() + " was closed")));
   co_await sc::shielded([&]() -> sc::task<> { co_await served.wait(); });
   self.remove_peer(*link);
   if (failed) std::rethrow_exception(std::exchange(failed, nullptr));

@@ -207,11 +207,9 @@ void runner::fire_timers(time_point now) noexcept {
 void runner::wait_for_events(bool may_block) {
   const bool virtual_time = options_.clock != nullptr;
   duration timeout = may_block ? duration(-1) : duration::zero();
-  if (!timers_.empty()) {
+  if (timeout != duration::zero() && !timers_.empty()) {
     loop_time_ = now();
-    fire_timers(loop_time_);
-    if (!ready_.empty()) timeout = duration::zero();
-    if (timeout != duration::zero() && !timers_.empty()) timeout = timers_.earliest().at - loop_time_;
+    timeout = std::max(duration::zero(), timers_.earliest().at - loop_time_);
   }
   const bool jump = virtual_time && options_.clock->autojump() && timeout != duration::zero();
   // Virtual time never passes by waiting: an armed timer must not let the poll return early, only I/O or a thread does.
@@ -220,12 +218,12 @@ void runner::wait_for_events(bool may_block) {
   const int events = reactor_.poll(timeout);
   last_poll_cycles_ = cycle_counter();
   if (jump && events == 0 && ready_.empty() && external_waits_ == 0 && !jump_or_deadlock()) return;
-  if (!timers_.empty() || virtual_time) {
-    loop_time_ = now();
-    fire_timers(loop_time_);
-  } else {
-    loop_time_ = now();
-  }
+  loop_time_ = now();
+  // What has arrived counts, though the deadline for it has passed: after a task that held the loop for long, both are found at once. So
+  // who has got I/O runs first, and those whom they wake are no longer waiting when the timers fire. Once, so that I/O without end does
+  // not hold them up.
+  timers_held_ = events > 0 && !ready_.empty() && !timers_held_;
+  if (!timers_held_) fire_timers(loop_time_);
 }
 
 // Under an autojump clock with nothing left to run. False: nobody can ever be woken, the main task is cancelled.

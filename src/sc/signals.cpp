@@ -144,12 +144,14 @@ int signal_receiver::take() noexcept { return source_.maybe_readable() ? read_on
 
 int signal_receiver::read_one() noexcept {
   unsigned char byte = 0;
-  if (retry_eintr([&] { return ::read(arrivals_.get(), &byte, 1); }) != 1) {
-    source_.set_drained();
-    return 0;
+  while (retry_eintr([&] { return ::read(arrivals_.get(), &byte, 1); }) == 1) {
+    // Not ours is what somebody else wrote to a descriptor of this number.
+    if (std::ranges::none_of(claims_, [&](const claim& held) { return held.number == byte; })) continue;
+    slots[byte].pending.store(false);
+    return byte;
   }
-  slots[byte].pending.store(false);
-  return byte;
+  source_.set_drained();
+  return 0;
 }
 
 bool signal_receiver::receive_awaiter::await_ready() {

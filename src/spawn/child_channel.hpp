@@ -17,10 +17,10 @@ struct child_channel {
   unique_fd child_stderr;
 };
 
-// As exec sees it: a stdout that is closed, or would be closed, is not handed on. With a closed one the number may belong to
-// one of our own descriptors.
-inline bool stdout_is_inherited() noexcept {
-  const int flags = ::fcntl(STDOUT_FILENO, F_GETFD);
+// As exec sees it: a standard descriptor that is closed, or would be closed, is not handed on. With a closed one the number may belong
+// to one of our own descriptors.
+inline bool is_inherited(int standard_fd) noexcept {
+  const int flags = ::fcntl(standard_fd, F_GETFD);
   return flags >= 0 && (flags & FD_CLOEXEC) == 0;
 }
 

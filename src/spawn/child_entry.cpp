@@ -2,6 +2,7 @@
 
 #include "tractor/spawn/child_entry.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #include "exec_boot.hpp"
 #include "fork_path.hpp"
+#include "launch.hpp"
 #include "payload.hpp"
 #include "program.hpp"
 #include "tractor/base/error.hpp"
@@ -87,6 +89,12 @@ birth read_birth() {
   return born;
 }
 
+// A closed one would be the next descriptor that somebody opens, and what is printed would end up there.
+void open_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0) check_syscall(::open(null_device, O_RDWR), "open(/dev/null) for a closed stdin, stdout or stderr");
+}
+
 [[noreturn]] void run_executed_actor() {
   birth born = read_birth();
   set_actor_title(born.name);
@@ -104,6 +112,7 @@ void child_entry(int argc, char** argv, actor_entry entry, prewarm_hook prewarm)
     if (program.entry != entry) throw usage_error("child_entry was called before, with another function");
     return;
   }
+  detail::open_standard_descriptors();
   program.noted = true;
   program.entry = entry;
   program.prewarm = prewarm;

@@ -52,7 +52,7 @@ exec_child exec_spawn(const spawn_request& request, const exec_options& options)
   std::array<detail::inherited_descriptor, 6> descriptors;
   std::size_t count = 0;
   descriptors[count++] = {null_device.get(), STDIN_FILENO};
-  if (!detail::stdout_is_inherited()) descriptors[count++] = {null_device.get(), STDOUT_FILENO};
+  if (!detail::is_inherited(STDOUT_FILENO)) descriptors[count++] = {null_device.get(), STDOUT_FILENO};
   descriptors[count++] = {channel.child_stderr.get(), STDERR_FILENO};
   descriptors[count++] = {channel.child_link.get(), detail::actor_link_fd};
   if (options.fork_server_requests >= 0) descriptors[count++] = {options.fork_server_requests, detail::actor_requests_fd};
@@ -100,12 +100,6 @@ void exec_child::abandon() noexcept {
     retry_eintr([&] { return ::syscall(SYS_waitid, P_PIDFD, pidfd.get(), nullptr, WEXITED | WNOHANG, nullptr); });
   else
     std::fprintf(stderr, "tractor: process %d did not end within %d ms of SIGKILL\n", static_cast<int>(pid), abandon_bound_ms);
-}
-
-bool exec_child::signal(int signo) {
-  if (detail::signal_pidfd(pidfd.get(), signo) == 0) return true;
-  if (errno == ESRCH) return false;
-  throw_os_error("signal to actor process " + std::to_string(pid), errno);
 }
 
 }  // namespace tractor::spawn

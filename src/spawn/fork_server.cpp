@@ -41,8 +41,12 @@ constexpr std::size_t threads_expected = 1;
 #endif
 
 void check_single_threaded() {
-  if (count_own_threads() > threads_expected)
-    role_failed("the fork server has threads that were started before main began; use the start method exec", 0);
+  if (count_own_threads() <= threads_expected) return;
+  constexpr std::string_view why = "the fork server has threads that were started before main began; use the start method exec";
+  reply_header header{.kind = reply_kind::useless, .error = ENOSYS, .text_bytes = why.size()};
+  std::array<iovec, 2> parts{iovec{&header, sizeof(header)}, iovec{const_cast<char*>(why.data()), why.size()}};
+  if (send_message(server_root_fd, parts, {}) < 0) role_failed(why.data(), 0);
+  ::_exit(role_failed_status);
 }
 
 bool is_message_socket(int fd) noexcept {

@@ -51,7 +51,8 @@ class alignas(4096) fork_server {
   // The server's own soft limit of descriptors; its children get their requester's.
   static constexpr std::uint64_t descriptors_max = 65536;
 
-  // Takes over the descriptors that the server was executed with. Ends the process where that is impossible.
+  // Takes over the descriptors that the server was executed with. Ends the process where that is impossible; where this program cannot
+  // be forked at all, its root is told.
   explicit fork_server(actor_mark& mark);
   fork_server(const fork_server&) = delete;
   fork_server& operator=(const fork_server&) = delete;

@@ -83,6 +83,7 @@ class fork_server_client::connection {
   void send_or_queue(outgoing_request& message, ticket_id ticket);
   void send_kill(ticket_id ticket);
   void handle(detail::received_message& received, std::vector<fork_server_event>& events);
+  [[nodiscard]] std::string text_of(const detail::reply_header& header, const detail::received_message& received) const;
   void report_loss(const std::string& how, std::vector<fork_server_event>& events) const;
   // Sends what waits. An errno where the connection is of no use any more.
   [[nodiscard]] int flush(std::vector<fork_server_event>& events);
@@ -97,6 +98,7 @@ class fork_server_client::connection {
   detail::server_link link;
   detail::world_tracker tracker;
   std::unordered_map<ticket_id, open_ticket> open_tickets;
+  std::string useless_because;
   std::array<std::byte, sizeof(detail::reply_header) + detail::reply_text_bytes_max> buffer;
 };
 
@@ -110,7 +112,7 @@ void fork_server_client::connection::send_request(ticket_id ticket, const spawn_
   message.header.ticket = ticket;
   message.add_descriptor(channel.child_link.get());
   message.add_descriptor(channel.child_stderr.get());
-  if (detail::stdout_is_inherited()) {
+  if (detail::is_inherited(STDOUT_FILENO)) {
     message.header.has_stdout = 1;
     message.add_descriptor(STDOUT_FILENO);
   }
@@ -184,6 +186,10 @@ void fork_server_client::connection::handle(detail::received_message& received, 
   TRACTOR_ASSERT(received.bytes >= static_cast<ssize_t>(sizeof(header)), "a message of the fork server is too short");
   std::memcpy(&header, buffer.data(), sizeof(header));
   TRACTOR_ASSERT(header.magic == detail::fork_server_magic, "the fork server is another version of tractor");
+  if (header.kind == detail::reply_kind::useless) {
+    useless_because = text_of(header, received);
+    return;
+  }
   const auto ticket = open_tickets.find(header.ticket);
   if (ticket == open_tickets.end()) return;  // of another process: a copy of this one that asked over this connection
   switch (header.kind) {
@@ -197,14 +203,11 @@ void fork_server_client::connection::handle(detail::received_message& received, 
       if (ticket->second.killed) detail::signal_pidfd(received.descriptors[0].get(), SIGKILL);  // sooner than the server reads it
       events.emplace_back(spawned_event{.ticket = header.ticket, .pid = header.pid, .pidfd = std::move(received.descriptors[0])});
       return;
-    case detail::reply_kind::failed: {
-      const char* text = reinterpret_cast<const char*>(buffer.data()) + sizeof(header);
-      const std::size_t text_bytes = std::min<std::size_t>(header.text_bytes, static_cast<std::size_t>(received.bytes) - sizeof(header));
+    case detail::reply_kind::failed:
       open_tickets.erase(ticket);
       if (header.world_refused != 0) tracker.forget();
-      events.emplace_back(failed_event{.ticket = header.ticket, .errno_value = header.error, .text = std::string(text, text_bytes)});
+      events.emplace_back(failed_event{.ticket = header.ticket, .errno_value = header.error, .text = text_of(header, received)});
       return;
-    }
     case detail::reply_kind::exited: {
       std::string unusable = std::move(ticket->second.unusable);
       open_tickets.erase(ticket);
@@ -216,13 +219,21 @@ void fork_server_client::connection::handle(detail::received_message& received, 
                                        .certificate = death_certificate::from_wait_status(header.pid, header.wait_status, header.usage)});
       return;
     }
+    case detail::reply_kind::useless: return;  // seen above
   }
+}
+
+std::string fork_server_client::connection::text_of(const detail::reply_header& header, const detail::received_message& received) const {
+  const std::size_t bytes = std::min<std::size_t>(header.text_bytes, static_cast<std::size_t>(received.bytes) - sizeof(header));
+  return {reinterpret_cast<const char*>(buffer.data()) + sizeof(header), bytes};
 }
 
 void fork_server_client::connection::report_loss(const std::string& how, std::vector<fork_server_event>& events) const {
   for (const auto& [ticket, child] : open_tickets) {
     if (!child.unusable.empty())
       events.emplace_back(failed_event{.ticket = ticket, .errno_value = EMFILE, .text = child.unusable});
+    else if (!useless_because.empty())
+      events.emplace_back(failed_event{.ticket = ticket, .errno_value = ENOSYS, .text = useless_because});
     else if (child.pid < 0)
       events.emplace_back(failed_event{.ticket = ticket, .errno_value = ECONNRESET, .text = how + " before it answered"});
     else
@@ -239,6 +250,7 @@ fork_server_client::~fork_server_client() { close(); }
 void fork_server_client::start() {
   if (connection_) return;
   require_child_entry();
+  if (!useless_because_.empty()) throw os_error(useless_because_, ENOSYS);
   if (access_.requests) {
     if (auto link = detail::server_link::introduce(access_.requests.get())) {
       connection_ = std::make_unique<connection>(std::move(*link), access_.born_with);
@@ -297,6 +309,7 @@ void fork_server_client::on_writable(std::vector<fork_server_event>& events) {
 void fork_server_client::lose(const std::string& how, std::vector<fork_server_event>& events) {
   const std::unique_ptr<connection> lost = std::move(connection_);
   const std::string end = lost->link.reap_server(lost_server_bound_ms);
+  useless_because_ = lost->useless_because;
   lost->report_loss(end.empty() ? how : "the fork server died (" + end + ")", events);
 }
 

@@ -7,6 +7,7 @@
 //   spawn      header, facts?, name, environment?, overrides?, boot; descriptors in the order of `spawn_descriptor`
 //   kill       SIGKILL the child of a ticket
 //   replies    header and text; `spawned` carries a pidfd
+//   useless    not an answer: this program cannot be forked, and the text says why; sent instead of serving
 //
 // A request tells what changed in its sender's world since the one before. Where one is refused that told something, those behind it
 // build on what never arrived: they are refused for the same reason, until one tells the whole world again.
@@ -45,7 +46,7 @@ struct request_header {
   request_field environment{}, overrides{}, boot{};
 };
 
-enum class reply_kind : std::uint32_t { spawned, failed, exited };
+enum class reply_kind : std::uint32_t { spawned, failed, exited, useless };
 
 struct reply_header {
   std::uint32_t magic = fork_server_magic;
@@ -54,7 +55,7 @@ struct reply_header {
   std::int32_t pid = -1;
   std::int32_t error = 0;        // of failed
   std::int32_t wait_status = 0;  // of exited
-  std::uint32_t text_bytes = 0;  // of failed
+  std::uint32_t text_bytes = 0;  // of failed and useless
   // Of failed: the server does not know the requester's world any more, and refuses every request until one tells all of it.
   std::uint32_t world_refused = 0;
   std::uint32_t reserved = 0;

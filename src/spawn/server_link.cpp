@@ -12,6 +12,7 @@
 #include <csignal>
 #include <utility>
 
+#include "child_channel.hpp"
 #include "launch.hpp"
 #include "pidfd.hpp"
 #include "program.hpp"
@@ -43,13 +44,13 @@ server_link server_link::launch_server(const std::string& executable) {
   message_pair connection = make_message_pair();
   message_pair requests = make_message_pair();
   const unique_fd null_device_fd(check_syscall(::open(null_device, O_RDWR | O_CLOEXEC), "open(/dev/null)"));
-  const bool has_stderr = ::fcntl(STDERR_FILENO, F_GETFD) >= 0;
-  const std::array<inherited_descriptor, 6> descriptors{{{null_device_fd.get(), STDIN_FILENO},
-                                                         {null_device_fd.get(), STDOUT_FILENO},
-                                                         {has_stderr ? STDERR_FILENO : null_device_fd.get(), STDERR_FILENO},
-                                                         {connection.servers.get(), server_root_fd},
-                                                         {requests.ours.get(), server_requests_write_fd},
-                                                         {requests.servers.get(), server_requests_read_fd}}};
+  const std::array<inherited_descriptor, 6> descriptors{
+      {{null_device_fd.get(), STDIN_FILENO},
+       {null_device_fd.get(), STDOUT_FILENO},
+       {is_inherited(STDERR_FILENO) ? STDERR_FILENO : null_device_fd.get(), STDERR_FILENO},
+       {connection.servers.get(), server_root_fd},
+       {requests.ours.get(), server_requests_write_fd},
+       {requests.servers.get(), server_requests_read_fd}}};
   server_link link;
   link.server_pid_ = launch({.executable = executable,
                              .role = fork_server_role,

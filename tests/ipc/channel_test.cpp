@@ -6,8 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sc/sc_test.hpp"
@@ -19,6 +23,26 @@ namespace {
 namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
 namespace msg = tractor::msg;
+
+// A stream whose next send fails.
+class failing_stream : public sc::byte_stream {
+ public:
+  failing_stream(std::unique_ptr<sc::byte_stream> inner, int send_errno) : inner_(std::move(inner)), send_errno_(send_errno) {}
+  void send_eof() override { inner_->send_eof(); }
+  void close() noexcept override { inner_->close(); }
+  [[nodiscard]] bool closed() const noexcept override { return inner_->closed(); }
+  sc::io_result try_receive(std::span<std::byte> into) noexcept override { return inner_->try_receive(into); }
+  sc::io_result try_send(std::span<const std::byte> from) noexcept override {
+    if (const int failure = std::exchange(send_errno_, 0); failure != 0) return {.errno_value = failure};
+    return inner_->try_send(from);
+  }
+  void set_reader(sc::detail::io_source::waiter* waiter) noexcept override { inner_->set_reader(waiter); }
+  void set_writer(sc::detail::io_source::waiter* waiter) override { inner_->set_writer(waiter); }
+
+ private:
+  std::unique_ptr<sc::byte_stream> inner_;
+  int send_errno_;
+};
 
 void send_stop(ipc::channel& to, std::string_view cid) {
   to.send([&](msg::buffer& out) { msg::encode_stop(out, cid); });
@@ -103,6 +127,26 @@ SC_TEST(channel, fault_of_a_peer_that_takes_nothing_is_told_too) {
   EXPECT_TRUE(sc_test::contains(why, "actor 'liar' broke the protocol")) << why;
   EXPECT_EQ(why, channel.why_closed());
   EXPECT_FALSE(channel.ended_by_stream());
+}
+
+// A peer that lives waits for what was dropped: nobody waits for its answer.
+SC_TEST(channel, send_that_fails_for_want_of_memory_ends_the_reception_too) {
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::make_unique<failing_stream>(std::move(near), ENOBUFS));
+  std::string why = "still waiting";
+
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> { why = co_await receive_stops(channel, [](const std::string&) {}); });
+    co_await sc_test::settle();
+    send_stop(channel, "question");
+    co_await sc_test::settle();
+    n.cancel();
+  });
+
+  EXPECT_TRUE(sc_test::contains(why, "broke while sending [ENOBUFS")) << why;
+  EXPECT_TRUE(channel.closed());
+  EXPECT_FALSE(channel.ended_by_stream());
+  EXPECT_THROW(send_stop(channel, "another"), tractor::transport_closed);
 }
 
 // Bytes that nobody takes do not pile up without bound.

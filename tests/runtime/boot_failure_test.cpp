@@ -138,6 +138,22 @@ TEST_F(stopped_server_test, start_can_be_cancelled) {
   });
 }
 
+// S-KIL-3, S-KIL-11: also where the boot takes longer than cancel() waits for it; here that is cut short.
+TEST_F(boot_failure_test, actor_that_boots_after_a_cancel_is_ended) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const watched_process server((co_await worker.run<&kit::who>()).parent_pid);
+    server.signal(SIGSTOP);
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await caught([&] { return start(an, "late"); })); });
+      while (an.actor_count() < 2) co_await sc::checkpoint();
+      EXPECT_FALSE(co_await sc::move_on_after(1ms, [&] { return an.cancel(); }));
+
+      server.signal(SIGCONT);
+    });
+  });  // which nothing would end otherwise
+}
+
 // S-KIL-7: what the server makes in the end, nobody wants: it is killed, and those that are wanted live.
 TEST_F(stopped_server_test, process_made_too_late_is_killed) {
   with_stopped([](actor_nursery& an, const watched_process& server) -> sc::task<> {

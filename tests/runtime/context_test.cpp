@@ -292,5 +292,21 @@ TEST_F(context_test, death_of_the_process_ends_the_dialog_with_its_certificate) 
   });
 }
 
+// A portal that is kept longer than all it belongs to tells so, whatever it is asked for.
+TEST_F(context_test, portal_kept_beyond_its_root_is_closed) {
+  run([]() -> sc::task<> {
+    std::optional<portal> kept;
+    co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+      kept = co_await start(an);
+      co_await an.cancel();
+    });
+
+    static_cast<void>(co_await catch_as<tractor::transport_closed>(
+        [&] { return kept->open_context<&kit::simple>({1}, [](auto&, int) -> sc::task<> { co_return; }); }));
+    static_cast<void>(co_await catch_as<tractor::transport_closed>([&] { return kept->run<&kit::add>(1, 2); }));
+    EXPECT_FALSE(co_await kept->cancel_actor());
+  });
+}
+
 }  // namespace
 }  // namespace runtime_test

@@ -20,8 +20,11 @@ namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
 namespace msg = tractor::msg;
 
+constexpr const char* long_cid = "a cid that is too long for the small string optimization, number ";
+
 class deaf_peer : public testing::Test {
  protected:
+  static constexpr std::size_t calls_to_fill_up = 40;
   static void against_actor(const raw::attack& attack) {
     const std::string dir = testing::TempDir() + "tractor-deaf-" + std::to_string(::getpid());
     sc_test::run_test([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); });
@@ -29,6 +32,14 @@ class deaf_peer : public testing::Test {
   }
   // From here on nothing can be sent to the peer; what it sends still arrives.
   static void stop_listening(raw_peer& peer) { EXPECT_EQ(::shutdown(peer.fd(), SHUT_RD), 0); }
+  // Calls whose results are more than the channel takes, numbered: gives how many of them wait for room.
+  static sc::task<std::size_t> fill_up(raw_peer& peer) {
+    for (std::size_t i = 0; i < calls_to_fill_up; ++i)
+      peer.send_start(long_cid + std::to_string(i), "hostile_target", "text", {{"bytes", 200'000}});
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+    EXPECT_GT(running(), calls_to_fill_up / 2);
+    co_return running();
+  }
   static std::size_t running() { return tractor::current_actor().running_calls(); }
   // Settles until no call runs, or only `left`.
   static sc::task<> wait_until_running(std::size_t left) {
@@ -36,8 +47,6 @@ class deaf_peer : public testing::Test {
     EXPECT_EQ(running(), left);
   }
 };
-
-constexpr const char* long_cid = "a cid that is too long for the small string optimization, number ";
 
 // S-RPC-5, S-RPC-10, S-RPC-11, S-OOB-8: the first answer finds out that nobody listens; the tasks run, and end with the channel.
 TEST_F(deaf_peer, tasks_run_without_their_acknowledgement_and_end_with_the_channel) {
@@ -113,13 +122,115 @@ TEST_F(deaf_peer, results_wait_until_the_peer_reads) {
 TEST_F(deaf_peer, results_that_wait_can_be_cancelled) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();
-    for (std::size_t i = 0; i < 40; ++i) peer.send_start(long_cid + std::to_string(i), "hostile_target", "text", {{"bytes", 200'000}});
-    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
-    EXPECT_GT(running(), 20u);
+    static_cast<void>(co_await fill_up(peer));
 
     peer.hang_up();
 
     co_await wait_until_running(0);
+  });
+}
+
+// S-RPC-7: whose result is not sent does not wait for room, and who waits for it does so no longer than it is wanted.
+TEST_F(deaf_peer, results_that_are_not_sent_do_not_wait) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    const std::size_t waiting = co_await fill_up(peer);
+    for (const std::string cid : {"late 1", "late 2", "late 3"}) {
+      peer.send_start(cid, "hostile_target", "text", {{"bytes", 200'000}});
+      peer.send_start("cancel " + cid, "self", "_cancel_task", {{"cid", cid}});
+    }
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+
+    EXPECT_EQ(running(), waiting);
+  });
+}
+
+TEST_F(deaf_peer, result_that_waits_can_be_cancelled_after_its_dialog_has_failed) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    static_cast<void>(co_await fill_up(peer));
+    tractor::msg::error_msg given_up;
+    given_up.src_uid = raw::intruder;
+    given_up.src_type_str = given_up.boxed_type_str = "RuntimeError";
+    for (std::size_t i = 0; i < calls_to_fill_up; ++i) {
+      const std::string cid = long_cid + std::to_string(i);
+      given_up.cid = cid;
+      peer.channel().send([&](msg::buffer& out) { msg::encode_error_msg(out, given_up); });
+      peer.send_start("cancel " + cid, "self", "_cancel_task", {{"cid", cid}});
+    }
+
+    co_await wait_until_running(0);
+  });
+}
+
+// S-RPC-5: errors wait as results do. Who reads them at last gets them all, though they are more than may be queued.
+TEST_F(deaf_peer, errors_wait_until_the_peer_reads) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    constexpr std::size_t bytes = 100'000, calls = 2 * tractor::detail::answer_bytes_unread_max / bytes;
+    for (std::size_t i = 0; i < calls; ++i) peer.send_start(long_cid + std::to_string(i), "hostile_target", "fail", {{"bytes", bytes}});
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+    EXPECT_GT(running(), calls / 2);
+    std::size_t failed = 0;
+    for (std::size_t i = 0; i < 2 * calls; ++i) failed += co_await peer.answer() == "Error:RuntimeError" ? 1 : 0;
+
+    EXPECT_EQ(failed, calls);
+    co_await wait_until_running(0);
+  });
+}
+
+// What a peer has read counts no more, though there is always more for it than it has read.
+TEST_F(deaf_peer, slow_reader_of_refusals_keeps_its_channel) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    constexpr std::size_t name_bytes = 4000, ahead = tractor::detail::answer_bytes_unread_max / 4 / name_bytes;
+    const auto request = [&](std::size_t number) {
+      peer.send_start("r" + std::to_string(number), "hostile_target", std::string(name_bytes, 'n'));
+    };
+    for (std::size_t i = 0; i < ahead; ++i) request(i);
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < 4 * ahead; ++i) {
+      request(ahead + i);
+      if (i % 64 == 0) co_await peer.channel().flushed();
+      refused += co_await peer.answer() == "Error:AttributeError" ? 1 : 0;
+    }
+
+    EXPECT_EQ(refused, 4 * ahead);
+  });
+}
+
+// S-CTX-2: the first value of a context waits for room like all others.
+TEST_F(deaf_peer, started_waits_until_the_peer_reads) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    raw::announced = 0;
+    co_await peer.shake_hands();
+    constexpr int calls = 40;
+    for (int i = 0; i < calls; ++i) peer.send_start(long_cid + std::to_string(i), "hostile_target", "announce", {{"bytes", 200'000}});
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+    EXPECT_LT(raw::announced, calls / 2);
+    int started = 0;
+    for (int i = 0; i < 3 * calls; ++i) started += co_await peer.answer() == "Started" ? 1 : 0;
+
+    EXPECT_EQ(started, calls);
+    EXPECT_EQ(raw::announced, calls);
+    co_await wait_until_running(0);
+  });
+}
+
+TEST_F(deaf_peer, started_that_waits_can_be_cancelled) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    raw::announced = 0;
+    co_await peer.shake_hands();
+    static_cast<void>(co_await fill_up(peer));
+    peer.send_start("announced", "hostile_target", "announce", {{"bytes", 200'000}});
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+    EXPECT_EQ(raw::announced, 0);
+    const std::size_t before = running();
+
+    peer.send_start("cancel", "self", "_cancel_task", {{"cid", "announced"}});
+
+    co_await wait_until_running(before - 1);
+    EXPECT_EQ(raw::announced, 0);
   });
 }
 

@@ -148,6 +148,20 @@ TEST_P(hostile_peer, that_lies_about_who_it_is_gets_an_error_and_loses_its_chann
   });
 }
 
+// A name is shown for what it is: it neither breaks a line nor commands a terminal.
+TEST_P(hostile_peer, whose_name_holds_control_characters_is_told_of_with_escapes) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    peer.send_aid({.name = "x\x1b[2J\n", .uuid = raw::intruder.uuid});
+    EXPECT_EQ(co_await peer.answer(), "Aid");
+    peer.send_start("c1", "hostile_target", "twice", {{"number", 1}}, {.name = "y\x1b[2J\n", .uuid = "another"});
+    EXPECT_EQ(co_await peer.answer(), "Error:MessagingError");
+
+    EXPECT_TRUE(sc_test::contains(peer.last_message(), R"(actor 'x\x1b[2J\n' sent a Start in the name of 'y\x1b[2J\n')"))
+        << peer.last_message();
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
+
 TEST_P(hostile_peer, whose_cid_is_too_long_loses_its_channel) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();

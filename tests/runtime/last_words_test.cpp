@@ -80,5 +80,20 @@ TEST_F(last_words_test, slow_exit_of_an_actor_that_was_told_to_go_is_no_loss) {
   }
 }
 
+// Who gave the connection up knows why; who only sees that it ended is told with the end of the actor.
+TEST_F(last_words_test, actor_that_gives_its_parent_up_says_why) {
+  run([]() -> sc::task<> {
+    const auto error = co_await catch_as<tractor::actor_died>([] {
+      return tractor::open_nursery([](actor_nursery& an) -> sc::task<> {
+        auto worker = co_await start(an);
+        worker.kernel_peer()->channel().send([](tractor::msg::buffer& out) { out.append(std::string_view("\1\0\0\0\xc1", 5)); });
+        co_await worker.run<&kit::forever>();
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("actor 'worker' gave up the connection to its parent: actor 'root' broke the protocol: "));
+  });
+}
+
 }  // namespace
 }  // namespace runtime_test

@@ -4,12 +4,16 @@
 // program of its own (programs.hpp).
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "endpoints.hpp"
 #include "programs.hpp"
 #include "tractor/runtime/root.hpp"
 
 int main(int argc, char** argv) {
+  while (std::getenv(runtime_test::silent_actor_variable) != nullptr) ::pause();
   tractor::child_entry(argc, argv);
   kit::in_the_test = true;
   if (const auto status = runtime_test::run_as_program(argc, argv)) return *status;

@@ -3,6 +3,7 @@
 // The processes of an actor while its way to the fork server is full, the server is stopped, or gone.
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -94,12 +95,30 @@ class process_host_test : public runtime_test {
     return children.front();
   }
   // An actor that waits for a parent's first word.
-  static std::unique_ptr<child_process> start_one(process_host& host) {
+  static std::unique_ptr<child_process> start_one(process_host& host, start_method method = start_method::forkserver) {
     tractor::msg::buffer boot;
     tractor::msg::encode(boot, tractor::detail::boot_record{.uuid = tractor::make_uuid(), .parent_name = "test", .parent_uuid = "x"});
-    return host.start(start_method::forkserver, {.name = "waiting", .boot = boot.view()}, {});
+    return host.start(method, {.name = "waiting", .boot = boot.view()}, {});
   }
 };
+
+// This process without the right to signal what it started before; with it again in the end.
+class another_user {
+ public:
+  another_user() { EXPECT_EQ(0, ::setresuid(65534, 65534, 0)); }
+  another_user(const another_user&) = delete;
+  another_user& operator=(const another_user&) = delete;
+  ~another_user() {
+    EXPECT_EQ(0, ::setresuid(0, 0, 0));
+    ::prctl(PR_SET_DUMPABLE, 1);
+  }
+};
+
+int count_of(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
+  return count;
+}
 
 // S-NUR-1
 TEST_F(process_host_test, introduction_that_finds_no_room_is_made_later) {
@@ -177,6 +196,73 @@ TEST_F(process_host_test, kill_that_a_stopped_server_does_not_answer_ends_in_an_
     EXPECT_THAT(second->failure(), HasSubstr("the fork server does not answer"));
   });
   left_behind().reap_orphans();  // the stopped server's, which is killed in the end
+}
+
+// S-KIL-7: after the privileges were given up, nobody may signal what was executed before.
+TEST_F(process_host_test, process_that_may_not_be_signalled_is_told_once_and_waited_for_within_a_bound) {
+  if (::geteuid() != 0) GTEST_SKIP() << "to be another user needs root";
+  ::testing::internal::CaptureStderr();
+  pid_t left = -1;
+  sc::virtual_clock clock;
+  sc::run(sc::run_options{.clock = &clock}, [&]() -> sc::task<> {
+    process_host host({});
+    auto child = start_one(host, start_method::exec);
+    left = child->pid();
+    const another_user powerless;
+
+    EXPECT_FALSE(child->signal(SIGTERM));
+    EXPECT_FALSE(child->signal(SIGKILL));
+
+    co_await sc::checkpoint();
+    EXPECT_FALSE(child->exited().is_set());
+    clock.advance(tractor::detail::killed_process_bound);
+    co_await child->exited().wait();
+    EXPECT_EQ("cannot be killed, and is left running", child->certificate()->lost_because);
+  });
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(1, count_of(said, "is of a user whom this process may not signal [EPERM]")) << said;
+  EXPECT_EQ(1, count_of(said, "cannot be killed, and is left running")) << said;
+  ::kill(left, SIGKILL);
+  left_behind().reap_orphans();
+}
+
+// S-KIL-7: the fork server has kept the right.
+TEST_F(process_host_test, forked_process_that_may_not_be_signalled_is_killed_by_the_server) {
+  if (::geteuid() != 0) GTEST_SKIP() << "to be another user needs root";
+  run([&]() -> sc::task<> {
+    process_host host({});
+    auto child = start_one(host);
+    co_await child->spawned().wait();
+    {
+      const another_user powerless;
+
+      EXPECT_TRUE(child->signal(SIGKILL));
+
+      co_await child->exited().wait();
+    }
+    EXPECT_EQ(SIGKILL, child->certificate()->signal);
+  });
+}
+
+// S-KIL-2: the end of its connection is the order that SIGTERM would have been.
+TEST_F(process_host_test, actor_that_may_not_be_signalled_ends_with_its_connection) {
+  if (::geteuid() != 0) GTEST_SKIP() << "to be another user needs root";
+  ::testing::internal::CaptureStderr();
+  std::optional<watched_process> worker;
+  std::optional<another_user> powerless;
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto portal = co_await an.start_actor("worker", {.enable_modules = {"kit"}, .start_method = start_method::exec});
+    worker.emplace(static_cast<pid_t>(*portal.pid()));
+    powerless.emplace();
+
+    co_await an.cancel(true);
+  });
+  powerless.reset();
+
+  EXPECT_TRUE(worker->gone());
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(1, count_of(said, "may not signal")) << said;
+  EXPECT_EQ(0, count_of(said, "did not end within")) << said;
 }
 
 }  // namespace

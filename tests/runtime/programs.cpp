@@ -34,6 +34,14 @@ using tractor::spawn::start_method;
 constexpr const char* program_argument = "--run-as-program";
 constexpr auto end_bound = std::chrono::seconds(20);
 
+std::vector<pid_t> children_of(pid_t pid) {
+  const std::string at = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children";
+  std::ifstream file(at);
+  std::vector<pid_t> found;
+  for (pid_t child = 0; file >> child;) found.push_back(child);
+  return found;
+}
+
 // --- the trees ---
 
 void say(const std::vector<int>& pids) {
@@ -98,6 +106,21 @@ sc::task<> joining_tree(start_method method) {
   });
 }
 
+// An actor that never says who it is, known by the process that appears below this one.
+sc::task<> booting_tree() {
+  co_await tractor::open_nursery([](actor_nursery& an) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> {
+        co_await an.start_actor("booting", {.start_method = start_method::exec, .environment = {{silent_actor_variable, "1"}}});
+      });
+      std::vector<pid_t> children;
+      while ((children = children_of(::getpid())).empty()) co_await sc::checkpoint();
+      say(children);
+      say_ready();
+    });
+  });
+}
+
 // What an actor prints, on both its streams.
 sc::task<> printing_tree(start_method method) {
   co_await tractor::open_nursery([=](actor_nursery& an) -> sc::task<> {
@@ -132,6 +155,7 @@ std::optional<int> run_as_program(int argc, char** argv) {
     if (name == "busy") return chain_tree(method, true);
     if (name == "idle") return idle_tree(method);
     if (name == "joining") return joining_tree(method);
+    if (name == "booting") return booting_tree();
     if (name == "printing") return printing_tree(method);
     throw tractor::usage_error("no tree is called " + std::string(name));
   });
@@ -156,14 +180,6 @@ std::optional<std::string> read_line(int fd) {
     line += c;
   }
   return std::nullopt;
-}
-
-std::vector<pid_t> children_of(pid_t pid) {
-  const std::string at = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children";
-  std::ifstream file(at);
-  std::vector<pid_t> found;
-  for (pid_t child = 0; file >> child;) found.push_back(child);
-  return found;
 }
 
 }  // namespace

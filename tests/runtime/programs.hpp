@@ -15,6 +15,9 @@
 
 namespace runtime_test {
 
+// An executed actor with this in its environment stops before it has said anything.
+inline constexpr const char* silent_actor_variable = "TRACTOR_TEST_SILENT_ACTOR";
+
 // In a process that class program started: runs the tree, gives the exit status.
 [[nodiscard]] std::optional<int> run_as_program(int argc, char** argv);
 

@@ -30,7 +30,13 @@ sc::task<> hoard(tractor::context<void, std::string, void>& ctx) {
   co_await ctx.open_stream([](auto&) -> sc::task<> { co_await sc::sleep_forever(); }, {.allow_overruns = true});
 }
 
+sc::task<> announce(tractor::context<std::string>& ctx, int bytes) {
+  co_await ctx.started(std::string(static_cast<std::size_t>(bytes), 'x'));
+  ++raw::announced;
+}
+
 TRACTOR_MODULE(hostile_target) {
+  mod.def<&announce>("announce", "bytes");
   mod.def<&hoard>("hoard");
   mod.def<&twice>("twice", "number");
   mod.def<&wait_for_ever>("wait_for_ever");
@@ -42,6 +48,8 @@ TRACTOR_MODULE(hostile_target) {
 }  // namespace
 
 namespace raw {
+
+int announced = 0;
 
 sc::task<> attack_actor(ipc::address where, const attack& attacking) {
   co_await tractor::open_root_actor(

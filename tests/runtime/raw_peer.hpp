@@ -31,9 +31,9 @@ class raw_peer {
   void send_bytes(std::string_view bytes) {
     channel_.send([&](msg::buffer& out) { out.append(bytes); });
   }
-  void send_aid() {
+  void send_aid(const tractor::uid& claimed = intruder) {
     channel_.send([&](msg::buffer& out) {
-      msg::encode_aid(out, {.name = intruder.name, .uuid = intruder.uuid, .pid = 1, .is_registrar = false, .is_probe = false});
+      msg::encode_aid(out, {.name = claimed.name, .uuid = claimed.uuid, .pid = 1, .is_registrar = false, .is_probe = false});
     });
   }
   void send_frame(const msg::value& body) {
@@ -77,6 +77,9 @@ class raw_peer {
   ipc::channel channel_;
   std::string last_message_;
 };
+
+// How many tasks of "announce" got past their started().
+extern int announced;
 
 using attack = std::function<sc::task<>(raw_peer&)>;
 

@@ -122,6 +122,21 @@ TEST_P(tree_end_test, interrupt_that_an_actor_answers_first_is_one_interrupt) {
   }
 }
 
+// S-SIG-1: an actor that the signal met while it booted did not fail for a reason of its own.
+TEST_F(tree_end_test, interrupt_that_kills_a_booting_actor_is_one_interrupt) {
+  program tree("booting", start_method::exec);
+  const auto& unborn = tree.processes()[1];
+  tree.root().signal(SIGSTOP);
+  unborn.signal(SIGINT);
+  EXPECT_TRUE(unborn.ends());
+  tree.root().signal(SIGINT);
+  tree.root().signal(SIGCONT);
+
+  EXPECT_EQ("exit status 130", tree.wait());
+  expect_all_end(tree);
+  EXPECT_EQ("tractor: interrupted by SIGINT\n", tree.errors());
+}
+
 // S-SIG-1, S-KIL-6: a descendant that is deaf and busy holds nobody up for ever.
 TEST_P(tree_end_test, interrupt_ends_a_tree_with_a_deaf_descendant) {
   program tree("busy", GetParam());

@@ -13,6 +13,7 @@
 
 #include "socket_test.hpp"
 #include "tractor/sc/errors.hpp"
+#include "tractor/sc/event.hpp"
 
 namespace tractor::test {
 namespace {
@@ -233,4 +234,27 @@ TEST_F(socket_stream_test, a_stream_destroyed_while_a_task_waits_in_it_stops_the
 }
 
 }  // namespace
+// A task held the loop until a deadline had passed: what had come by then counts, also for a task that hears of it from the one that reads.
+TEST_F(socket_stream_test, bytes_that_came_before_the_loop_saw_the_deadline_count) {
+  sc::virtual_clock clock(false);
+  const auto body = [&]() -> sc::task<> {
+    const auto [ours, theirs] = sc::open_socketpair();
+    sc::event told;
+    std::array<std::byte, 1> byte{};
+    const auto deadline = sc::current_time() + std::chrono::seconds(1);
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> {
+        static_cast<void>(co_await ours->receive_some(byte));
+        told.set();
+      });
+      n.start_soon([&]() -> sc::task<> {
+        co_await theirs->send_all(byte);
+        clock.advance(std::chrono::seconds(2));  // it computes that long
+      });
+      EXPECT_TRUE(co_await sc::move_on_at(deadline, [&]() -> sc::task<> { co_await told.wait(); }));
+    });
+  };
+  sc::run({.clock = &clock}, body);
+}
+
 }  // namespace tractor::test

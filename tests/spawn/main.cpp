@@ -2,11 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+
 #include "actors.hpp"
+#include "stdio_report.hpp"
 #include "tractor/spawn/child_entry.hpp"
 
 int main(int argc, char** argv) {
   tractor::spawn::child_entry(argc, argv, spawn_test::run_actor, spawn_test::note_prewarming);
+  if (argc == 2 && std::string_view(argv[1]) == spawn_test::stdio_report_argument) {
+    spawn_test::report_stdio();
+    return 0;
+  }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

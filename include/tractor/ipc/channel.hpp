@@ -11,11 +11,12 @@
 // nobody who heeds `drained` gets there. Every fault (a bad frame, a frame above
 // the bound, an end inside a frame, a reset) ends this channel and nothing else: `receive_each` throws transport_closed
 // that says what happened, queued bytes are dropped, later sends throw. When only sending fails, because the peer has gone, what it
-// had sent is still received. An idle channel holds little memory, whatever went through it. A channel outlives who waits in
-// `drained` or `flushed`.
+// had sent is still received; a send that fails for any other reason, for want of memory say, ends the channel. An idle channel holds
+// little memory, whatever went through it. A channel outlives who waits in `drained` or `flushed`.
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ class TRACTOR_API channel {
   // Waits until the peer has taken enough that no more than `outgoing_bytes_high` are queued. A checkpoint only when it waits.
   [[nodiscard]] bool congested() const noexcept { return outgoing_.size() - sent_ > outgoing_bytes_high; }
   [[nodiscard]] sc::task<> drained();
+  // All that the socket has taken so far: it grows as long as the peer reads.
+  [[nodiscard]] std::uint64_t bytes_taken() const noexcept { return taken_; }
 
   // Waits until the socket has taken everything, or the channel takes nothing any more.
   [[nodiscard]] sc::task<> flushed();
@@ -118,7 +121,8 @@ class TRACTOR_API channel {
   std::unique_ptr<sc::byte_stream> stream_;
   msg::frame_splitter splitter_;
   msg::buffer outgoing_;
-  std::size_t sent_ = 0;
+  std::size_t sent_ = 0;  // of what is in outgoing_
+  std::uint64_t taken_ = 0;
   flush_work flush_;
   write_waiter writer_;
   bool waiting_to_write_ = false;

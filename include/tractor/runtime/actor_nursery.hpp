@@ -60,7 +60,9 @@ struct actor_options {
   std::vector<std::string> enable_modules = {};          // what peers may call there
   std::vector<ipc::address> bind_addrs = {};             // where it listens for others; empty: nowhere
   std::optional<spawn::start_method> start_method = {};  // nullopt: TRACTOR_SPAWN_METHOD, else the fork server, else exec
-  std::string executable = {};                           // for exec: another program whose main begins with tractor::run; empty: this one
+  // Another program, whose main begins with tractor::run; empty: this one. It is executed, whatever TRACTOR_SPAWN_METHOD says; with
+  // start_method forkserver it is a usage_error, because the fork server makes actors of this program only.
+  std::string executable = {};
   std::vector<spawn::environment_override> environment = {};
   sc::duration boot_timeout = boot_timeout_default;  // until it has said who it is
   death_policy on_death = death_policy::raise;

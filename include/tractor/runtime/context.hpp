@@ -30,15 +30,13 @@
 #include "tractor/msg/type_name.hpp"
 #include "tractor/runtime/detail/dialog.hpp"
 #include "tractor/runtime/stream.hpp"
-#include "tractor/sc/checkpoint.hpp"
 
 namespace tractor {
 
 namespace detail {
 
 [[nodiscard]] TRACTOR_API std::string started_mismatch(const dialog& link, std::string_view spec, const std::string& reason);
-TRACTOR_API void send_started(dialog& link, msg::bytes_view payload);
-TRACTOR_API void check_may_start(const dialog& link);
+[[nodiscard]] TRACTOR_API sc::task<> send_started(dialog& link, msg::buffer payload);
 [[nodiscard]] TRACTOR_API const uid& own_uid(const dialog& link);
 [[nodiscard]] TRACTOR_API const uid& peer_uid(const dialog& link);
 
@@ -97,30 +95,23 @@ class context : public detail::context_base<Out, In> {
   explicit context(detail::dialog& link) noexcept : detail::context_base<Out, In>(link) {}
 
   // Tells the opener that the task is ready, with a value. Once, before any stream is opened (usage_error). A value without a msgpack
-  // form throws here and nothing is sent.
+  // form throws here and nothing is sent. Waits while the channel is congested; transport_closed when the peer is gone.
   template <class Value = Started>
     requires(!std::is_void_v<Started> && std::is_convertible_v<Value &&, Started>)
   [[nodiscard]] sc::task<> started(Value&& value) {
-    detail::check_may_start(this->link_);
     const Started converted(std::forward<Value>(value));
     msg::buffer payload;
     msg::encode(payload, converted, "pld");
-    detail::send_started(this->link_, payload.view());
-    return checkpoint();
+    return detail::send_started(this->link_, std::move(payload));
   }
   [[nodiscard]] sc::task<> started()
     requires std::is_void_v<Started>
   {
-    detail::check_may_start(this->link_);
-    detail::send_started(this->link_, {});
-    return checkpoint();
+    return detail::send_started(this->link_, {});
   }
 
   // Cancels this task itself; the opener gets a context_cancelled whose canceller is this actor (S-CTX-50).
   void cancel() { this->link_.cancel_self(); }
-
- private:
-  static sc::task<> checkpoint() { co_await sc::checkpoint(); }
 };
 
 // The parent side: what the body of portal.open_context gets. `Send` is the endpoint's In, `Receive` its Out.

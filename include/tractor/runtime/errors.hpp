@@ -37,8 +37,13 @@ class TRACTOR_API runtime_failure : public error {
 // A child process did not become an actor: it could not be started, or ended, or stayed silent before it had said who it is.
 class TRACTOR_API actor_failure : public runtime_failure {
  public:
-  explicit actor_failure(std::string message);
+  explicit actor_failure(std::string message, std::optional<spawn::death_certificate> certificate = std::nullopt);
   ~actor_failure() override;
+  // How its process ended; none where there was none, or where it had to be killed.
+  [[nodiscard]] const std::optional<spawn::death_certificate>& certificate() const noexcept { return certificate_; }
+
+ private:
+  std::optional<spawn::death_certificate> certificate_;
 };
 
 // A cancelled actor did not acknowledge in time. Deliberately not a sc::too_slow_error.

@@ -40,7 +40,7 @@ TRACTOR_API ipc::address listen_for(actor& self, const ipc::address& where, ipc:
 }  // namespace detail
 
 // Connects to the actor that listens at `to`, runs `body(portal&)` and disconnects. Throws os_error when nobody listens there, and
-// transport_closed when who does is no actor.
+// transport_closed when who does is no actor, or does not say within `handshake_timeout` who it is.
 template <class Body>
 [[nodiscard]] auto open_portal(ipc::address to, Body body) -> std::invoke_result_t<Body&, portal&> {
   using value_type = typename std::invoke_result_t<Body&, portal&>::value_type;

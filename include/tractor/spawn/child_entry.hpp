@@ -14,7 +14,8 @@
 // once more is a fork bomb.
 //
 // The forked or executed child runs `entry` and then std::exit with what it returned, so atexit handlers run, leak checkers
-// and coverage work. No exception may leave `entry`. Descriptors that static initialisers opened before main are kept.
+// and coverage work. No exception may leave `entry`. Descriptors that static initialisers opened before main are kept. Of the standard
+// descriptors (0 to 2) those that are closed are opened on /dev/null, in every process that comes in here.
 //
 // A process knows its role by its argument vector, and by the descriptors it was born with, not by its environment. One variable, which
 // programs that an actor starts inherit, says whose they are: TRACTOR_ACTOR, in actors that the fork server made. It decides nothing but

@@ -50,6 +50,7 @@ struct death_certificate {
   [[nodiscard]] static TRACTOR_API death_certificate lost(pid_t pid, std::string because);
 
   [[nodiscard]] bool clean() const noexcept { return kind == death_kind::exited && exit_status == 0; }
+  [[nodiscard]] bool killed_by(int number) const noexcept { return kind == death_kind::signaled && signal == number; }
 
   // "exit status 3", "killed by SIGKILL", "killed by SIGSEGV (core dumped)", "lost with the fork server".
   [[nodiscard]] TRACTOR_API std::string text() const;

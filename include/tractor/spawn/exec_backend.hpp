@@ -33,9 +33,6 @@ struct exec_child {
   // SIGKILLs and reaps it, for who cannot go on with it; says on stderr where it is not gone within `abandon_bound_ms`.
   static constexpr int abandon_bound_ms = 2000;
   TRACTOR_API void abandon() noexcept;
-
-  // Sends a signal; false when the child is gone already.
-  TRACTOR_API bool signal(int signo);
 };
 
 // Throws os_error, naming the executable, where it cannot be executed; usage_error where child_entry was not called. The caller

@@ -11,7 +11,8 @@
 //
 // In the root the first use executes the program as the tree's fork server. An actor that was born of the server introduces
 // itself to it on its first request; that is no round trip. If the server dies, its children die with it: every ticket that is
-// open gets its event, `server_lost_event` comes last, and the next request starts a new server.
+// open gets its event, `server_lost_event` comes last, and the next request starts a new server. Unless it said that this program cannot
+// be forked: then requests fail with ENOSYS and its reason, from now on at once.
 //
 // The server kills whatever descends from this process when the process ends or when this object is closed or destroyed;
 // destroying the root's waits for that, `closing_bound_ms` at most. In a process that was merely forked from the owner the
@@ -81,7 +82,7 @@ class TRACTOR_API fork_server_client {
   fork_server_client(const fork_server_client&) = delete;
   fork_server_client& operator=(const fork_server_client&) = delete;
 
-  // Connects to the tree's server or executes one, if that was not done yet. Does not wait for it to be up.
+  // Connects to the tree's server or executes one, if that was not done yet. Does not wait for it to be up. Throws os_error.
   void start();
   [[nodiscard]] bool started() const noexcept;
 
@@ -125,6 +126,7 @@ class TRACTOR_API fork_server_client {
   std::unique_ptr<connection> connection_;
   fork_server_access access_;
   fork_server_options options_;
+  std::string useless_because_;  // what a server said instead of serving
   ticket_id last_ticket_ = 0;
   pid_t owner_pid_;
 };

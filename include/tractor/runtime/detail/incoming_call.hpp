@@ -42,8 +42,9 @@ class incoming_call {
 
  private:
   sc::task<> wait_for_room();
-  void answer(bool cut_off, const std::exception_ptr& failure);
-  void answer_error(const std::exception_ptr& error);
+  void answer(bool cut_off, const msg::buffer& failure);
+  void answer_error(const msg::buffer& error);
+  [[nodiscard]] msg::buffer encoded(const std::exception_ptr& error) const;
 
   dialog link_;
   const endpoint& target_;

@@ -31,8 +31,9 @@ inline constexpr std::size_t cancel_requests_per_task_max = 64;
 inline constexpr std::size_t cid_bytes_max = 256;          // of a request; ours are 36 characters
 inline constexpr std::size_t tasks_per_peer_max = 65'536;  // running for one peer at a time; one more is refused
 
-inline constexpr std::size_t handshake_frame_bytes_max = 16 * 1024;            // a frame, until the peer has said who it is
-inline constexpr std::size_t answer_bytes_unread_max = std::size_t{16} << 20;  // see peer::answer
+inline constexpr std::size_t handshake_frame_bytes_max = 16 * 1024;             // a frame, until the peer has said who it is
+inline constexpr std::size_t answer_bytes_unread_max = std::size_t{16} << 20;   // see peer::answer
+inline constexpr std::size_t error_bytes_waiting_max = std::size_t{256} << 20;  // see peer::count_waiting
 
 class incoming_call;
 
@@ -89,7 +90,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   [[noreturn]] void throw_lost();
   // Answers a request of the peer's. One that takes no answers any more does not keep its requests from being done (S-RPC-5): the
   // end of its channel is found where it is received from. One that asks and does not read loses its channel: at most
-  // `answer_bytes_unread_max` are queued while the channel stays congested. (Reading less would stop two actors that ask each other.)
+  // `answer_bytes_unread_max` are queued while it takes nothing. One that reads, however slowly, has the channel's own bound. (Reading
+  // less would stop two actors that ask each other.)
   template <class Encode>
   void answer(Encode&& encode) {
     std::size_t bytes = 0;
@@ -103,9 +105,11 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
       return;
     }
     if (channel_.congested()) [[unlikely]]
-      count_unread(bytes);
-    else
-      answer_bytes_unread_ = 0;
+      count_unread(answer_bytes_unread_, bytes, answer_bytes_unread_max, "answers are queued (answer_bytes_unread_max)");
+  }
+  // The same for a task's error that will wait for room: `error_bytes_waiting_max` in all while the peer takes nothing.
+  void count_waiting(std::size_t bytes) {
+    count_unread(error_bytes_waiting_, bytes, error_bytes_waiting_max, "errors wait for it (error_bytes_waiting_max)");
   }
 
   void add(dialog& link);
@@ -140,7 +144,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   void on_error_message(msg::error_msg& fields);
   template <class Message>
   dialog* find(const Message& message);
-  void count_unread(std::size_t bytes);
+  void count_unread(std::size_t& unread, std::size_t bytes, std::size_t bytes_max, std::string_view what);
 
   actor& self_;
   ipc::channel channel_;
@@ -157,8 +161,10 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   // Keys point into the dialog, the call or the waiting request, which live longer than their entry.
   cid_table<ack_entry> dialogs_;
   cid_table<incoming_call*> calls_;
-  std::size_t answer_bytes_unread_ = 0;
-  dialog* recent_ = nullptr;  // the one that a message was last for: a stream finds it without a search
+  std::size_t answer_bytes_unread_ = 0;  // both since the peer last took anything
+  std::size_t error_bytes_waiting_ = 0;
+  std::uint64_t taken_before_ = 0;  // what it had taken then
+  dialog* recent_ = nullptr;        // the one that a message was last for: a stream finds it without a search
 };
 
 }  // namespace tractor::detail

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/msg/quoted.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace {
+
+namespace msg = tractor::msg;
+
+TEST(quoted, plain_name_stays_as_it_is) {
+  EXPECT_EQ("'worker'", msg::quoted("worker"));
+  EXPECT_EQ("'K\xc3\xbcrbis'", msg::quoted("K\xc3\xbcrbis"));
+  EXPECT_EQ("'" + std::string(300, 'n') + "'", msg::quoted(std::string(300, 'n')));
+}
+
+TEST(quoted, control_characters_are_escaped) {
+  EXPECT_EQ(R"('two\nlines')", msg::quoted("two\nlines"));
+  EXPECT_EQ(R"('\x1b[2J\x7f')", msg::quoted("\x1b[2J\x7f"));
+  EXPECT_EQ(R"('\xc2\x9bH')", msg::quoted("\xc2\x9bH")) << "what ESC [ is in one character";
+}
+
+TEST(quoted, text_that_is_no_utf8_is_escaped) { EXPECT_EQ(R"('a\xff')", msg::quoted("a\xff")); }
+
+}  // namespace
