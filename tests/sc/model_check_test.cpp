@@ -15,8 +15,9 @@ using sc_model::node;
 using sc_model::node_kind;
 using sc_model::outcome;
 
-#ifdef TRACTOR_ASAN
-constexpr std::uint64_t programs_default = 10'000;
+// Sanitizers make exceptions a hundred times slower.
+#if defined(TRACTOR_ASAN) || __has_feature(thread_sanitizer)
+constexpr std::uint64_t programs_default = 1'000;
 #else
 constexpr std::uint64_t programs_default = 100'000;
 #endif
