@@ -166,11 +166,6 @@ bool agree(std::uint64_t seed) {
   return false;
 }
 
-// Programs on which the kernel and the model once differed.
-TEST(model_check, seeds_that_failed_once_agree) {
-  for (const std::uint64_t seed : {std::uint64_t{1}}) agree(seed);
-}
-
 TEST(model_check, random_programs_end_as_the_rules_say) {
   if (const char* fixed = std::getenv("TRACTOR_TEST_SEED")) {
     agree(std::strtoull(fixed, nullptr, 10));
