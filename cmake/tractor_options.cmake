@@ -36,7 +36,9 @@ if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(TRACTOR_CCACHE ccache)
   mark_as_advanced(TRACTOR_CCACHE)
   if(TRACTOR_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${TRACTOR_CCACHE})
+    # Paths on the compiler's command line are absolute, so a build in another folder may use what this one compiled. The
+    # sloppiness is what ccache asks for where a precompiled header is in use.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros ${TRACTOR_CCACHE})
   endif()
 endif()
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "tractor/ipc/address.hpp"
+#include "tractor/msg/quoted.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -24,35 +25,23 @@ bool is_ipv6(const std::string& host) noexcept {
   return ::inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
 }
 
-// Text from a peer, or from a user, made fit for one line of a message.
-std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += '?';
-    else
-      out += c;
-  }
-  return out += '\'';
-}
-
 void check(const tcp_address& where) {
   // inet_pton stops at a NUL byte.
   const bool literal = where.host.find('\0') == std::string::npos && (is_ipv4(where.host) || is_ipv6(where.host));
-  if (!literal) throw address_error("a TCP address needs an IPv4 or IPv6 literal as its host, not " + quoted(where.host));
+  if (!literal) throw address_error("a TCP address needs an IPv4 or IPv6 literal as its host, not " + msg::quoted(where.host));
 }
 
 void check(const uds_address& where) {
   const std::string_view dir = where.dir, file = where.file;
   if (!dir.starts_with('/') || dir.find('\0') != std::string_view::npos)
-    throw address_error("the directory of a UDS address is an absolute path without NUL bytes, not " + quoted(dir));
+    throw address_error("the directory of a UDS address is an absolute path without NUL bytes, not " + msg::quoted(dir));
   if (file.empty() || file == "." || file == ".." || file.find('/') != std::string_view::npos || file.find('\0') != std::string_view::npos)
-    throw address_error("the file of a UDS address is a file name without '/' and NUL bytes, not " + quoted(file));
+    throw address_error("the file of a UDS address is a file name without '/' and NUL bytes, not " + msg::quoted(file));
 }
 
 void check(const inproc_address& where) {
   if (where.name.empty() || where.name.find('/') != std::string::npos)
-    throw address_error("an in-process address is a name without '/', not " + quoted(where.name));
+    throw address_error("an in-process address is a name without '/', not " + msg::quoted(where.name));
 }
 
 template <class Where>
@@ -78,19 +67,20 @@ std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
 }
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
-  throw address_error("the address " + quoted(text) + " is not /ip4/HOST/tcp/PORT, /ip6/HOST/tcp/PORT, /unix/PATH or /inproc/NAME: " + why);
+  throw address_error("the address " + msg::quoted(text) +
+                      " is not /ip4/HOST/tcp/PORT, /ip6/HOST/tcp/PORT, /unix/PATH or /inproc/NAME: " + why);
 }
 
 address parse_tcp(std::string_view text, std::string_view family, std::string_view rest) {
   const std::string host(take_component(rest));
-  if (family == "ip4" ? !is_ipv4(host) : !is_ipv6(host)) refuse(text, quoted(host) + " is no literal of " + std::string(family));
+  if (family == "ip4" ? !is_ipv4(host) : !is_ipv6(host)) refuse(text, msg::quoted(host) + " is no literal of " + std::string(family));
   const std::string_view next = take_component(rest);
   if (next.empty()) refuse(text, "a port is missing");
-  if (next != "tcp") refuse(text, "the protocols " + std::string(family) + " and " + quoted(next) + " do not make an address");
+  if (next != "tcp") refuse(text, "the protocols " + std::string(family) + " and " + msg::quoted(next) + " do not make an address");
   const std::string_view digits = take_component(rest);
   const auto port = parse_port(digits);
-  if (!port) refuse(text, quoted(digits) + " is no port, 0 to 65535");
-  if (!rest.empty()) refuse(text, quoted(rest) + " follows the port");
+  if (!port) refuse(text, msg::quoted(digits) + " is no port, 0 to 65535");
+  if (!rest.empty()) refuse(text, msg::quoted(rest) + " follows the port");
   return tcp_address{.host = host, .port = *port};
 }
 
@@ -118,7 +108,7 @@ std::string_view key_of(transport which) noexcept {
 transport transport_named(std::string_view key) {
   for (const transport known : {transport::uds, transport::tcp, transport::inproc})
     if (key == key_of(known)) return known;
-  throw address_error("there is no transport " + quoted(key) + "; there are uds, tcp and inproc");
+  throw address_error("there is no transport " + msg::quoted(key) + "; there are uds, tcp and inproc");
 }
 
 bool tcp_address::is_loopback() const noexcept {
@@ -158,7 +148,7 @@ address address::parse(std::string_view text) {
   if (first == "ip4" || first == "ip6") return parse_tcp(text, first, rest);
   if (first == "unix") return parse_unix(text, rest);
   if (first == "inproc") return inproc_address{std::string(rest)};
-  refuse(text, first.empty() ? "it is empty" : "it begins with the protocol " + quoted(first));
+  refuse(text, first.empty() ? "it is empty" : "it begins with the protocol " + msg::quoted(first));
 }
 
 msg::wire_address address::wire() const {

@@ -8,8 +8,8 @@ namespace tractor::msg {
 
 std::string quoted(std::string_view name) {
   std::string out;
-  out.reserve(name.size() + 2);
-  detail::append_str_literal(out, name, name.size());
+  detail::append_str_literal(out, name, quoted_bytes_max);
+  if (name.size() > quoted_bytes_max) out += " (" + std::to_string(name.size()) + " bytes)";
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include "child_actor.hpp"
 #include "tractor/ipc/socket_file.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/msg/value.hpp"
 #include "tractor/sc/checkpoint.hpp"
@@ -77,7 +78,7 @@ void actor_nursery::throw_errors() {
   errors.reserve(errors_.size());
   for (auto& [who, error] : errors_) errors.push_back(std::move(error));
   errors_.clear();
-  sc::throw_collapsed("errors in an actor nursery of '" + owner_.name() + "'", std::move(errors));
+  sc::throw_collapsed("errors in an actor nursery of " + msg::quoted(owner_.name()), std::move(errors));
 }
 
 // --- starting actors ---
@@ -89,7 +90,7 @@ spawn::start_method method_for(const actor_options& options) {
     return options.start_method.or_else(spawn::start_method_from_environment).value_or(spawn::start_method::forkserver);
   // The fork server has this program only.
   if (options.start_method.value_or(spawn::start_method::exec) != spawn::start_method::exec)
-    throw usage_error("an actor of the executable '" + options.executable + "' cannot have the start method " +
+    throw usage_error("an actor of the executable " + msg::quoted(options.executable) + " cannot have the start method " +
                       spawn::to_string(*options.start_method) + ": another program is always executed");
   return spawn::start_method::exec;
 }
@@ -131,12 +132,13 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
   if (!msg::is_utf8(name)) throw usage_error("an actor's name is not UTF-8: " + msg::value(name).text());
   for (const auto& module : options.enable_modules)
     if (!detail::module_known(module))
-      throw module_not_exposed("actor '" + name + "' cannot expose module '" + module + "': no TRACTOR_MODULE(" + module +
+      throw module_not_exposed("actor " + msg::quoted(name) + " cannot expose module " + msg::quoted(module) + ": no TRACTOR_MODULE(" +
+                               module +
                                ") was linked into this program. A static library's module that nothing refers to is dropped by the linker: "
                                "build it with tractor_add_module(), or link it whole");
   const auto method = method_for(options);
   if (method == spawn::start_method::inproc)
-    throw usage_error("actor '" + name + "': start method inproc is not available in this version; use forkserver or exec");
+    throw usage_error("actor " + msg::quoted(name) + ": start method inproc is not available in this version; use forkserver or exec");
   const bool free_to_choose = !options.start_method && !spawn::start_method_from_environment();
   try {
     co_return co_await launch(name, options, method);
@@ -158,7 +160,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
         method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);
   } catch (const os_error& error) {
     if (method == spawn::start_method::forkserver && is_refusal(error.errno_value()))
-      throw fork_server_refusal("actor '" + child->who.name + "' did not start: " + error.what());
+      throw fork_server_refusal("actor " + msg::quoted(child->who.name) + " did not start: " + error.what());
     throw;
   }
   child->link = std::make_shared<detail::peer>(owner_, child->process->take_link());
@@ -211,7 +213,7 @@ sc::task<> remove_socket_files(const child_actor& child) {
 }
 
 std::string boot_failure_text(child_actor& child, const std::exception_ptr& why, bool dead) {
-  std::string text = "actor '" + child.who.name + "' did not start: ";
+  std::string text = "actor " + msg::quoted(child.who.name) + " did not start: ";
   if (!child.process->failure().empty()) {
     text += child.process->failure();
   } else if (is_too_slow(why)) {
@@ -269,7 +271,7 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
       co_await exited();
     }
     co_await remove_socket_files(*child);
-    child->link->fail(std::make_exception_ptr(transport_closed("actor '" + child->who.name + "' did not start")));
+    child->link->fail(std::make_exception_ptr(transport_closed("actor " + msg::quoted(child->who.name) + " did not start")));
     child->process->stderr_output().finish();
     const std::string text = boot_failure_text(*child, why, dead);
     const auto ended_by_itself = dead ? child->process->certificate() : std::nullopt;
@@ -310,8 +312,8 @@ sc::task<> actor_nursery::collect(child_ptr child, std::string module, std::stri
     child->main->payload = co_await detail::call_remote(child->link, std::move(module), std::move(function), std::move(kwargs));
   } catch (const sc::cancelled&) {
     cut = std::current_exception();
-    child->main->error =
-        std::make_exception_ptr(runtime_failure("the nursery of actor '" + child->who.name + "' was cancelled before it returned"));
+    child->main->error = std::make_exception_ptr(
+        runtime_failure("the nursery of actor " + msg::quoted(child->who.name) + " was cancelled before it returned"));
   } catch (...) {
     child->main->error = std::current_exception();
     // An end that this nursery asked for is no error of the actor's; one in its cleanup is (S-CTX-43).
@@ -320,7 +322,7 @@ sc::task<> actor_nursery::collect(child_ptr child, std::string module, std::stri
   child->main->done.set();
   if (failed) {
     record(child->who, child->main->error);
-    fail("actor '" + child->who.name + "' failed: " + wire_type_name(child->main->error));
+    fail("actor " + msg::quoted(child->who.name) + " failed: " + wire_type_name(child->main->error));
   }
   if (cut) std::rethrow_exception(std::exchange(cut, nullptr));
   start_ending(child, false);
@@ -357,8 +359,9 @@ end_of_actor judge(child_actor& child, bool asked, bool dead) {
   if (asked && (!dead || ended_as_told(child))) return {.why = ended("' has ended: it was cancelled"), .in_good_order = true};
   const std::string& why_closed = child.link->channel().why_closed();
   if (!dead)
-    return {.why = std::make_exception_ptr(transport_closed("the connection to actor '" + child.who.name + "' ended, its process (pid " +
-                                                            std::to_string(child.process->pid()) + ") lives: " + why_closed))};
+    return {.why = std::make_exception_ptr(transport_closed("the connection to actor " + msg::quoted(child.who.name) +
+                                                            " ended, its process (pid " + std::to_string(child.process->pid()) +
+                                                            ") lives: " + why_closed))};
   if (!child.process->certificate()->clean()) return {.why = death_of(child)};
   if (child.outlived || child.link->channel().ended_by_stream()) return {.why = death_of(child)};
   return {.why = ended("' has ended, because its connection had: " + why_closed)};
@@ -375,7 +378,8 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
       co_await child->link->serve();
     } catch (...) {
       // Whatever it was, the actor must be ended and reaped.
-      child->link->channel().close("a message of actor '" + child->who.name + "' failed here: " + sc::describe(std::current_exception()));
+      child->link->channel().close("a message of actor " + msg::quoted(child->who.name) +
+                                   " failed here: " + sc::describe(std::current_exception()));
     }
     child->link->remove_ack(child->who.uuid);
     const bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
@@ -401,7 +405,7 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
 void actor_nursery::lose(const child_ptr& child, const std::exception_ptr& why) {
   if (child->link->loss_observed() || child->options.on_death == death_policy::ignore) return;
   record(child->who, why);
-  fail("actor '" + child->who.name + "' is gone");
+  fail("actor " + msg::quoted(child->who.name) + " is gone");
 }
 
 void detail::child_actor::process_exited() noexcept {
@@ -504,7 +508,8 @@ namespace detail {
 sc::task<> run_nursery(std::function<sc::task<>(actor_nursery&)> body, const root_options* root) {
   if (actor* self = current_actor_or_null()) {
     if (root != nullptr)
-      throw usage_error("open_nursery was given options for the root actor, but actor '" + self->name() + "' is running here already");
+      throw usage_error("open_nursery was given options for the root actor, but actor " + msg::quoted(self->name()) +
+                        " is running here already");
     actor_nursery an(*self);
     co_await an.run(std::move(body));
     co_return;

@@ -83,7 +83,7 @@ sc::task<> live(actor& self, peer& parent, sc::nursery& service, int& status) {
     } catch (const transport_closed&) {
       // The parent is gone.
     } catch (const error& untold) {
-      std::fprintf(stderr, "tractor: actor '%s' cannot start: %s (and cannot say so: %s)\n", self.name().c_str(),
+      std::fprintf(stderr, "tractor: actor %s cannot start: %s (and cannot say so: %s)\n", msg::quoted(self.name()).c_str(),
                    sc::describe(failed).c_str(), untold.what());
     }
     co_return;
@@ -112,7 +112,7 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
       co_await live(self, *parent, service, status);
       // Threads are waited for where there are any, so then the run ends as every run does.
       if (how == ending::exits && !sc::detail::this_runner().has_external()) exit_at_once(self, status);
-      self.close_all("actor '" + self.name() + "' has ended");
+      self.close_all("actor " + msg::quoted(self.name()) + " has ended");
       service.cancel("the actor has ended");
     });
   });
@@ -124,7 +124,7 @@ int serve_actor(spawn::birth&& born) {
     return sc::run([&] { return child_main(born, ending::exits); });
   } catch (...) {
     const auto error = std::current_exception();
-    std::fprintf(stderr, "tractor: actor '%s' failed: %s: %s\n", born.name.c_str(), wire_type_name(error).c_str(),
+    std::fprintf(stderr, "tractor: actor %s failed: %s: %s\n", msg::quoted(born.name).c_str(), wire_type_name(error).c_str(),
                  sc::describe(error).c_str());
     return 1;
   }

@@ -4,6 +4,7 @@
 
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/payload.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/actor.hpp"
 #include "tractor/runtime/detail/peer.hpp"
 #include "tractor/runtime/stream.hpp"
@@ -77,7 +78,7 @@ void dialog::set_function(std::string_view module, std::string_view name) {
 }
 
 std::string dialog::describe() const {
-  return "'" + function_ + "' in actor '" + (side_ == context_side::parent ? via_->remote_uid().name : via_->self().name()) + "'";
+  return msg::quoted(function_) + " in actor " + msg::quoted(side_ == context_side::parent ? via_->remote_uid().name : via_->self().name());
 }
 
 void dialog::wake() {
@@ -187,8 +188,8 @@ void dialog::refuse_overrun() {
   overrun.relay_path.push_back(own);
   overrun.sender = via_->remote_uid();
   overrun.cid = cid_;
-  overrun.message = "actor '" + own.name + "' has " + std::to_string(yields_.size()) + " unread messages (" +
-                    std::to_string(yields_.bytes()) + " bytes) of actor '" + via_->remote_uid().name + "' in " + describe() +
+  overrun.message = "actor " + msg::quoted(own.name) + " has " + std::to_string(yields_.size()) + " unread messages (" +
+                    std::to_string(yields_.bytes()) + " bytes) of actor " + msg::quoted(via_->remote_uid().name) + " in " + describe() +
                     " and dropped one more; " + (stream_opened_ ? "its task reads too slowly" : "its task never opened the stream");
   overrun_ = std::make_exception_ptr(stream_overrun(overrun));
   try {
@@ -212,7 +213,7 @@ sc::task<> dialog::wait_for_ack(msg::function_kind wanted, std::string_view func
   }
   if (!ack_received_ && remote_error_) std::rethrow_exception(remote_error_);
   if (ack_received_ && kind_ != wanted)
-    throw type_error("'" + std::string(function) + "' in actor '" + via_->remote_uid().name + "' is of kind " +
+    throw type_error(msg::quoted(function) + " in actor " + msg::quoted(via_->remote_uid().name) + " is of kind " +
                      std::string(msg::wire_name(kind_)) + ", not " + std::string(msg::wire_name(wanted)) + ": " +
                      (kind_ == msg::function_kind::context ? "open it with open_context" : "call it with run"));
 }
@@ -224,7 +225,8 @@ sc::task<> dialog::wait_for_started(std::string_view function) {
   }
   if (started_received_) co_return;
   if (remote_error_) std::rethrow_exception(remote_error_);
-  throw messaging_error("'" + std::string(function) + "' in actor '" + via_->remote_uid().name + "' returned without calling started()");
+  throw messaging_error(msg::quoted(function) + " in actor " + msg::quoted(via_->remote_uid().name) +
+                        " returned without calling started()");
 }
 
 // --- results ---

@@ -9,6 +9,7 @@
 
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/payload.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
@@ -40,12 +41,15 @@ keyboard_interrupt::~keyboard_interrupt() = default;
 terminated::terminated(std::string message) : error(std::move(message)) {}
 terminated::~terminated() = default;
 
-std::string to_string(const uid& who) { return who.name + "@" + who.uuid.substr(0, 6); }
+std::string to_string(const uid& who) {
+  const std::string name = msg::quoted(who.name), short_uuid = msg::quoted(who.uuid.substr(0, 6));
+  return name.substr(1, name.size() - 2) + "@" + short_uuid.substr(1, short_uuid.size() - 2);  // the quotes are too much here
+}
 
 namespace {
 
 std::string died_text(const uid& who, const spawn::death_certificate& certificate, const std::string& stderr_tail) {
-  std::string text = "actor '" + who.name + "' (pid " + std::to_string(certificate.pid) + ") died: " + certificate.text();
+  std::string text = "actor " + msg::quoted(who.name) + " (pid " + std::to_string(certificate.pid) + ") died: " + certificate.text();
   if (!stderr_tail.empty()) {
     text += "\nthe end of its stderr:\n";
     text += stderr_tail;
@@ -58,11 +62,11 @@ std::string died_text(const uid& who, const spawn::death_certificate& certificat
 std::string rendered(const msg::error_msg& fields, std::string_view type_name) {
   std::string text;
   if (type_name == "context_cancelled") {
-    text = "the task in actor '" + fields.src_uid.name + "' was cancelled";
+    text = "the task in actor " + msg::quoted(fields.src_uid.name) + " was cancelled";
     if (fields.canceller)
-      text += fields.canceller->uuid == fields.src_uid.uuid ? " by itself" : " by actor '" + fields.canceller->name + "'";
+      text += fields.canceller->uuid == fields.src_uid.uuid ? " by itself" : " by actor " + msg::quoted(fields.canceller->name);
   } else {
-    text = "the task in actor '" + fields.src_uid.name + "' raised '" + fields.src_type_str + "'";
+    text = "the task in actor " + msg::quoted(fields.src_uid.name) + " raised " + msg::quoted(fields.src_type_str);
   }
   if (fields.message && !fields.message->empty()) text += ": " + *fields.message;
   text += "\n |_src_uid=" + to_string(fields.src_uid);

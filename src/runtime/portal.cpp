@@ -3,6 +3,7 @@
 #include "tractor/runtime/portal.hpp"
 
 #include "main_result.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/sc/checkpoint.hpp"
 
 namespace tractor {
@@ -15,14 +16,15 @@ sc::task<bool> portal::cancel_actor(cancel_options options) const {
   const auto acknowledged = co_await sc::shielded([&] { return to->request_cancel_actor(); }, options.timeout);
   if (acknowledged) co_return *acknowledged;
   if (options.raise_on_timeout)
-    throw actor_too_slow_error("actor '" + to->remote_uid().name + "' did not acknowledge its cancellation within " +
+    throw actor_too_slow_error("actor " + msg::quoted(to->remote_uid().name) + " did not acknowledge its cancellation within " +
                                std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count()) + " ms");
   co_return false;
 }
 
 sc::task<msg::bytes> portal::main_payload() const {
   if (!main_)
-    throw no_result("the portal to actor '" + to_->remote_uid().name + "' has no main task: only run_in_actor makes one that has a result");
+    throw no_result("the portal to actor " + msg::quoted(to_->remote_uid().name) +
+                    " has no main task: only run_in_actor makes one that has a result");
   const auto main = main_;
   co_await main->done.wait();
   if (main->error) std::rethrow_exception(main->error);
@@ -34,7 +36,8 @@ namespace detail {
 void refuse_self(const peer& to) {
   if (to.lost()) return;  // and so may be the actor on this side, by now: the dialog tells
   if (to.remote_uid().uuid == to.self().uid().uuid)
-    throw runtime_failure("Invalid Operation: actor '" + to.self().name() + "' cannot open a context into itself", error_category::usage);
+    throw runtime_failure("Invalid Operation: actor " + msg::quoted(to.self().name()) + " cannot open a context into itself",
+                          error_category::usage);
 }
 
 sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view module, std::string_view name, const msg::buffer& kwargs) {

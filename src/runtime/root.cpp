@@ -9,6 +9,7 @@
 
 #include "child_actor.hpp"
 #include "spawn/own_stderr.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/msg/value.hpp"
 #include "tractor/runtime/server.hpp"
@@ -111,7 +112,8 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
   const actor* running = current_actor_or_null();
   if (running == nullptr) running = static_cast<const actor*>(sc::runner::current()->root_actor());
   if (running != nullptr)
-    throw runtime_failure("actor '" + running->name() + "' is running here already: a program has one root", error_category::usage);
+    throw runtime_failure("actor " + msg::quoted(running->name()) + " is running here already: a program has one root",
+                          error_category::usage);
   if (!msg::is_utf8(options.name)) throw usage_error("the root actor's name is not UTF-8: " + msg::value(options.name).text());
   actor self(msg::aid{.name = options.name, .uuid = make_uuid(), .pid = ::getpid(), .is_registrar = false, .is_probe = false});
   self.set_root();
@@ -146,7 +148,7 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
   if (self.interrupted_by == SIGTERM) throw terminated();
   if (body_scope.cancelled_caught())
     throw sc::scope_cancelled_error("the root actor was cancelled" +
-                                    (self.cancel_caller() ? " by actor '" + self.cancel_caller()->name + "'" : std::string()));
+                                    (self.cancel_caller() ? " by actor " + msg::quoted(self.cancel_caller()->name) : std::string()));
 }
 
 namespace {

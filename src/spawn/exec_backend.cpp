@@ -20,6 +20,7 @@
 #include "pidfd.hpp"
 #include "program.hpp"
 #include "tractor/base/error.hpp"
+#include "tractor/msg/quoted.hpp"
 
 namespace tractor::spawn {
 
@@ -70,7 +71,7 @@ exec_child exec_spawn(const spawn_request& request, const exec_options& options)
   if (!child.pidfd) {
     const int error = errno;
     end_unwatched(child.pid);
-    throw_os_error("pidfd_open of the new actor '" + request.name + "'", error);
+    throw_os_error("pidfd_open of the new actor " + msg::quoted(request.name), error);
   }
   child.ends = std::move(channel.requester);
   return child;

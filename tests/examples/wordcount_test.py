@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What wordcount counts, against GNU wc, and how it talks.
 
-    wordcount_test.py BUILD_DIR [--seed N] [--full]
+    wordcount_test.py BUILD_DIR [--seed N] [--full | --quick]
 
 Real files, every code point, awkward text cut into ranges of any size, generated text with 1, 2 and 8 workers; the commonest words against
-an independent count. --full: 256 MiB instead of 16.
+an independent count. --full: 256 MiB instead of 16; --quick: 2, for a build that is slow.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from example_tools import Checks, Program, adopt_orphans
 from wordcount_data import encode, words_by_wc
 
 MIB = 1 << 20
-SMALL_MIB = 16
-LINE_MIB = 10
-AWKWARD_FILES = 40
+FULL = {"mebibytes": wordcount_data.FULL_MIB, "line_mebibytes": 10, "awkward_files": 40}
+SMALL = {"mebibytes": 16, "line_mebibytes": 10, "awkward_files": 40}
+QUICK = {"mebibytes": 2, "line_mebibytes": 1, "awkward_files": 12}
 
 
 class Wordcount:
@@ -109,9 +109,9 @@ def check_every_code_point(wordcount, folder):
     (folder / "points").unlink()
 
 
-def check_awkward_text(wordcount, folder, rnd):
+def check_awkward_text(wordcount, folder, rnd, files):
     classes = Classes()
-    for case in range(AWKWARD_FILES):
+    for case in range(files):
         text = wordcount_data.awkward_text(rnd, rnd.choice([5, 30, 300, 5000, 300000 if case % 8 == 0 else 700]))
         (folder / "text").write_bytes(text)
         sizes = [1, 2, 3, 5, 17, 300] if len(text) < 20000 else [999, 65536, 262144, 262145]
@@ -142,10 +142,10 @@ def check_long_words(wordcount, folder):
     (folder / "text").unlink()
 
 
-def check_generated(wordcount, folder, seed, mebibytes):
+def check_generated(wordcount, folder, seed, mebibytes, line_mebibytes):
     text = folder / "text"
     text.mkdir()
-    wordcount_data.generate(text, seed, mebibytes, LINE_MIB)
+    wordcount_data.generate(text, seed, mebibytes, line_mebibytes)
     wanted = words_by_wc(text)
     outputs = {workers: wordcount.run(text, "--workers", str(workers)) for workers in (1, 2, 8)}
     for workers, (out, err) in outputs.items():
@@ -218,8 +218,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--full", dest="size", action="store_const", const=FULL, default=SMALL)
+    parser.add_argument("--quick", dest="size", action="store_const", const=QUICK)
     arguments = parser.parse_args()
+    size = arguments.size
     print(f"seed {arguments.seed}")
     adopt_orphans()
     checks = Checks()
@@ -230,10 +232,10 @@ def main():
         check_real_files(wordcount)
         check_arguments(wordcount, folder)
         check_every_code_point(wordcount, folder)
-        check_awkward_text(wordcount, folder, rnd)
+        check_awkward_text(wordcount, folder, rnd, size["awkward_files"])
         check_long_words(wordcount, folder)
         check_terminal(wordcount, folder)
-        check_generated(wordcount, folder, arguments.seed, wordcount_data.FULL_MIB if arguments.full else SMALL_MIB)
+        check_generated(wordcount, folder, arguments.seed, size["mebibytes"], size["line_mebibytes"])
     checks.finish()
 
 

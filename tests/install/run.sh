@@ -19,7 +19,8 @@ temporary="$(mktemp -d -t tractor-install-XXXXXX)"
 trap 'rm -rf "$temporary"' EXIT
 prefix="$temporary/prefix"
 
-export CCACHE_NOHASHDIR=1  # as in ./run: the build is elsewhere, what it compiles is the same
+# The folders have other names each time, what is compiled in them is the same.
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$temporary"
 
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 compiler="$(cached CMAKE_CXX_COMPILER)"
@@ -45,10 +46,13 @@ install_from() {
   PKG_CONFIG_PATH="$(dirname "$(find "$prefix" -name tractor.pc)")"
 }
 
+ccache="$(cached TRACTOR_CCACHE)"
+
 # configure FOLDER [OPTION...]: builds the CMake project tests/install/FOLDER in $temporary/FOLDER.
 cmake_consumer() {
   local folder="$1"; shift
-  quietly cmake -S "$here/$folder" -B "$temporary/$folder" "${like_build[@]}" "-DCMAKE_PREFIX_PATH=$prefix" "$@"
+  quietly cmake -S "$here/$folder" -B "$temporary/$folder" "${like_build[@]}" "-DCMAKE_PREFIX_PATH=$prefix" \
+    "-DCMAKE_CXX_COMPILER_LAUNCHER=$ccache" "$@"
   quietly cmake --build "$temporary/$folder"
 }
 
@@ -90,7 +94,7 @@ case "$kind" in
     expect 3 "$temporary/module/consumer_without"
     ;;
   subdirectory)
-    cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source" "-DCMAKE_CXX_COMPILER_LAUNCHER=$(cached TRACTOR_CCACHE)"
+    cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source"
     expect 0 "$temporary/subdirectory/consumer"
     ;;
   static)

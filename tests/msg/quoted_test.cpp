@@ -13,7 +13,11 @@ namespace msg = tractor::msg;
 TEST(quoted, plain_name_stays_as_it_is) {
   EXPECT_EQ("'worker'", msg::quoted("worker"));
   EXPECT_EQ("'K\xc3\xbcrbis'", msg::quoted("K\xc3\xbcrbis"));
-  EXPECT_EQ("'" + std::string(300, 'n') + "'", msg::quoted(std::string(300, 'n')));
+  EXPECT_EQ("'" + std::string(msg::quoted_bytes_max, 'n') + "'", msg::quoted(std::string(msg::quoted_bytes_max, 'n')));
+}
+
+TEST(quoted, long_name_is_cut_and_its_length_told) {
+  EXPECT_EQ("'" + std::string(msg::quoted_bytes_max, 'n') + "…' (50000 bytes)", msg::quoted(std::string(50'000, 'n')));
 }
 
 TEST(quoted, control_characters_are_escaped) {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "raw_peer.hpp"
+#include "tractor/msg/quoted.hpp"
 
 namespace {
 
@@ -25,6 +26,9 @@ constexpr const char* long_cid = "a cid that is too long for the small string op
 class deaf_peer : public testing::Test {
  protected:
   static constexpr std::size_t calls_to_fill_up = 40;
+  // The longest refusal: it shows so much of the name, each byte as four. It has about so many bytes.
+  const std::string no_function = std::string(msg::quoted_bytes_max, '\x01');
+  static constexpr std::size_t refusal_bytes = 4 * msg::quoted_bytes_max;
   static void against_actor(const raw::attack& attack) {
     const std::string dir = testing::TempDir() + "tractor-deaf-" + std::to_string(::getpid());
     sc_test::run_test([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); });
@@ -98,7 +102,7 @@ TEST_F(deaf_peer, answers_that_nobody_reads_end_the_channel) {
       co_await wait_until_running(0);
     };
   };
-  against_actor(flood(std::string(4000, 'n'), {}));
+  against_actor(flood(no_function, {}));
   against_actor(flood("fail", {{"bytes", 100'000}}));
 }
 
@@ -181,12 +185,10 @@ TEST_F(deaf_peer, errors_wait_until_the_peer_reads) {
 
 // What a peer has read counts no more, though there is always more for it than it has read.
 TEST_F(deaf_peer, slow_reader_of_refusals_keeps_its_channel) {
-  against_actor([](raw_peer& peer) -> sc::task<> {
+  against_actor([this](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();
-    constexpr std::size_t name_bytes = 4000, ahead = tractor::detail::answer_bytes_unread_max / 4 / name_bytes;
-    const auto request = [&](std::size_t number) {
-      peer.send_start("r" + std::to_string(number), "hostile_target", std::string(name_bytes, 'n'));
-    };
+    constexpr std::size_t ahead = tractor::detail::answer_bytes_unread_max / 4 / refusal_bytes;
+    const auto request = [&](std::size_t number) { peer.send_start("r" + std::to_string(number), "hostile_target", no_function); };
     for (std::size_t i = 0; i < ahead; ++i) request(i);
     std::size_t refused = 0;
     for (std::size_t i = 0; i < 4 * ahead; ++i) {

@@ -4,12 +4,15 @@
 
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "tractor/base/config.hpp"
 
 namespace tractor::msg {
+
+inline constexpr std::size_t quoted_bytes_max = 1000;  // of a name that is longer, so much is shown, and how long it is
 
 // In single quotes; control characters, quotes, backslashes and what is no UTF-8 as escapes: 'worker', 'two\nlines', '\x1b[2J'.
 [[nodiscard]] TRACTOR_API std::string quoted(std::string_view name);

@@ -7,7 +7,12 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 compiler=${1:?usage: run.sh CXX [FLAGS...]}
 shift
-compile() { "$compiler" -std=c++23 -fcoro-aligned-allocation -fsyntax-only -I "$here/../../../include" "$@"; }
+common=(-std=c++23 -fcoro-aligned-allocation -I "$here/../../../include")
+# What all of them include is read once.
+header=$(mktemp -t tractor-compile-fail-XXXXXX.pch)
+trap 'rm -f "$header"' EXIT
+"$compiler" "${common[@]}" "$@" -x c++-header "$here/../../../include/tractor/msg/codec.hpp" -o "$header" || exit 1
+compile() { "$compiler" "${common[@]}" -fsyntax-only -include-pch "$header" "$@"; }
 
 failures=0
 for source in "$here"/*.cpp; do
