@@ -152,11 +152,17 @@ class interpreter {
   std::vector<nursery*> nurseries_;
 };
 
-// False, and a failure that shows the program, when kernel and model differ.
-bool agree(std::uint64_t seed) {
+// False, and a failure that shows the program, when kernel and model differ. Counts it in `undecided` when the rules leave open how it
+// ends.
+bool agree(std::uint64_t seed, std::uint64_t& undecided) {
   const sc_model::program what = sc_model::make_program(seed);
-  const std::vector<outcome> expected = sc_model::predict(what);
-  const std::vector<outcome> got = interpreter(what).run(seed);
+  const std::optional<std::vector<outcome>> foreseen = sc_model::predict(what);
+  const std::vector<outcome> got = interpreter(what).run(seed);  // in any case: the kernel's own assertions must hold
+  if (!foreseen) {
+    ++undecided;
+    return true;
+  }
+  const std::vector<outcome>& expected = *foreseen;
   if (got == expected) return true;
   std::string text = "replay with TRACTOR_TEST_SEED=" + std::to_string(seed) + "\n" + sc_model::to_text(what);
   for (std::size_t id = 0; id < got.size(); ++id)
@@ -167,8 +173,9 @@ bool agree(std::uint64_t seed) {
 }
 
 TEST(model_check, random_programs_end_as_the_rules_say) {
+  std::uint64_t undecided = 0;
   if (const char* fixed = std::getenv("TRACTOR_TEST_SEED")) {
-    agree(std::strtoull(fixed, nullptr, 10));
+    agree(std::strtoull(fixed, nullptr, 10), undecided);
     return;
   }
   const char* const wanted = std::getenv("TRACTOR_MODEL_PROGRAMS");
@@ -176,7 +183,8 @@ TEST(model_check, random_programs_end_as_the_rules_say) {
   const std::uint64_t first = std::random_device{}() * std::uint64_t{1'000'003};
 
   for (std::uint64_t i = 0; i < programs; ++i)
-    if (!agree(first + i)) break;
+    if (!agree(first + i, undecided)) break;
+  EXPECT_LE(undecided * 1000, programs) << "programs in which two things happen at the same nanosecond: no more than a few";
 }
 
 }  // namespace

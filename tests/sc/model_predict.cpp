@@ -38,8 +38,9 @@ class model {
  public:
   explicit model(const program& what) : results_(static_cast<std::size_t>(what.nodes)) { begin(*what.root, nullptr, 0); }
 
-  std::vector<outcome> run() {
+  std::optional<std::vector<outcome>> run() {
     while (activation* next = earliest()) {
+      if (std::ranges::count(live_, next->due, &activation::due) != 1) return std::nullopt;  // which of them is first is not said
       now_ = *next->due;
       next->due.reset();
       if (next->sleeps)
@@ -207,6 +208,6 @@ class model {
 
 }  // namespace
 
-std::vector<outcome> predict(const program& what) { return model(what).run(); }
+std::optional<std::vector<outcome>> predict(const program& what) { return model(what).run(); }
 
 }  // namespace sc_model

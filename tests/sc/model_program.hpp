@@ -67,6 +67,7 @@ std::string to_text(const outcome& what);
 
 // What the rules say: by node id, how and when each ends. An implementation of its own, which shares nothing with the kernel: it walks
 // up from each sleeping leaf to see whether that is cancelled.
-std::vector<outcome> predict(const program& what);
+// Nothing where two things happen at the same moment, and the order of these decides.
+std::optional<std::vector<outcome>> predict(const program& what);
 
 }  // namespace sc_model
