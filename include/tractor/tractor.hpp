@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Everything: structured tasks (tractor::sc) and actors.
+// Actors, and the core of the kernel: tasks, nurseries, scopes, events. The whole kernel is in tractor/sc/sc.hpp.
 
 #pragma once
 
