@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "tractor/ipc/address.hpp"
-#include "tractor/msg/quoted.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <charconv>
 #include <cstring>
+
+#include "tractor/msg/quoted.hpp"
 
 namespace tractor::ipc {
 

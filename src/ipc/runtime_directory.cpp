@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tractor/base/fd.hpp"
+#include "tractor/msg/quoted.hpp"
 
 namespace tractor::ipc {
 
@@ -76,7 +77,7 @@ unique_fd enter_own(const unique_fd& parent, const std::string& name, const std:
 
 std::vector<std::string> components_of(std::string_view subdir) {
   std::vector<std::string> parts;
-  if (subdir.starts_with('/')) throw usage_error("a subdirectory of the runtime directory is relative, not '" + std::string(subdir) + "'");
+  if (subdir.starts_with('/')) throw usage_error("a subdirectory of the runtime directory is relative, not " + msg::quoted(subdir));
   while (!subdir.empty()) {
     const std::size_t end = std::min(subdir.find('/'), subdir.size());
     const std::string_view part = subdir.substr(0, end);

@@ -6,6 +6,7 @@
 
 #include "process_host.hpp"
 #include "tractor/base/uuid.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/module.hpp"
 
 namespace tractor {
@@ -46,10 +47,10 @@ detail::process_host& actor::processes() {
 
 void actor::enable_module(std::string_view name) {
   if (!detail::module_known(name))
-    throw module_not_exposed(
-        "module '" + std::string(name) + "' is not part of this program: no TRACTOR_MODULE(" + std::string(name) +
-        ") was linked into it. A static library's module that nothing refers to is dropped by the linker: build it with "
-        "tractor_add_module(), or link it whole");
+    throw module_not_exposed("module " + msg::quoted(name) +
+                             " is not part of this program: no TRACTOR_MODULE of that name was linked into it. A static library's module "
+                             "that nothing refers to is dropped by the linker: build it with "
+                             "tractor_add_module(), or link it whole");
   if (!exposes(name)) modules_.emplace_back(name);
 }
 

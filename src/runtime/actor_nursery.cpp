@@ -132,9 +132,9 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
   if (!msg::is_utf8(name)) throw usage_error("an actor's name is not UTF-8: " + msg::value(name).text());
   for (const auto& module : options.enable_modules)
     if (!detail::module_known(module))
-      throw module_not_exposed("actor " + msg::quoted(name) + " cannot expose module " + msg::quoted(module) + ": no TRACTOR_MODULE(" +
-                               module +
-                               ") was linked into this program. A static library's module that nothing refers to is dropped by the linker: "
+      throw module_not_exposed("actor " + msg::quoted(name) + " cannot expose module " + msg::quoted(module) +
+                               ": no TRACTOR_MODULE of that name "
+                               "was linked into this program. A static library's module that nothing refers to is dropped by the linker: "
                                "build it with tractor_add_module(), or link it whole");
   const auto method = method_for(options);
   if (method == spawn::start_method::inproc)
@@ -355,8 +355,10 @@ std::exception_ptr death_of(child_actor& child) {
 
 // What the end of an actor's link means; `dead`: there is a certificate.
 end_of_actor judge(child_actor& child, bool asked, bool dead) {
-  const auto ended = [&](const std::string& how) { return std::make_exception_ptr(transport_closed("actor '" + child.who.name + how)); };
-  if (asked && (!dead || ended_as_told(child))) return {.why = ended("' has ended: it was cancelled"), .in_good_order = true};
+  const auto ended = [&](const std::string& how) {
+    return std::make_exception_ptr(transport_closed("actor " + msg::quoted(child.who.name) + how));
+  };
+  if (asked && (!dead || ended_as_told(child))) return {.why = ended(" has ended: it was cancelled"), .in_good_order = true};
   const std::string& why_closed = child.link->channel().why_closed();
   if (!dead)
     return {.why = std::make_exception_ptr(transport_closed("the connection to actor " + msg::quoted(child.who.name) +
@@ -364,7 +366,7 @@ end_of_actor judge(child_actor& child, bool asked, bool dead) {
                                                             ") lives: " + why_closed))};
   if (!child.process->certificate()->clean()) return {.why = death_of(child)};
   if (child.outlived || child.link->channel().ended_by_stream()) return {.why = death_of(child)};
-  return {.why = ended("' has ended, because its connection had: " + why_closed)};
+  return {.why = ended(" has ended, because its connection had: " + why_closed)};
 }
 
 }  // namespace
@@ -450,8 +452,9 @@ sc::task<> actor_nursery::end_child(child_ptr child, bool hard_kill) {
     int slices = 1;
     for (; !ended && slices <= patience_max && child->takes_patience(); ++slices) ended = co_await ends_within(child, hard_kill_timeout);
     if (ended) co_return;
-    owner_.processes().stderr_output().say("tractor: actor '%s' (pid %d) did not end within %lld ms after it was told to: SIGKILL\n",
-                                           child->who.name.c_str(), child->process->pid(), slices * milliseconds(hard_kill_timeout));
+    owner_.processes().stderr_output().say("tractor: actor %s (pid %d) did not end within %lld ms after it was told to: SIGKILL\n",
+                                           msg::quoted(child->who.name).c_str(), child->process->pid(),
+                                           slices * milliseconds(hard_kill_timeout));
     child->killed = true;
     child->process->signal(SIGKILL);
     co_await child->process->exited().wait();

@@ -41,10 +41,7 @@ keyboard_interrupt::~keyboard_interrupt() = default;
 terminated::terminated(std::string message) : error(std::move(message)) {}
 terminated::~terminated() = default;
 
-std::string to_string(const uid& who) {
-  const std::string name = msg::quoted(who.name), short_uuid = msg::quoted(who.uuid.substr(0, 6));
-  return name.substr(1, name.size() - 2) + "@" + short_uuid.substr(1, short_uuid.size() - 2);  // the quotes are too much here
-}
+std::string to_string(const uid& who) { return msg::escaped(who.name) + "@" + msg::escaped(who.uuid.substr(0, 6)); }
 
 namespace {
 
@@ -70,7 +67,7 @@ std::string rendered(const msg::error_msg& fields, std::string_view type_name) {
   }
   if (fields.message && !fields.message->empty()) text += ": " + *fields.message;
   text += "\n |_src_uid=" + to_string(fields.src_uid);
-  if (fields.boxed_type_str != fields.src_type_str) text += "\n |_boxed_type=" + fields.boxed_type_str;
+  if (fields.boxed_type_str != fields.src_type_str) text += "\n |_boxed_type=" + msg::escaped(fields.boxed_type_str);
   if (fields.relay_path.size() > 1) {
     text += "\n |_relay_path=";
     for (std::size_t i = 0; i < fields.relay_path.size(); ++i) text += (i == 0 ? "" : " -> ") + to_string(fields.relay_path[i]);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/spin_lock.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/msg/reader.hpp"
 
 namespace tractor {
@@ -127,10 +128,10 @@ const endpoint& endpoint_of_function(const void* function, std::string_view pret
 }
 
 void throw_unexpected_argument(const endpoint& called, std::string_view name) {
-  throw type_error("'" + std::string(called.name) + "' got an unexpected argument '" + std::string(name) + "'");
+  throw type_error(msg::quoted(called.name) + " got an unexpected argument " + msg::quoted(name));
 }
 void throw_missing_argument(const endpoint& called, std::string_view name) {
-  throw type_error("'" + std::string(called.name) + "' is missing its argument '" + std::string(name) + "'");
+  throw type_error(msg::quoted(called.name) + " is missing its argument " + msg::quoted(name));
 }
 void throw_bad_argument(const endpoint& called, std::string_view name, std::string_view wanted, const error& why) {
   throw type_error("argument '" + std::string(name) + "' of '" + std::string(called.name) + "' is not of type " + std::string(wanted) +
@@ -161,8 +162,7 @@ void for_each_argument(const endpoint& called, msg::bytes_view kwargs, void (*sl
       while (index < called.argument_names.size() && called.argument_names[index] != name) ++index;
       if (index == called.argument_names.size()) throw_unexpected_argument(called, name);
       for (const auto& earlier : arguments)
-        if (earlier.index == index)
-          throw type_error("'" + std::string(called.name) + "' got its argument '" + std::string(name) + "' twice");
+        if (earlier.index == index) throw type_error(msg::quoted(called.name) + " got its argument " + msg::quoted(name) + " twice");
       arguments.push_back({.index = index, .item = in.raw_item().data});
     }
     in.expect_end();

@@ -56,7 +56,7 @@ sc::task<> peer::receive_aid() {
     throw transport_closed(channel_.why_closed());
   }
   if (!remote_uid_.uuid.empty() && aid->uuid != remote_uid_.uuid) {
-    channel_.close("the peer says that it is " + msg::quoted(aid->name) + " (" + aid->uuid + "), expected was " +
+    channel_.close("the peer says that it is " + msg::quoted(aid->name) + " (" + msg::escaped(aid->uuid) + "), expected was " +
                    msg::quoted(remote_uid_.name) + " (" + remote_uid_.uuid + ")");
     throw transport_closed(channel_.why_closed());
   }
@@ -194,7 +194,7 @@ void peer::on_start(const msg::start& request) {
   if (request.uid != msg::uid_view(remote_uid_)) {
     // A lie about identity costs the channel (S-RPC-2).
     const std::string claim =
-        named(remote_uid_) + " sent a Start in the name of " + msg::quoted(request.uid.name) + " (" + std::string(request.uid.uuid) + ")";
+        named(remote_uid_) + " sent a Start in the name of " + msg::quoted(request.uid.name) + " (" + msg::escaped(request.uid.uuid) + ")";
     refuse(request.cid, std::make_exception_ptr(messaging_error(claim)));
     channel_.close(claim);
     return;

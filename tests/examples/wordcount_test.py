@@ -23,9 +23,9 @@ from example_tools import Checks, Program, adopt_orphans
 from wordcount_data import encode, words_by_wc
 
 MIB = 1 << 20
-FULL = {"mebibytes": wordcount_data.FULL_MIB, "line_mebibytes": 10, "awkward_files": 40}
-SMALL = {"mebibytes": 16, "line_mebibytes": 10, "awkward_files": 40}
-QUICK = {"mebibytes": 2, "line_mebibytes": 1, "awkward_files": 12}
+FULL = {"mebibytes": wordcount_data.FULL_MIB, "line_mebibytes": 10, "awkward_files": 40, "options": []}
+SMALL = {"mebibytes": 16, "line_mebibytes": 10, "awkward_files": 40, "options": []}
+QUICK = {"mebibytes": 2, "line_mebibytes": 1, "awkward_files": 12, "options": ["--piece-bytes", "65536"]}  # so that files are cut
 
 
 class Wordcount:
@@ -142,12 +142,12 @@ def check_long_words(wordcount, folder):
     (folder / "text").unlink()
 
 
-def check_generated(wordcount, folder, seed, mebibytes, line_mebibytes):
+def check_generated(wordcount, folder, seed, mebibytes, line_mebibytes, options):
     text = folder / "text"
     text.mkdir()
     wordcount_data.generate(text, seed, mebibytes, line_mebibytes)
     wanted = words_by_wc(text)
-    outputs = {workers: wordcount.run(text, "--workers", str(workers)) for workers in (1, 2, 8)}
+    outputs = {workers: wordcount.run(text, "--workers", str(workers), *options) for workers in (1, 2, 8)}
     for workers, (out, err) in outputs.items():
         wordcount.checks.equal((number(out, "words"), err), (wanted, b""), f"{mebibytes} MiB, {workers} workers")
         wordcount.checks.equal(out, outputs[1][0], f"{mebibytes} MiB, {workers} workers: the same output")
@@ -218,8 +218,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--full", dest="size", action="store_const", const=FULL, default=SMALL)
-    parser.add_argument("--quick", dest="size", action="store_const", const=QUICK)
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--full", dest="size", action="store_const", const=FULL, default=SMALL)
+    sizes.add_argument("--quick", dest="size", action="store_const", const=QUICK)
     arguments = parser.parse_args()
     size = arguments.size
     print(f"seed {arguments.seed}")
@@ -235,7 +236,7 @@ def main():
         check_awkward_text(wordcount, folder, rnd, size["awkward_files"])
         check_long_words(wordcount, folder)
         check_terminal(wordcount, folder)
-        check_generated(wordcount, folder, arguments.seed, size["mebibytes"], size["line_mebibytes"])
+        check_generated(wordcount, folder, arguments.seed, size["mebibytes"], size["line_mebibytes"], size["options"])
     checks.finish()
 
 

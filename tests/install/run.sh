@@ -25,6 +25,8 @@ export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$temporary"
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 compiler="$(cached CMAKE_CXX_COMPILER)"
 build_type="$(cached CMAKE_BUILD_TYPE)"
+ccache="$(cached TRACTOR_CCACHE)"
+[[ $ccache != *-NOTFOUND ]] || ccache=
 # The same flags as the build's, so that ccache has what it compiled.
 like_build=(-G Ninja "-DCMAKE_CXX_COMPILER=$compiler" "-DCMAKE_BUILD_TYPE=$build_type"
             "-DCMAKE_CXX_FLAGS_${build_type^^}=$(cached "CMAKE_CXX_FLAGS_${build_type^^}")" "-DTRACTOR_WERROR=$(cached TRACTOR_WERROR)")
@@ -46,13 +48,11 @@ install_from() {
   PKG_CONFIG_PATH="$(dirname "$(find "$prefix" -name tractor.pc)")"
 }
 
-ccache="$(cached TRACTOR_CCACHE)"
-
 # configure FOLDER [OPTION...]: builds the CMake project tests/install/FOLDER in $temporary/FOLDER.
 cmake_consumer() {
   local folder="$1"; shift
   quietly cmake -S "$here/$folder" -B "$temporary/$folder" "${like_build[@]}" "-DCMAKE_PREFIX_PATH=$prefix" \
-    "-DCMAKE_CXX_COMPILER_LAUNCHER=$ccache" "$@"
+    ${ccache:+"-DCMAKE_CXX_COMPILER_LAUNCHER=$ccache"} "$@"
   quietly cmake --build "$temporary/$folder"
 }
 

@@ -20,6 +20,13 @@ TEST(quoted, long_name_is_cut_and_its_length_told) {
   EXPECT_EQ("'" + std::string(msg::quoted_bytes_max, 'n') + "…' (50000 bytes)", msg::quoted(std::string(50'000, 'n')));
 }
 
+TEST(escaped, is_the_same_without_quotes) {
+  EXPECT_EQ("worker", msg::escaped("worker"));
+  EXPECT_EQ(R"(it\'s\n)", msg::escaped("it's\n"));
+  EXPECT_EQ(std::string(msg::quoted_bytes_max, 'n') + "…", msg::escaped(std::string(50'000, 'n')));
+  EXPECT_EQ("", msg::escaped(""));
+}
+
 TEST(quoted, control_characters_are_escaped) {
   EXPECT_EQ(R"('two\nlines')", msg::quoted("two\nlines"));
   EXPECT_EQ(R"('\x1b[2J\x7f')", msg::quoted("\x1b[2J\x7f"));

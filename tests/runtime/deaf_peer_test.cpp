@@ -26,8 +26,9 @@ constexpr const char* long_cid = "a cid that is too long for the small string op
 class deaf_peer : public testing::Test {
  protected:
   static constexpr std::size_t calls_to_fill_up = 40;
-  // The longest refusal: it shows so much of the name, each byte as four. It has about so many bytes.
+  // A refusal shows this much of the name, four characters a byte.
   const std::string no_function = std::string(msg::quoted_bytes_max, '\x01');
+  // So a refusal has about this many bytes.
   static constexpr std::size_t refusal_bytes = 4 * msg::quoted_bytes_max;
   static void against_actor(const raw::attack& attack) {
     const std::string dir = testing::TempDir() + "tractor-deaf-" + std::to_string(::getpid());
@@ -98,7 +99,7 @@ TEST_F(deaf_peer, answers_that_nobody_reads_end_the_channel) {
         }
       } catch (const tractor::transport_closed&) {
       }
-      EXPECT_LT(sent, starts_max) << func;
+      EXPECT_LT(sent, starts_max) << msg::quoted(func);
       co_await wait_until_running(0);
     };
   };

@@ -176,6 +176,7 @@ TEST(model_check, random_programs_end_as_the_rules_say) {
   std::uint64_t undecided = 0;
   if (const char* fixed = std::getenv("TRACTOR_TEST_SEED")) {
     agree(std::strtoull(fixed, nullptr, 10), undecided);
+    if (undecided != 0) GTEST_SKIP() << "two things happen at the same nanosecond: the rules leave open how it ends";
     return;
   }
   const char* const wanted = std::getenv("TRACTOR_MODEL_PROGRAMS");

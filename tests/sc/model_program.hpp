@@ -2,8 +2,8 @@
 //
 // Random programs for model_check_test.cpp: trees of sleeps, scopes, nurseries, cleanups, failures and cancels.
 //
-// Every wait has a length of its own, drawn from so many that no two things happen at the same moment; and who has cancelled, or started
-// a task, sleeps before it goes on. So what a program does depends on the rules alone, not on the order in which ready tasks run.
+// Every wait has a length of its own, drawn from so many that two things hardly ever happen at the same moment; and who has cancelled, or
+// started a task, sleeps before it goes on. So what a program does depends on the rules alone, not on the order in which ready tasks run.
 
 #pragma once
 
@@ -67,7 +67,7 @@ std::string to_text(const outcome& what);
 
 // What the rules say: by node id, how and when each ends. An implementation of its own, which shares nothing with the kernel: it walks
 // up from each sleeping leaf to see whether that is cancelled.
-// Nothing where two things happen at the same moment, and the order of these decides.
+// Nothing where two things happen at the same moment: the order of these may decide.
 std::optional<std::vector<outcome>> predict(const program& what);
 
 }  // namespace sc_model
