@@ -76,7 +76,8 @@ class Program:
     """A running program. Leaving the block ends it and checks that nothing of it is left."""
 
     def __init__(self, *command, **options):
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        # A session of its own: some tests stop a process, and when a group with a stopped one is orphaned the kernel hangs up on all of it.
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True, **options}
         self.process = subprocess.Popen([os.fspath(word) for word in command], **options)
         self.pid = self.process.pid
         self.out = self.err = b""

@@ -17,6 +17,9 @@ int main(int argc, char** argv) {
   tractor::child_entry(argc, argv);
   kit::in_the_test = true;
   if (const auto status = runtime_test::run_as_program(argc, argv)) return *status;
+  // A group of its own: some tests stop a process, and when a group with a stopped one is orphaned the kernel hangs up on all of it, which
+  // would be whatever the tests are run by.
+  ::setpgid(0, 0);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

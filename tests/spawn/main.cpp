@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string_view>
 
@@ -14,6 +15,9 @@ int main(int argc, char** argv) {
     spawn_test::report_stdio();
     return 0;
   }
+  // A group of its own: some tests stop a process, and when a group with a stopped one is orphaned the kernel hangs up on all of it, which
+  // would be whatever the tests are run by.
+  ::setpgid(0, 0);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
