@@ -23,6 +23,7 @@ from example_tools import (Checks, Program, adopt_orphans, children, descendants
 
 SMALL = {"mebibytes": 4, "line_mebibytes": 1, "piece_bytes": 64 << 10}
 FULL = {"mebibytes": wordcount_data.FULL_MIB, "line_mebibytes": 10, "piece_bytes": 2 << 20}
+POISON_BYTES = 16 << 20  # the most that wordcount takes for a piece
 TRIES_MAX = 60  # to hit a moment that lasts a fraction of a millisecond
 MOMENTS = {"boot": 3, "not ready": 3, "middle": 6, "idle": 3, "two at once": 3, "all in turn": 2}  # how often each
 SAID = {"boot": rb"actor 'worker_\d+' did not start: .*killed by SIGKILL",
@@ -178,8 +179,8 @@ def check_without_restart(checks, wordcount, folder, kind, rnd):
 def check_given_up(checks, wordcount, folder, attempts):
     """Each worker that opens the only file is killed."""
     file = folder / "poison \x1b[31m"
-    file.write_bytes(b"word " * 400000)
-    options = ["--restart", "--workers", "2", "--piece-bytes", str(2 << 20), *(["--attempts", str(attempts)] if attempts != 3 else [])]
+    file.write_bytes(b"word " * (POISON_BYTES // 5))  # long enough to be caught at it on a busy machine
+    options = ["--restart", "--workers", "2", "--piece-bytes", str(POISON_BYTES), *(["--attempts", str(attempts)] if attempts != 3 else [])]
     with Program(*wordcount, file, *options) as program:
         for _ in range(attempts):
             found = wait_until(lambda: busy(program, folder) or ended(program))
