@@ -147,7 +147,7 @@ class crew {
   bool source_empty_ = false;
   std::deque<work> lost_;  // bounded: what the dead workers had in their backlogs
   std::size_t out_ = 0;    // pieces that are with a worker
-  sc::wait_queue changed_;
+  sc::parking_lot changed_;
   totals totals_;
   progress_line progress_;
 };

@@ -28,7 +28,7 @@ void broadcast_core::close() noexcept {
 }
 
 void broadcast_core::wake_all() noexcept {
-  while (wait_queue::node* const next = waiting.pop_front()) {
+  while (parking_lot::node* const next = waiting.pop_front()) {
     static_cast<broadcast_waiter&>(*next).queued = false;
     next->wake();
   }

@@ -19,7 +19,7 @@ bool capacity_limiter::try_acquire(borrower by) {
 }
 
 void capacity_limiter::acquire_awaiter::prepare_place() {
-  for (wait_queue::node* at = limiter_.waiting_.front(); at != nullptr; at = at->next)
+  for (parking_lot::node* at = limiter_.waiting_.front(); at != nullptr; at = at->next)
     if (static_cast<acquire_awaiter&>(*at).by_ == by_)
       throw usage_error("capacity_limiter.acquire(): this borrower waits for a token already");
   std::set<borrower> maker;

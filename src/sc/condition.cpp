@@ -9,10 +9,10 @@
 
 namespace tractor::sc {
 
-// Stands in the condition's queue first, then in the lock's. It is an acquire of the lock, so that who releases the lock knows it.
-class condition::wait_awaiter final : public lock::acquire_awaiter {
+// Stands in the condition's queue first, then, notified, in the lock's: who releases the lock hands it over as to any other.
+class condition::wait_awaiter final : public parking_lot::node {
  public:
-  wait_awaiter(lock& held, wait_queue& waiting) noexcept : acquire_awaiter(held), waiting_(waiting) {}
+  wait_awaiter(lock& held, parking_lot& waiting) noexcept : lock_(held), waiting_(waiting) {}
 
   static bool await_ready() noexcept { return false; }
   template <class Promise>
@@ -23,25 +23,13 @@ class condition::wait_awaiter final : public lock::acquire_awaiter {
   // Whether the task was notified, and so holds the lock. False: it was cancelled first.
   [[nodiscard]] bool await_resume() const noexcept { return !was_cancelled; }
 
-  // Enters the lock's queue, on behalf of the task that waits here: not the running one, which is who notifies. An acquire is always that
-  // of the running task, so its record is put back as it was.
-  void queue_for_lock() noexcept {
-    detail::task_record& sleeper = *task;
-    detail::task_record& notifier = *sleeper.owner->running();
-    detail::promise_base* const resumes_at = notifier.leaf;
-    acquire_awaiter::await_suspend(sleeper.leaf->handle());
-    TRACTOR_ASSERT(task == &notifier && sleeper.waiting == this, "an acquire blocks the running task");
-    notifier.waiting = nullptr;
-    notifier.leaf = resumes_at;
-    task = &sleeper;
-    kind = &waits_for_lock;
-  }
+  static constexpr detail::wait_kind waits_for_lock{"condition.wait, for the lock", [](detail::suspension&) noexcept { return false; }};
 
  private:
   static constexpr detail::wait_kind waits_for_notify{"condition.wait", &leave};
-  static constexpr detail::wait_kind waits_for_lock{"condition.wait, for the lock", [](detail::suspension&) noexcept { return false; }};
 
-  wait_queue& waiting_;
+  lock& lock_;
+  parking_lot& waiting_;
 };
 
 void condition::check_held(const char* doing) const {
@@ -59,7 +47,8 @@ task<> condition::wait() {
 
 void condition::notify(std::size_t count) {
   check_held("notify");
-  for (; count > 0 && !waiting_.empty(); --count) static_cast<wait_awaiter&>(*waiting_.pop_front()).queue_for_lock();
+  // The lock is held, by this task.
+  for (; count > 0 && !waiting_.empty(); --count) waiting_.front()->move_to(lock_.waiting_, wait_awaiter::waits_for_lock);
 }
 
 }  // namespace tractor::sc

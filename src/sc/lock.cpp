@@ -30,7 +30,7 @@ void lock::release_owned() noexcept {
 
 // The lock is never free while somebody waits for it.
 void lock::pass_on() noexcept {
-  wait_queue::node* const next = waiting_.pop_front();
+  parking_lot::node* const next = waiting_.pop_front();
   owner_ = next != nullptr ? next->task->id : 0;
   if (next != nullptr) next->wake();
 }

@@ -8,8 +8,8 @@ namespace tractor::sc::detail {
 
 namespace {
 
-void complete_those_of(wait_queue& queue, std::uint32_t end) noexcept {
-  for (wait_queue::node* at = queue.front(); at != nullptr;) {
+void complete_those_of(parking_lot& queue, std::uint32_t end) noexcept {
+  for (parking_lot::node* at = queue.front(); at != nullptr;) {
     auto& waiting = static_cast<channel_waiter&>(*at);
     at = at->next;
     if (waiting.end != end) continue;
@@ -18,8 +18,8 @@ void complete_those_of(wait_queue& queue, std::uint32_t end) noexcept {
   }
 }
 
-void complete_all(wait_queue& queue, channel_status how) noexcept {
-  while (wait_queue::node* const waiting = queue.pop_front()) static_cast<channel_waiter&>(*waiting).complete(how);
+void complete_all(parking_lot& queue, channel_status how) noexcept {
+  while (parking_lot::node* const waiting = queue.pop_front()) static_cast<channel_waiter&>(*waiting).complete(how);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ void nursery::throw_closed() { throw usage_error("this nursery is closed: its bl
 
 void nursery::adopt(detail::task_record& child, detail::promise_base& outermost) {
   runner& run = *owner_->owner;
-  run.schedule(child);  // first: it may throw, and then nothing has happened
+  run.enqueue(child);  // first: it may throw, and then nothing has happened
   child.done = &child_done;
   child.owner = &run;
   child.home = this;
@@ -36,6 +36,10 @@ void nursery::adopt(detail::task_record& child, detail::promise_base& outermost)
   if (first_child_ != nullptr) first_child_->previous = &child;
   first_child_ = &child;
   ++child_count_;
+  if (run.instrumented()) [[unlikely]] {
+    run.tell(&instrument::task_spawned, child);
+    run.tell(&instrument::task_scheduled, child);
+  }
 }
 
 void nursery::unlink(detail::task_record& child) noexcept {
@@ -55,6 +59,8 @@ std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detai
   if (ended.outcome == detail::outcome_kind::error || child.delivered != child.accounted || child.swallowed) [[unlikely]]
     home.note_outcome(child, ended);
   home.unlink(child);
+  if (child.owner->instrumented()) [[unlikely]]
+    child.owner->tell(&instrument::task_exited, child);
   // The coroutine stands at its final suspension point and nothing of it is touched after this. Its arguments are destroyed here, then
   // its locals; their destructors may ask for the current task, which is this one until its record is gone.
   child.kind->dispose(child);

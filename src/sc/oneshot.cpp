@@ -25,7 +25,7 @@ void oneshot_core::check_send() const {
 }
 
 void oneshot_core::complete(oneshot_status how) noexcept {
-  wait_queue::node* const waiting = receiver.pop_front();
+  parking_lot::node* const waiting = receiver.pop_front();
   if (waiting == nullptr) return;
   static_cast<oneshot_waiter&>(*waiting).status = how;
   waiting->wake();

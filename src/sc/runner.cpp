@@ -8,6 +8,7 @@
 
 #include "external_queue.hpp"
 #include "task_local_list.hpp"
+#include "tractor/sc/detail/idle_wait.hpp"
 #include "tractor/sc/run.hpp"
 #include "tractor/sc/task_tree.hpp"
 
@@ -81,12 +82,6 @@ runner::~runner() {
   detail::frame_pool::release_if_unused();
 }
 
-time_point runner::monotonic_now() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return time_point(std::chrono::seconds(now.tv_sec) + duration(now.tv_nsec));
-}
-
 void runner::start(std::function<task<>()> main) {
   TRACTOR_ASSERT(main_ == nullptr, "a run is started once");
   main_ = std::make_unique<main_record>();
@@ -109,6 +104,8 @@ void runner::start(std::function<task<>()> main) {
 std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail::promise_base& ended) noexcept {
   auto& record = static_cast<detail::task_record&>(self);
   runner& run = *record.owner;
+  if (run.instrumented_) [[unlikely]]
+    run.tell(&instrument::task_exited, record);
   if (ended.outcome == detail::outcome_kind::error) run.main_error_ = ended.error;
   const bool absorbed = run.root_scope_.exit(ended.outcome) != cancel_scope::exit_result::keep;
   if (absorbed && !run.main_error_)
@@ -126,7 +123,23 @@ void runner::cancel(std::string_view why, std::source_location where) noexcept {
   root_scope_.cancel(cancel_reason{.source = cancel_source::run_shutdown, .text = std::string(why), .task = {}, .where = where});
 }
 
+void runner::resume_instrumented(detail::task_record& task) {
+  const std::uint64_t id = task.id;
+  tell(&instrument::before_task_step, task);
+  current_ = &task;
+  task.scheduled = false;
+  const std::coroutine_handle<> at = std::exchange(task.leaf, nullptr)->handle();
+  continues_left_ = 0;  // so that one step is of one task
+  at.resume();
+  current_ = nullptr;
+  for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_task_step(id);
+}
+
 void runner::resume(detail::task_record& task) {
+  if (instrumented_) [[unlikely]] {
+    resume_instrumented(task);
+    return;
+  }
   current_ = &task;
   task.scheduled = false;
   const std::coroutine_handle<> at = std::exchange(task.leaf, nullptr)->handle();  // the frames it was suspended in may go now
@@ -175,6 +188,7 @@ void runner::step() {
   if (main_done_) return;
   run_deferred();
   wait_for_events(false);
+  if (idle_waits_ != nullptr && !has_ready_tasks()) wake_idle(least_cushion());  // the host waits, not we
 }
 
 void runner::run_deferred() {
@@ -211,12 +225,19 @@ void runner::wait_for_events(bool may_block) {
     loop_time_ = now();
     timeout = std::max(duration::zero(), timers_.earliest().at - loop_time_);
   }
-  const bool jump = virtual_time && options_.clock->autojump() && timeout != duration::zero();
-  // Virtual time never passes by waiting: an armed timer must not let the poll return early, only I/O or a thread does.
-  if (virtual_time && timeout > duration::zero()) timeout = duration(-1);
+  const bool idle = may_block && idle_waits_ != nullptr;  // somebody wants to know
+  const bool jump = virtual_time && options_.clock->autojump() && timeout != duration::zero() && !idle;
+  // Virtual time passes by waiting only where the clock has a rate: else an armed timer must not let the poll return early.
+  if (virtual_time && timeout > duration::zero()) timeout = options_.clock->real_time(timeout);
   if (jump && external_waits_ == 0) timeout = duration::zero();
+  const duration cushion = idle ? least_cushion() : duration::zero();
+  const bool cushioned = idle && (timeout < duration::zero() || cushion < timeout);
+  if (cushioned) timeout = cushion;
+  for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->before_io_wait(timeout);
   const int events = reactor_.poll(timeout);
+  for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_io_wait(timeout, events);
   last_poll_cycles_ = cycle_counter();
+  if (cushioned && events == 0 && ready_.empty()) wake_idle(cushion);
   if (jump && events == 0 && ready_.empty() && external_waits_ == 0 && !jump_or_deadlock()) return;
   loop_time_ = now();
   // What has arrived counts, though the deadline for it has passed: after a task that held the loop for long, both are found at once. So
@@ -224,6 +245,38 @@ void runner::wait_for_events(bool may_block) {
   // not hold them up.
   timers_held_ = events > 0 && !ready_.empty() && !timers_held_;
   if (!timers_held_) fire_timers(loop_time_);
+}
+
+void runner::add_idle_wait(detail::idle_wait& waiting) noexcept { waiting.next_ = std::exchange(idle_waits_, &waiting); }
+
+void runner::remove_idle_wait(detail::idle_wait& waiting) noexcept {
+  detail::idle_wait** link = &idle_waits_;
+  while (*link != &waiting) link = &(*link)->next_;
+  *link = waiting.next_;
+}
+
+duration runner::least_cushion() const noexcept {
+  duration least = duration::max();
+  for (const detail::idle_wait* each = idle_waits_; each != nullptr; each = each->next_) least = std::min(least, each->cushion_);
+  return least;
+}
+
+void runner::wake_idle(duration cushion) {
+  for (detail::idle_wait** link = &idle_waits_; *link != nullptr;) {
+    detail::idle_wait& each = **link;
+    if (each.cushion_ > cushion) {
+      link = &each.next_;
+      continue;
+    }
+    *link = each.next_;
+    each.wake();
+  }
+}
+
+bool detail::idle_wait::abort_wait(suspension& self) noexcept {
+  auto& gone = static_cast<idle_wait&>(self);
+  gone.task->owner->remove_idle_wait(gone);
+  return true;
 }
 
 // Under an autojump clock with nothing left to run. False: nobody can ever be woken, the main task is cancelled.

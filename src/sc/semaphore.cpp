@@ -23,7 +23,7 @@ void semaphore::release() {
 
 // What is given while somebody waits never shows in the value, so nobody can snatch it.
 void semaphore::give_one() noexcept {
-  if (wait_queue::node* const next = waiting_.pop_front()) {
+  if (parking_lot::node* const next = waiting_.pop_front()) {
     next->wake();
     return;
   }

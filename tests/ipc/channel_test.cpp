@@ -64,7 +64,7 @@ sc::task<std::string> receive_stops(ipc::channel& from, std::function<void(const
 }
 
 // S-OOB-7, S-RPC-5: the last words of a peer that has gone arrive, though none of them can be answered.
-SC_TEST(channel, peer_that_has_gone_is_heard_to_its_last_frame) {
+TRACTOR_TEST(channel, peer_that_has_gone_is_heard_to_its_last_frame) {
   auto [near, far] = sc::open_socketpair();
   ipc::channel channel(std::move(near));
   msg::buffer last_words;
@@ -85,7 +85,7 @@ SC_TEST(channel, peer_that_has_gone_is_heard_to_its_last_frame) {
 }
 
 // An error of whoever receives is neither the peer's fault nor the end of the channel.
-SC_TEST(channel, sink_that_throws_is_not_taken_for_a_bad_frame) {
+TRACTOR_TEST(channel, sink_that_throws_is_not_taken_for_a_bad_frame) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::move(near)), other(std::move(far));
   send_stop(other, "one");
@@ -97,7 +97,7 @@ SC_TEST(channel, sink_that_throws_is_not_taken_for_a_bad_frame) {
 }
 
 // S-FRM-7
-SC_TEST(channel, peer_that_sends_no_msgpack_is_blamed) {
+TRACTOR_TEST(channel, peer_that_sends_no_msgpack_is_blamed) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::move(near)), other(std::move(far));
   channel.set_peer_name("actor 'x'");
@@ -110,7 +110,7 @@ SC_TEST(channel, peer_that_sends_no_msgpack_is_blamed) {
 }
 
 // Though the channel had been found broken before, for its own sends failed.
-SC_TEST(channel, fault_of_a_peer_that_takes_nothing_is_told_too) {
+TRACTOR_TEST(channel, fault_of_a_peer_that_takes_nothing_is_told_too) {
   auto [near, far] = sc::open_socketpair();
   ipc::channel channel(std::move(near));
   channel.set_peer_name("actor 'liar'");
@@ -130,7 +130,7 @@ SC_TEST(channel, fault_of_a_peer_that_takes_nothing_is_told_too) {
 }
 
 // A peer that lives waits for what was dropped: nobody waits for its answer.
-SC_TEST(channel, send_that_fails_for_want_of_memory_ends_the_reception_too) {
+TRACTOR_TEST(channel, send_that_fails_for_want_of_memory_ends_the_reception_too) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::make_unique<failing_stream>(std::move(near), ENOBUFS));
   std::string why = "still waiting";
@@ -150,7 +150,7 @@ SC_TEST(channel, send_that_fails_for_want_of_memory_ends_the_reception_too) {
 }
 
 // Bytes that nobody takes do not pile up without bound.
-SC_TEST(channel, queue_above_its_bound_ends_the_channel) {
+TRACTOR_TEST(channel, queue_above_its_bound_ends_the_channel) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::move(near));
   channel.set_peer_name("actor 'x'");
@@ -170,7 +170,7 @@ SC_TEST(channel, queue_above_its_bound_ends_the_channel) {
 }
 
 // Whatever a slow peer makes of the queue's memory, it gets every byte in its order.
-SC_TEST(channel, backlog_arrives_in_order_at_a_slow_peer) {
+TRACTOR_TEST(channel, backlog_arrives_in_order_at_a_slow_peer) {
   auto [near, far] = sc::open_memory_streams(4096);
   ipc::channel channel(std::move(near)), other(std::move(far));
   constexpr int count = 40'000;
@@ -194,7 +194,7 @@ SC_TEST(channel, backlog_arrives_in_order_at_a_slow_peer) {
   EXPECT_EQ(why, "");
 }
 
-SC_TEST(channel, idle_after_a_big_frame_gives_its_memory_back) {
+TRACTOR_TEST(channel, idle_after_a_big_frame_gives_its_memory_back) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::move(near)), other(std::move(far));
   std::vector<std::size_t> sizes, held;
@@ -219,7 +219,7 @@ SC_TEST(channel, idle_after_a_big_frame_gives_its_memory_back) {
 }
 
 // S-CHN-2: what a stranger may make us hold is little, until it has said who it is.
-SC_TEST(channel, frame_above_a_bound_that_was_lowered_is_refused) {
+TRACTOR_TEST(channel, frame_above_a_bound_that_was_lowered_is_refused) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::move(near), 1024), other(std::move(far));
   send_stop(other, std::string(1000, 'x'));

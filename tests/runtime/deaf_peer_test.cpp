@@ -32,7 +32,7 @@ class deaf_peer : public testing::Test {
   static constexpr std::size_t refusal_bytes = 4 * msg::quoted_bytes_max;
   static void against_actor(const raw::attack& attack) {
     const std::string dir = testing::TempDir() + "tractor-deaf-" + std::to_string(::getpid());
-    sc_test::run_test([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); });
+    tractor::testing::run_test([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); });
     std::filesystem::remove(dir);
   }
   // From here on nothing can be sent to the peer; what it sends still arrives.
@@ -294,7 +294,7 @@ TEST_F(deaf_peer, stream_of_big_messages_that_nobody_reads_overruns) {
     EXPECT_EQ(co_await peer.answer(), "Error:StreamOverrun");
     EXPECT_TRUE(sc_test::contains(peer.last_message(), "2 unread messages (")) << peer.last_message();
   };
-  sc_test::run_seeded([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); }, 1);
+  tractor::testing::run_seeded([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); }, 1);
   std::filesystem::remove(dir);
 }
 
@@ -307,7 +307,7 @@ TEST_F(deaf_peer, message_that_cannot_be_handled_ends_only_its_channel) {
     peer.send_start(std::string(msg::frame_bytes_max_default - 300, 'x'), "hostile_target", "nope");
     EXPECT_EQ(co_await peer.answer(), "closed");
   };
-  sc_test::run_seeded([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); }, 1);
+  tractor::testing::run_seeded([&] { return raw::attack_actor(ipc::uds_address{dir, "target.sock"}, attack); }, 1);
   std::filesystem::remove(dir);
 }
 

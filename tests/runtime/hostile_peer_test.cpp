@@ -29,7 +29,7 @@ class hostile_peer : public testing::TestWithParam<transport> {
     const std::string dir = testing::TempDir() + "tractor-hostile-" + std::to_string(::getpid());
     const ipc::address where =
         GetParam() == transport::tcp ? ipc::address(ipc::tcp_address{"127.0.0.1", 0}) : ipc::address(ipc::uds_address{dir, "target.sock"});
-    sc_test::run_test([&] { return raw::attack_actor(where, attack); });
+    tractor::testing::run_test([&] { return raw::attack_actor(where, attack); });
     if (GetParam() == transport::uds) {
       EXPECT_FALSE(std::filesystem::exists(dir + "/target.sock")) << "the listener left its socket file";
       std::filesystem::remove(dir);

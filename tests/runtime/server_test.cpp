@@ -20,7 +20,7 @@ namespace ipc = tractor::ipc;
 // What `reach(address)` throws for the address of a listener that never accepts.
 void against_silence(const std::function<sc::task<>(ipc::address)>& reach,
                      const std::function<void(std::exception_ptr, std::string)>& check) {
-  sc_test::run_test([&]() -> sc::task<> {
+  tractor::testing::run_test([&]() -> sc::task<> {
     co_await tractor::open_root_actor(
         [&]() -> sc::task<> {
           const auto silent = ipc::listen(ipc::tcp_address{"127.0.0.1", 0});

@@ -30,7 +30,7 @@ TEST(broadcast_receiver, waiting_ones_are_woken_in_the_order_they_came) {
   EXPECT_EQ(order, (std::vector<int>{3, 2, 1, 0}));
 }
 
-SC_TEST(broadcast_receiver, clone_has_yet_to_see_what_the_original_has) {
+TRACTOR_TEST(broadcast_receiver, clone_has_yet_to_see_what_the_original_has) {
   sc::broadcast<std::shared_ptr<int>> values(4);
   const auto token = std::make_shared<int>(0);
   auto reader = values.subscribe();
@@ -44,7 +44,7 @@ SC_TEST(broadcast_receiver, clone_has_yet_to_see_what_the_original_has) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
-SC_TEST(broadcast_receiver, clone_of_one_that_fell_behind_is_told_too) {
+TRACTOR_TEST(broadcast_receiver, clone_of_one_that_fell_behind_is_told_too) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   numbers.send(0);
@@ -56,7 +56,7 @@ SC_TEST(broadcast_receiver, clone_of_one_that_fell_behind_is_told_too) {
   EXPECT_EQ(co_await reader.receive(), 1);
 }
 
-SC_TEST(broadcast_receiver, closed_one_gives_up_what_it_had_yet_to_see) {
+TRACTOR_TEST(broadcast_receiver, closed_one_gives_up_what_it_had_yet_to_see) {
   sc::broadcast<std::shared_ptr<int>> values(4);
   const auto token = std::make_shared<int>(0);
   auto reader = values.subscribe();
@@ -70,7 +70,7 @@ SC_TEST(broadcast_receiver, closed_one_gives_up_what_it_had_yet_to_see) {
   co_return;
 }
 
-SC_TEST(broadcast_receiver, closed_one_refuses_everything) {
+TRACTOR_TEST(broadcast_receiver, closed_one_refuses_everything) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   reader.close();
@@ -82,7 +82,7 @@ SC_TEST(broadcast_receiver, closed_one_refuses_everything) {
   EXPECT_EQ(reader.statistics().capacity, 0u);
 }
 
-SC_TEST(broadcast_receiver, task_that_waits_through_a_closed_one_is_told) {
+TRACTOR_TEST(broadcast_receiver, task_that_waits_through_a_closed_one_is_told) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   bool told = false;
@@ -97,7 +97,7 @@ SC_TEST(broadcast_receiver, task_that_waits_through_a_closed_one_is_told) {
   EXPECT_TRUE(told);
 }
 
-SC_TEST(broadcast_receiver, task_that_was_woken_and_not_run_yet_when_it_was_destroyed_is_told) {
+TRACTOR_TEST(broadcast_receiver, task_that_was_woken_and_not_run_yet_when_it_was_destroyed_is_told) {
   sc::broadcast<int> numbers(1);
   auto reader = std::make_unique<sc::broadcast_receiver<int>>(numbers.subscribe());
   bool told = false;
@@ -113,7 +113,7 @@ SC_TEST(broadcast_receiver, task_that_was_woken_and_not_run_yet_when_it_was_dest
   EXPECT_TRUE(told);
 }
 
-SC_TEST(broadcast_receiver, one_that_moves_keeps_its_task) {
+TRACTOR_TEST(broadcast_receiver, one_that_moves_keeps_its_task) {
   sc::broadcast<int> numbers(1);
   auto first = std::make_unique<sc::broadcast_receiver<int>>(numbers.subscribe());
   auto second = numbers.subscribe();
@@ -131,7 +131,7 @@ SC_TEST(broadcast_receiver, one_that_moves_keeps_its_task) {
   EXPECT_EQ(co_await second.receive(), 6);
 }
 
-SC_TEST(broadcast_receiver, second_task_that_receives_through_it_is_refused) {
+TRACTOR_TEST(broadcast_receiver, second_task_that_receives_through_it_is_refused) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -143,7 +143,7 @@ SC_TEST(broadcast_receiver, second_task_that_receives_through_it_is_refused) {
   });
 }
 
-SC_TEST(broadcast_receiver, value_whose_destructor_closes_another_receiver_and_the_broadcast_is_dropped_in_peace) {
+TRACTOR_TEST(broadcast_receiver, value_whose_destructor_closes_another_receiver_and_the_broadcast_is_dropped_in_peace) {
   struct knot {
     std::shared_ptr<sc::broadcast_receiver<knot>> reader;
     std::shared_ptr<sc::broadcast<knot>> sender;
@@ -160,7 +160,7 @@ SC_TEST(broadcast_receiver, value_whose_destructor_closes_another_receiver_and_t
   EXPECT_EQ((co_await reader.next()).has_value(), false);
 }
 
-SC_TEST(broadcast_receiver, closing_it_destroys_values_that_hold_the_last_other_receivers) {
+TRACTOR_TEST(broadcast_receiver, closing_it_destroys_values_that_hold_the_last_other_receivers) {
   using reader_type = sc::broadcast_receiver<std::shared_ptr<void>>;
   auto values = std::make_unique<sc::broadcast<std::shared_ptr<void>>>(4);
   auto reader = values->subscribe();
@@ -181,7 +181,7 @@ SC_TEST(broadcast_receiver, closing_it_destroys_values_that_hold_the_last_other_
 
 // --- cancelling ---
 
-SC_TEST(broadcast_cancel, of_a_receive_takes_nothing) {
+TRACTOR_TEST(broadcast_cancel, of_a_receive_takes_nothing) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { static_cast<void>(co_await reader.receive()); }));
@@ -190,7 +190,7 @@ SC_TEST(broadcast_cancel, of_a_receive_takes_nothing) {
   EXPECT_EQ(co_await reader.receive(), 4);
 }
 
-SC_TEST(broadcast_cancel, in_a_cancelled_scope_nothing_is_taken) {
+TRACTOR_TEST(broadcast_cancel, in_a_cancelled_scope_nothing_is_taken) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   numbers.send(1);
@@ -200,7 +200,7 @@ SC_TEST(broadcast_cancel, in_a_cancelled_scope_nothing_is_taken) {
   EXPECT_EQ(co_await reader.receive(), 1);
 }
 
-SC_TEST(broadcast_cancel, after_the_value_was_sent_does_not_lose_it) {
+TRACTOR_TEST(broadcast_cancel, after_the_value_was_sent_does_not_lose_it) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   sc::cancel_scope scope;
@@ -219,7 +219,7 @@ SC_TEST(broadcast_cancel, after_the_value_was_sent_does_not_lose_it) {
   EXPECT_EQ(got, 5);
 }
 
-SC_TEST(broadcast_cancel, before_the_receiver_is_closed_is_what_the_task_sees) {
+TRACTOR_TEST(broadcast_cancel, before_the_receiver_is_closed_is_what_the_task_sees) {
   sc::broadcast<int> numbers(1);
   auto reader = std::make_unique<sc::broadcast_receiver<int>>(numbers.subscribe());
   sc::cancel_scope scope;
@@ -235,7 +235,7 @@ SC_TEST(broadcast_cancel, before_the_receiver_is_closed_is_what_the_task_sees) {
 }
 
 // Every receiver accounts for every number since it began: it had it, or was told that it missed it.
-SC_TEST(broadcast_cancel, random_crowd_accounts_for_every_value) {
+TRACTOR_TEST(broadcast_cancel, random_crowd_accounts_for_every_value) {
   std::mt19937_64 random(sc::runner::current()->random());
   const auto some_ms = [&](unsigned below) { return std::chrono::milliseconds(random() % below); };
   constexpr int values = 200;

@@ -36,7 +36,7 @@ std::uint64_t missed_by(Receive receive) {
   return 0;
 }
 
-SC_TEST(broadcast, every_receiver_sees_every_value_in_order) {
+TRACTOR_TEST(broadcast, every_receiver_sees_every_value_in_order) {
   sc::broadcast<int> numbers(4);
   std::vector<std::vector<int>> got(3);
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -55,7 +55,7 @@ SC_TEST(broadcast, every_receiver_sees_every_value_in_order) {
   for (const auto& mine : got) EXPECT_EQ(mine, expected);
 }
 
-SC_TEST(broadcast, receiver_sees_what_was_sent_after_it_subscribed) {
+TRACTOR_TEST(broadcast, receiver_sees_what_was_sent_after_it_subscribed) {
   sc::broadcast<int> numbers(4);
   auto early = numbers.subscribe();
   numbers.send(1);
@@ -66,7 +66,7 @@ SC_TEST(broadcast, receiver_sees_what_was_sent_after_it_subscribed) {
   EXPECT_EQ(co_await late.receive(), 2);
 }
 
-SC_TEST(broadcast, value_without_a_receiver_is_dropped) {
+TRACTOR_TEST(broadcast, value_without_a_receiver_is_dropped) {
   sc::broadcast<std::shared_ptr<int>> values(4);
   const auto token = std::make_shared<int>(1);
   EXPECT_EQ(values.send(token), 0u);
@@ -76,7 +76,7 @@ SC_TEST(broadcast, value_without_a_receiver_is_dropped) {
   co_return;
 }
 
-SC_TEST(broadcast, value_is_copied_for_all_receivers_but_the_last) {
+TRACTOR_TEST(broadcast, value_is_copied_for_all_receivers_but_the_last) {
   sc::broadcast<counted> values(4);
   int copies = 0;
   auto first = values.subscribe(), second = values.subscribe(), third = values.subscribe();
@@ -89,7 +89,7 @@ SC_TEST(broadcast, value_is_copied_for_all_receivers_but_the_last) {
   EXPECT_EQ(copies, 2);
 }
 
-SC_TEST(broadcast, value_is_kept_until_every_receiver_had_it) {
+TRACTOR_TEST(broadcast, value_is_kept_until_every_receiver_had_it) {
   sc::broadcast<std::shared_ptr<int>> values(4);
   const auto token = std::make_shared<int>(1);
   auto first = values.subscribe(), second = values.subscribe();
@@ -102,7 +102,7 @@ SC_TEST(broadcast, value_is_kept_until_every_receiver_had_it) {
   EXPECT_EQ(values.statistics().buffered, 0u);
 }
 
-SC_TEST(broadcast, copy_that_throws_has_taken_nothing) {
+TRACTOR_TEST(broadcast, copy_that_throws_has_taken_nothing) {
   struct fragile {
     explicit fragile(bool* broken) : fails(broken) {}
     fragile(const fragile& other) : fails(other.fails) {
@@ -125,7 +125,7 @@ SC_TEST(broadcast, copy_that_throws_has_taken_nothing) {
 
 TEST(broadcast, of_capacity_zero_is_a_usage_error) { EXPECT_THROW(sc::broadcast<int>(0), tractor::usage_error); }
 
-SC_TEST(broadcast, statistics_tell_all) {
+TRACTOR_TEST(broadcast, statistics_tell_all) {
   sc::broadcast<int> numbers(3);
   auto reader = numbers.subscribe();
   const auto other = numbers.subscribe();
@@ -144,14 +144,14 @@ SC_TEST(broadcast, statistics_tell_all) {
 
 // --- falling behind ---
 
-SC_TEST(broadcast_lag, receiver_a_whole_ring_behind_has_lost_nothing) {
+TRACTOR_TEST(broadcast_lag, receiver_a_whole_ring_behind_has_lost_nothing) {
   sc::broadcast<int> numbers(3);
   auto reader = numbers.subscribe();
   for (int i = 0; i < 3; ++i) numbers.send(i);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await reader.receive(), i);
 }
 
-SC_TEST(broadcast_lag, is_told_once_and_the_receiver_goes_on_at_the_oldest_value_kept) {
+TRACTOR_TEST(broadcast_lag, is_told_once_and_the_receiver_goes_on_at_the_oldest_value_kept) {
   sc::broadcast<int> numbers(3);
   auto reader = numbers.subscribe();
   for (int i = 0; i < 8; ++i) numbers.send(i);
@@ -169,7 +169,7 @@ SC_TEST(broadcast_lag, is_told_once_and_the_receiver_goes_on_at_the_oldest_value
   EXPECT_THROW(static_cast<void>(reader.receive_nowait()), sc::would_block);
 }
 
-SC_TEST(broadcast_lag, is_told_by_next_and_receive_nowait_too) {
+TRACTOR_TEST(broadcast_lag, is_told_by_next_and_receive_nowait_too) {
   sc::broadcast<int> numbers(2);
   auto first = numbers.subscribe(), second = numbers.subscribe();
   for (int i = 0; i < 3; ++i) numbers.send(i);
@@ -179,7 +179,7 @@ SC_TEST(broadcast_lag, is_told_by_next_and_receive_nowait_too) {
   EXPECT_EQ(second.receive_nowait(), 1);
 }
 
-SC_TEST(broadcast_lag, values_lost_after_it_was_told_are_told_again) {
+TRACTOR_TEST(broadcast_lag, values_lost_after_it_was_told_are_told_again) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   numbers.send(0);
@@ -191,7 +191,7 @@ SC_TEST(broadcast_lag, values_lost_after_it_was_told_are_told_again) {
   EXPECT_EQ(co_await reader.receive(), 3);
 }
 
-SC_TEST(broadcast_lag, one_slow_receiver_does_not_hold_up_the_others) {
+TRACTOR_TEST(broadcast_lag, one_slow_receiver_does_not_hold_up_the_others) {
   sc::broadcast<int> numbers(2);
   auto slow = numbers.subscribe(), quick = numbers.subscribe();
   for (int i = 0; i < 10; ++i) {
@@ -201,7 +201,7 @@ SC_TEST(broadcast_lag, one_slow_receiver_does_not_hold_up_the_others) {
   EXPECT_EQ(missed_by([&] { static_cast<void>(slow.receive_nowait()); }), 8u);
 }
 
-SC_TEST(broadcast_lag, task_that_was_woken_falls_behind_until_it_runs) {
+TRACTOR_TEST(broadcast_lag, task_that_was_woken_falls_behind_until_it_runs) {
   sc::broadcast<int> numbers(2);
   auto reader = numbers.subscribe();
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -214,7 +214,7 @@ SC_TEST(broadcast_lag, task_that_was_woken_falls_behind_until_it_runs) {
   });
 }
 
-SC_TEST(broadcast_lag, is_told_after_the_end_as_well) {
+TRACTOR_TEST(broadcast_lag, is_told_after_the_end_as_well) {
   sc::broadcast<int> numbers(1);
   auto reader = numbers.subscribe();
   numbers.send(0);
@@ -227,7 +227,7 @@ SC_TEST(broadcast_lag, is_told_after_the_end_as_well) {
 
 // --- the end ---
 
-SC_TEST(broadcast_close, receivers_take_what_is_kept_and_then_the_end) {
+TRACTOR_TEST(broadcast_close, receivers_take_what_is_kept_and_then_the_end) {
   sc::broadcast<int> numbers(3);
   auto reader = numbers.subscribe();
   numbers.send(1);
@@ -242,7 +242,7 @@ SC_TEST(broadcast_close, receivers_take_what_is_kept_and_then_the_end) {
   EXPECT_THROW(static_cast<void>(reader.receive_nowait()), sc::end_of_channel);
 }
 
-SC_TEST(broadcast_close, wakes_who_waits) {
+TRACTOR_TEST(broadcast_close, wakes_who_waits) {
   sc::broadcast<int> numbers(3);
   int ended = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -257,7 +257,7 @@ SC_TEST(broadcast_close, wakes_who_waits) {
   EXPECT_EQ(ended, 2);
 }
 
-SC_TEST(broadcast_close, refuses_what_comes_afterwards) {
+TRACTOR_TEST(broadcast_close, refuses_what_comes_afterwards) {
   sc::broadcast<int> numbers(3);
   numbers.close();
   EXPECT_THROW(numbers.send(1), sc::closed_resource_error);
@@ -265,7 +265,7 @@ SC_TEST(broadcast_close, refuses_what_comes_afterwards) {
   co_return;
 }
 
-SC_TEST(broadcast_close, receivers_outlive_the_broadcast) {
+TRACTOR_TEST(broadcast_close, receivers_outlive_the_broadcast) {
   auto numbers = std::make_unique<sc::broadcast<std::string>>(3);
   auto reader = numbers->subscribe();
   numbers->send("kept");

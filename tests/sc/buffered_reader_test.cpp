@@ -50,7 +50,7 @@ task<> cancel_while_waiting(Body body) {
 
 // --- the records ---
 
-SC_TEST(buffered_reader, read_exactly_gives_that_many_bytes_and_keeps_the_rest) {
+TRACTOR_TEST(buffered_reader, read_exactly_gives_that_many_bytes_and_keeps_the_rest) {
   reader_pair pair;
   co_await pair.send("abcdef");
 
@@ -59,7 +59,7 @@ SC_TEST(buffered_reader, read_exactly_gives_that_many_bytes_and_keeps_the_rest) 
   EXPECT_EQ(co_await pair.in.read_exactly(2), "ef");
 }
 
-SC_TEST(buffered_reader, read_exactly_waits_for_what_is_missing) {
+TRACTOR_TEST(buffered_reader, read_exactly_waits_for_what_is_missing) {
   reader_pair pair;
   std::string got;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -73,13 +73,13 @@ SC_TEST(buffered_reader, read_exactly_waits_for_what_is_missing) {
   EXPECT_EQ(got, "abcdef");
 }
 
-SC_TEST(buffered_reader, read_exactly_of_nothing_waits_for_nothing) {
+TRACTOR_TEST(buffered_reader, read_exactly_of_nothing_waits_for_nothing) {
   reader_pair pair;
 
   EXPECT_EQ(co_await pair.in.read_exactly(0), "");
 }
 
-SC_TEST(buffered_reader, read_until_gives_what_stands_before_the_delimiter_and_takes_both) {
+TRACTOR_TEST(buffered_reader, read_until_gives_what_stands_before_the_delimiter_and_takes_both) {
   reader_pair pair;
   co_await pair.send("head\r\n\r\nbody\r\n\r\n");
 
@@ -88,7 +88,7 @@ SC_TEST(buffered_reader, read_until_gives_what_stands_before_the_delimiter_and_t
   EXPECT_TRUE(pair.in.buffered().empty());
 }
 
-SC_TEST(buffered_reader, read_until_finds_a_delimiter_that_came_in_pieces) {
+TRACTOR_TEST(buffered_reader, read_until_finds_a_delimiter_that_came_in_pieces) {
   reader_pair pair;
   std::string got;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -103,7 +103,7 @@ SC_TEST(buffered_reader, read_until_finds_a_delimiter_that_came_in_pieces) {
   EXPECT_EQ(buffered_text(pair.in), "b");
 }
 
-SC_TEST(buffered_reader, read_until_takes_bytes_of_any_value) {
+TRACTOR_TEST(buffered_reader, read_until_takes_bytes_of_any_value) {
   reader_pair pair;
   const std::string record("a\0\xff\n", 4);
   co_await pair.send(record + std::string("\0\0", 2));
@@ -111,7 +111,7 @@ SC_TEST(buffered_reader, read_until_takes_bytes_of_any_value) {
   EXPECT_EQ(co_await pair.in.read_until(std::string("\0\0", 2), 100), record);
 }
 
-SC_TEST(buffered_reader, read_line_gives_lines_without_their_ends_and_nothing_at_the_end) {
+TRACTOR_TEST(buffered_reader, read_line_gives_lines_without_their_ends_and_nothing_at_the_end) {
   reader_pair pair;
   co_await pair.send("one\n\r\ntwo\r\n");
   pair.end();
@@ -123,7 +123,7 @@ SC_TEST(buffered_reader, read_line_gives_lines_without_their_ends_and_nothing_at
   EXPECT_EQ(co_await pair.in.read_line(), std::nullopt) << "the end stays the end";
 }
 
-SC_TEST(buffered_reader, read_all_gives_what_is_buffered_and_what_comes_until_the_end) {
+TRACTOR_TEST(buffered_reader, read_all_gives_what_is_buffered_and_what_comes_until_the_end) {
   reader_pair pair;
   co_await pair.send("a line\nand ");
   EXPECT_EQ(co_await pair.in.read_line(), "a line");
@@ -134,7 +134,7 @@ SC_TEST(buffered_reader, read_all_gives_what_is_buffered_and_what_comes_until_th
   EXPECT_EQ(co_await pair.in.read_all(100), "");
 }
 
-SC_TEST(buffered_reader, read_some_gives_what_is_buffered_before_it_receives) {
+TRACTOR_TEST(buffered_reader, read_some_gives_what_is_buffered_before_it_receives) {
   reader_pair pair;
   co_await pair.send("a line\nrest");
   EXPECT_EQ(co_await pair.in.read_line(), "a line");
@@ -149,7 +149,7 @@ SC_TEST(buffered_reader, read_some_gives_what_is_buffered_before_it_receives) {
   EXPECT_EQ(co_await pair.in.read_some(into), 0u);
 }
 
-SC_TEST(buffered_reader, at_end_tells_whether_another_record_follows) {
+TRACTOR_TEST(buffered_reader, at_end_tells_whether_another_record_follows) {
   reader_pair pair;
   co_await pair.send("ab");
   pair.end();
@@ -159,7 +159,7 @@ SC_TEST(buffered_reader, at_end_tells_whether_another_record_follows) {
   EXPECT_TRUE(co_await pair.in.at_end());
 }
 
-SC_TEST(buffered_reader, records_come_out_as_they_were_sent_whatever_the_pieces) {
+TRACTOR_TEST(buffered_reader, records_come_out_as_they_were_sent_whatever_the_pieces) {
   std::mt19937_64 random(sc::runner::current()->random());
   for (const std::size_t chunk : {std::size_t{1}, std::size_t{3}, std::size_t{64}}) {
     reader_pair pair(chunk);
@@ -186,7 +186,7 @@ SC_TEST(buffered_reader, records_come_out_as_they_were_sent_whatever_the_pieces)
 
 // --- bounds ---
 
-SC_TEST(buffered_reader, record_as_long_as_its_bound_is_given) {
+TRACTOR_TEST(buffered_reader, record_as_long_as_its_bound_is_given) {
   reader_pair pair;
   co_await pair.send("12345\n12345\n12345");
   pair.end();
@@ -196,19 +196,19 @@ SC_TEST(buffered_reader, record_as_long_as_its_bound_is_given) {
   EXPECT_EQ(co_await pair.in.read_all(5), "12345");
 }
 
-SC_TEST(buffered_reader, read_until_over_its_bound_says_bound_and_delimiter_and_takes_nothing) {
+TRACTOR_TEST(buffered_reader, read_until_over_its_bound_says_bound_and_delimiter_and_takes_nothing) {
   reader_pair pair;
   co_await pair.send("123456\r\n");
 
   const auto failed = co_await error_of<sc::too_long_error>([&] { return pair.in.read_until("\r\n", 5); });
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->message(), "read_until(): no \"\\r\\n\" came after at most 5 bytes, and a record may have no more");
   EXPECT_EQ(failed->bytes_max(), 5u);
   EXPECT_EQ(co_await pair.in.read_until("\r\n", 6), "123456") << "the bytes stayed";
 }
 
-SC_TEST(buffered_reader, read_until_of_a_stream_without_delimiters_fails_at_its_bound) {
+TRACTOR_TEST(buffered_reader, read_until_of_a_stream_without_delimiters_fails_at_its_bound) {
   reader_pair pair(4);
   co_await pair.send(std::string(100, 'x'));
 
@@ -217,28 +217,28 @@ SC_TEST(buffered_reader, read_until_of_a_stream_without_delimiters_fails_at_its_
   EXPECT_EQ(co_await pair.in.read_exactly(100), std::string(100, 'x'));
 }
 
-SC_TEST(buffered_reader, read_exactly_over_its_bound_is_refused_before_anything_is_received) {
+TRACTOR_TEST(buffered_reader, read_exactly_over_its_bound_is_refused_before_anything_is_received) {
   reader_pair pair;
 
   const auto failed = co_await error_of<sc::too_long_error>([&] { return pair.in.read_exactly(1'000'000'000'000); });
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->message(), "read_exactly(1000000000000): a record may have no more than 16777216 bytes");
 }
 
-SC_TEST(buffered_reader, read_all_over_its_bound_says_so_and_takes_nothing) {
+TRACTOR_TEST(buffered_reader, read_all_over_its_bound_says_so_and_takes_nothing) {
   reader_pair pair;
   co_await pair.send("12");
   pair.end();
 
   const auto failed = co_await error_of<sc::too_long_error>([&] { return pair.in.read_all(1); });
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->message(), "read_all(): more than 1 byte came before the end of the stream");
   EXPECT_EQ(co_await pair.in.read_all(2), "12");
 }
 
-SC_TEST(buffered_reader, record_behind_a_long_one_is_read_as_ever) {
+TRACTOR_TEST(buffered_reader, record_behind_a_long_one_is_read_as_ever) {
   reader_pair pair(16);
   co_await pair.send(std::string(10'000, 'x'));
   static_cast<void>(co_await pair.in.read_exactly(10'000));
@@ -249,7 +249,7 @@ SC_TEST(buffered_reader, record_behind_a_long_one_is_read_as_ever) {
 
 // --- the end of the stream inside a record ---
 
-SC_TEST(buffered_reader, end_inside_a_record_says_how_many_bytes_came_and_keeps_them) {
+TRACTOR_TEST(buffered_reader, end_inside_a_record_says_how_many_bytes_came_and_keeps_them) {
   reader_pair pair;
   co_await pair.send("abc");
   pair.end();
@@ -258,7 +258,7 @@ SC_TEST(buffered_reader, end_inside_a_record_says_how_many_bytes_came_and_keeps_
   const auto until = co_await error_of<sc::incomplete_read_error>([&] { return pair.in.read_until(";", 100); });
   const auto line = co_await error_of<sc::incomplete_read_error>([&] { return pair.in.read_line(); });
 
-  SC_REQUIRE(exactly && until && line);
+  TRACTOR_REQUIRE(exactly && until && line);
   EXPECT_EQ(exactly->message(), "read_exactly(5): the stream ended after 3 bytes of the record");
   EXPECT_EQ(until->message(), "read_until(): the stream ended after 3 bytes of the record, before a \";\"");
   EXPECT_EQ(line->message(), "read_line(): the stream ended after 3 bytes of the record, before a \"\\n\"");
@@ -266,17 +266,17 @@ SC_TEST(buffered_reader, end_inside_a_record_says_how_many_bytes_came_and_keeps_
   EXPECT_EQ(co_await pair.in.read_all(100), "abc");
 }
 
-SC_TEST(buffered_reader, end_before_a_record_that_was_asked_for_is_an_error_with_no_bytes) {
+TRACTOR_TEST(buffered_reader, end_before_a_record_that_was_asked_for_is_an_error_with_no_bytes) {
   reader_pair pair;
   pair.end();
 
   const auto failed = co_await error_of<sc::incomplete_read_error>([&] { return pair.in.read_exactly(1); });
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->received(), 0u);
 }
 
-SC_TEST(buffered_reader, error_of_the_stream_comes_out_and_loses_nothing) {
+TRACTOR_TEST(buffered_reader, error_of_the_stream_comes_out_and_loses_nothing) {
   reader_pair pair;
   co_await pair.send("abc");
   EXPECT_FALSE(co_await pair.in.at_end());
@@ -288,7 +288,7 @@ SC_TEST(buffered_reader, error_of_the_stream_comes_out_and_loses_nothing) {
 
 // --- cancels and misuse ---
 
-SC_TEST(buffered_reader, cancel_inside_a_record_loses_no_bytes) {
+TRACTOR_TEST(buffered_reader, cancel_inside_a_record_loses_no_bytes) {
   reader_pair pair;
   co_await pair.send("begin");
 
@@ -302,7 +302,7 @@ SC_TEST(buffered_reader, cancel_inside_a_record_loses_no_bytes) {
   EXPECT_EQ(co_await pair.in.read_line(), "begin end");
 }
 
-SC_TEST(buffered_reader, call_in_a_cancelled_scope_takes_nothing_though_all_is_there) {
+TRACTOR_TEST(buffered_reader, call_in_a_cancelled_scope_takes_nothing_though_all_is_there) {
   reader_pair pair;
   co_await pair.send("line\n");
   EXPECT_FALSE(co_await pair.in.at_end());
@@ -321,7 +321,7 @@ SC_TEST(buffered_reader, call_in_a_cancelled_scope_takes_nothing_though_all_is_t
   EXPECT_EQ(buffered_text(pair.in), "line\n");
 }
 
-SC_TEST(buffered_reader, second_reader_at_a_time_is_refused) {
+TRACTOR_TEST(buffered_reader, second_reader_at_a_time_is_refused) {
   reader_pair pair;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> { EXPECT_EQ(co_await pair.in.read_line(), "line"); });
@@ -332,7 +332,7 @@ SC_TEST(buffered_reader, second_reader_at_a_time_is_refused) {
   });
 }
 
-SC_TEST(buffered_reader, empty_delimiter_and_empty_chunk_are_usage_errors) {
+TRACTOR_TEST(buffered_reader, empty_delimiter_and_empty_chunk_are_usage_errors) {
   reader_pair pair;
 
   EXPECT_TRUE(co_await error_of<tractor::usage_error>([&] { return pair.in.read_until("", 10); }));

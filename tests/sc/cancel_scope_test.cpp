@@ -13,7 +13,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(cancel_scope, result_is_the_bodys_when_nobody_cancels) {
+TRACTOR_TEST(cancel_scope, result_is_the_bodys_when_nobody_cancels) {
   sc::cancel_scope scope;
   const std::optional<int> got = co_await scope.run([]() -> task<int> { co_return 4; });
   EXPECT_EQ(got, 4);
@@ -22,7 +22,7 @@ SC_TEST(cancel_scope, result_is_the_bodys_when_nobody_cancels) {
   EXPECT_EQ(scope.reason(), nullptr);
 }
 
-SC_TEST(cancel_scope, cancelled_from_another_task_absorbs) {
+TRACTOR_TEST(cancel_scope, cancelled_from_another_task_absorbs) {
   sc::cancel_scope scope;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> {
@@ -39,7 +39,7 @@ SC_TEST(cancel_scope, cancelled_from_another_task_absorbs) {
   EXPECT_TRUE(scope.cancelled_caught());
 }
 
-SC_TEST(cancel_scope, body_may_take_the_scope) {
+TRACTOR_TEST(cancel_scope, body_may_take_the_scope) {
   sc::cancel_scope scope;
   const bool complete = co_await scope.run([](sc::cancel_scope& self) -> task<> {
     self.cancel();
@@ -48,7 +48,7 @@ SC_TEST(cancel_scope, body_may_take_the_scope) {
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(cancel_scope, cancelled_before_it_is_entered_cancels_the_first_checkpoint) {
+TRACTOR_TEST(cancel_scope, cancelled_before_it_is_entered_cancels_the_first_checkpoint) {
   sc::cancel_scope scope;
   scope.cancel("early");
   bool began = false, went_on = false;
@@ -62,7 +62,7 @@ SC_TEST(cancel_scope, cancelled_before_it_is_entered_cancels_the_first_checkpoin
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(cancel_scope, result_is_kept_when_the_cancel_was_not_observed) {
+TRACTOR_TEST(cancel_scope, result_is_kept_when_the_cancel_was_not_observed) {
   sc::cancel_scope scope;
   const std::optional<int> got = co_await scope.run([&]() -> task<int> {
     scope.cancel();
@@ -73,7 +73,7 @@ SC_TEST(cancel_scope, result_is_kept_when_the_cancel_was_not_observed) {
   EXPECT_FALSE(scope.cancelled_caught());
 }
 
-SC_TEST(cancel_scope, every_checkpoint_throws_until_the_body_is_left) {
+TRACTOR_TEST(cancel_scope, every_checkpoint_throws_until_the_body_is_left) {
   sc::cancel_scope scope;
   int thrown = 0;
   co_await scope.run([&]() -> task<> {
@@ -91,13 +91,13 @@ SC_TEST(cancel_scope, every_checkpoint_throws_until_the_body_is_left) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 0s);
 }
 
-SC_TEST(cancel_scope, entered_twice_is_a_usage_error) {
+TRACTOR_TEST(cancel_scope, entered_twice_is_a_usage_error) {
   sc::cancel_scope scope;
   co_await scope.run([]() -> task<> { co_return; });
   EXPECT_THROW(co_await scope.run([]() -> task<> { co_return; }), tractor::usage_error);
 }
 
-SC_TEST(cancel_scope, error_of_the_body_comes_out) {
+TRACTOR_TEST(cancel_scope, error_of_the_body_comes_out) {
   sc::cancel_scope scope;
   EXPECT_THROW(co_await scope.run([&]() -> task<> {
     scope.cancel();
@@ -108,18 +108,18 @@ SC_TEST(cancel_scope, error_of_the_body_comes_out) {
   EXPECT_FALSE(scope.cancelled_caught());
 }
 
-SC_TEST(cancel_scope, body_that_throws_instead_of_making_a_task_leaves_the_scope) {
+TRACTOR_TEST(cancel_scope, body_that_throws_instead_of_making_a_task_leaves_the_scope) {
   sc::cancel_scope scope;
   const auto refuse = []() -> task<> { throw std::runtime_error("no task"); };
   EXPECT_THROW(co_await scope.run(refuse), std::runtime_error);
   co_await sc::checkpoint();
 }
 
-SC_TEST(cancel_scope, first_reason_stays) {
+TRACTOR_TEST(cancel_scope, first_reason_stays) {
   sc::cancel_scope scope;
   scope.cancel("first");
   scope.cancel("second");
-  SC_REQUIRE(scope.reason() != nullptr);
+  TRACTOR_REQUIRE(scope.reason() != nullptr);
   EXPECT_EQ(scope.reason()->text, "first");
   EXPECT_EQ(scope.reason()->task, "main");
   EXPECT_EQ(scope.reason()->source, sc::cancel_source::explicit_call);
@@ -128,7 +128,7 @@ SC_TEST(cancel_scope, first_reason_stays) {
 
 // --- nesting ---
 
-SC_TEST(cancel_scope, outer_cancel_passes_through_the_inner_one) {
+TRACTOR_TEST(cancel_scope, outer_cancel_passes_through_the_inner_one) {
   sc::cancel_scope outer, inner;
   const bool complete = co_await outer.run([&]() -> task<> {
     co_await inner.run([&]() -> task<> {
@@ -143,7 +143,7 @@ SC_TEST(cancel_scope, outer_cancel_passes_through_the_inner_one) {
   EXPECT_TRUE(outer.cancelled_caught());
 }
 
-SC_TEST(cancel_scope, inner_cancel_stops_at_the_inner_one) {
+TRACTOR_TEST(cancel_scope, inner_cancel_stops_at_the_inner_one) {
   sc::cancel_scope outer, inner;
   bool went_on = false;
   const bool complete = co_await outer.run([&]() -> task<> {
@@ -159,7 +159,7 @@ SC_TEST(cancel_scope, inner_cancel_stops_at_the_inner_one) {
   EXPECT_TRUE(inner.cancelled_caught());
 }
 
-SC_TEST(cancel_scope, both_cancelled_is_absorbed_by_the_outer_one) {
+TRACTOR_TEST(cancel_scope, both_cancelled_is_absorbed_by_the_outer_one) {
   sc::cancel_scope outer, inner;
   const bool complete = co_await outer.run([&]() -> task<> {
     co_await inner.run([&]() -> task<> {
@@ -174,7 +174,7 @@ SC_TEST(cancel_scope, both_cancelled_is_absorbed_by_the_outer_one) {
   EXPECT_FALSE(inner.cancelled_caught());
 }
 
-SC_TEST(cancel_scope, outer_cancelled_while_the_inner_ones_cancel_is_in_flight_goes_on) {
+TRACTOR_TEST(cancel_scope, outer_cancelled_while_the_inner_ones_cancel_is_in_flight_goes_on) {
   sc::cancel_scope outer, inner;
   const bool complete = co_await outer.run([&]() -> task<> {
     co_await inner.run([&]() -> task<> {
@@ -191,7 +191,7 @@ SC_TEST(cancel_scope, outer_cancelled_while_the_inner_ones_cancel_is_in_flight_g
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(cancel_scope, two_hundred_nested_cancel_from_the_outermost) {
+TRACTOR_TEST(cancel_scope, two_hundred_nested_cancel_from_the_outermost) {
   sc::cancel_scope outermost;
   int passed = 0;
   const auto nest = [&](auto& self, int levels) -> task<> {
@@ -209,7 +209,7 @@ SC_TEST(cancel_scope, two_hundred_nested_cancel_from_the_outermost) {
 
 // --- shields ---
 
-SC_TEST(shield, keeps_outer_cancels_out_but_not_its_own) {
+TRACTOR_TEST(shield, keeps_outer_cancels_out_but_not_its_own) {
   sc::cancel_scope outer;
   bool inside = false;
   const bool complete = co_await outer.run([&]() -> task<> {
@@ -233,13 +233,13 @@ SC_TEST(shield, keeps_outer_cancels_out_but_not_its_own) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 1s);
 }
 
-SC_TEST(shield, grace_bounds_it) {
+TRACTOR_TEST(shield, grace_bounds_it) {
   const bool complete = co_await sc::shielded([]() -> task<> { co_await sc::sleep_forever(); }, 2s);
   EXPECT_FALSE(complete);
   EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
 }
 
-SC_TEST(shield, scope_inside_it_is_out_of_reach_too) {
+TRACTOR_TEST(shield, scope_inside_it_is_out_of_reach_too) {
   sc::cancel_scope outer;
   co_await outer.run([&]() -> task<> {
     outer.cancel();
@@ -251,7 +251,7 @@ SC_TEST(shield, scope_inside_it_is_out_of_reach_too) {
   });
 }
 
-SC_TEST(shield, taken_away_while_the_body_waits_delivers_the_cancel) {
+TRACTOR_TEST(shield, taken_away_while_the_body_waits_delivers_the_cancel) {
   sc::cancel_scope outer, shield({.shield = true});
   sc::time_point when{};
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -275,7 +275,7 @@ SC_TEST(shield, taken_away_while_the_body_waits_delivers_the_cancel) {
   EXPECT_EQ(when.time_since_epoch(), 2s);
 }
 
-SC_TEST(shield, put_up_inside_a_cancelled_scope_makes_checkpoints_work_again) {
+TRACTOR_TEST(shield, put_up_inside_a_cancelled_scope_makes_checkpoints_work_again) {
   sc::cancel_scope outer, inner;
   bool slept = false;
   co_await outer.run([&]() -> task<> {
@@ -289,7 +289,7 @@ SC_TEST(shield, put_up_inside_a_cancelled_scope_makes_checkpoints_work_again) {
   EXPECT_TRUE(slept);
 }
 
-SC_TEST(shield, nursery_in_a_child_under_a_cancelled_shielded_scope_is_cancelled) {
+TRACTOR_TEST(shield, nursery_in_a_child_under_a_cancelled_shielded_scope_is_cancelled) {
   // The shield holds the outer cancel off; the shielded scope's own cancel reaches down through nurseries and tasks.
   int cancelled = 0;
   const auto leaf = [&]() -> task<> {
@@ -317,7 +317,7 @@ SC_TEST(shield, nursery_in_a_child_under_a_cancelled_shielded_scope_is_cancelled
   EXPECT_EQ(cancelled, 2);
 }
 
-SC_TEST(shield, in_one_child_does_not_protect_its_siblings) {
+TRACTOR_TEST(shield, in_one_child_does_not_protect_its_siblings) {
   sc::time_point protected_end{}, other_end{};
   co_await sc::move_on_after(1s, [&]() -> task<> {
     co_await sc::open_nursery([&](nursery& n) {
@@ -339,7 +339,7 @@ SC_TEST(shield, in_one_child_does_not_protect_its_siblings) {
   EXPECT_EQ(other_end.time_since_epoch(), 1s);
 }
 
-SC_TEST(shield, flag_of_every_scope_is_right_after_random_changes) {
+TRACTOR_TEST(shield, flag_of_every_scope_is_right_after_random_changes) {
   // A model: recompute what "effective" must be from cancel_called and shield alone, after each of many random changes.
   constexpr std::size_t depth = 8;
   std::mt19937_64 random(sc::runner::current()->random());

@@ -13,7 +13,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(checkpoint, lets_other_tasks_run) {
+TRACTOR_TEST(checkpoint, lets_other_tasks_run) {
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) {
     for (int id = 0; id < 2; ++id)
@@ -25,11 +25,11 @@ SC_TEST(checkpoint, lets_other_tasks_run) {
       });
   });
   // In each batch both ran once.
-  SC_REQUIRE(order.size() == 6);
+  TRACTOR_REQUIRE(order.size() == 6);
   for (std::size_t i = 0; i < 6; i += 2) EXPECT_NE(order[i], order[i + 1]);
 }
 
-SC_TEST(checkpoint, shielded_one_does_not_throw) {
+TRACTOR_TEST(checkpoint, shielded_one_does_not_throw) {
   sc::cancel_scope scope;
   bool passed = false;
   co_await scope.run([&]() -> task<> {
@@ -41,7 +41,7 @@ SC_TEST(checkpoint, shielded_one_does_not_throw) {
   EXPECT_TRUE(passed);
 }
 
-SC_TEST(checkpoint_if_cancelled, throws_in_a_cancelled_scope) {
+TRACTOR_TEST(checkpoint_if_cancelled, throws_in_a_cancelled_scope) {
   sc::cancel_scope scope;
   bool passed = false;
   EXPECT_FALSE(co_await scope.run([&]() -> task<> {
@@ -54,7 +54,7 @@ SC_TEST(checkpoint_if_cancelled, throws_in_a_cancelled_scope) {
   EXPECT_TRUE(passed);
 }
 
-SC_TEST(checkpoint_if_cancelled, is_no_schedule_point) {
+TRACTOR_TEST(checkpoint_if_cancelled, is_no_schedule_point) {
   bool other_ran = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> {
@@ -67,7 +67,7 @@ SC_TEST(checkpoint_if_cancelled, is_no_schedule_point) {
   EXPECT_TRUE(other_ran);
 }
 
-SC_TEST(checkpoint_if_cancelled, sees_a_deadline_once_the_clock_has_passed_it_and_others_could_run) {
+TRACTOR_TEST(checkpoint_if_cancelled, sees_a_deadline_once_the_clock_has_passed_it_and_others_could_run) {
   EXPECT_FALSE(co_await sc::move_on_after(1s, []() -> task<> {
     co_await sc::shielded([]() -> task<> { co_await sc::sleep(2s); });
     co_await sc::checkpoint_if_cancelled();
@@ -75,7 +75,7 @@ SC_TEST(checkpoint_if_cancelled, sees_a_deadline_once_the_clock_has_passed_it_an
   }));
 }
 
-SC_TEST(checkpoint_if_cancelled, goes_on_behind_a_shield) {
+TRACTOR_TEST(checkpoint_if_cancelled, goes_on_behind_a_shield) {
   sc::cancel_scope scope;
   bool passed = false;
   EXPECT_FALSE(co_await scope.run([&]() -> task<> {
@@ -89,26 +89,26 @@ SC_TEST(checkpoint_if_cancelled, goes_on_behind_a_shield) {
   EXPECT_TRUE(passed);
 }
 
-SC_TEST(sleep, takes_exactly_its_time_on_the_virtual_clock) {
+TRACTOR_TEST(sleep, takes_exactly_its_time_on_the_virtual_clock) {
   co_await sc::sleep(1500ms);
   EXPECT_EQ(sc::current_time().time_since_epoch(), 1500ms);
   co_await sc::sleep_until(sc::time_point(2s));
   EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
 }
 
-SC_TEST(sleep, into_the_past_returns) {
+TRACTOR_TEST(sleep, into_the_past_returns) {
   co_await sc::sleep(-5s);
   co_await sc::sleep(0s);
   co_await sc::sleep_until(sc::time_point::min());
   EXPECT_EQ(sc::current_time().time_since_epoch(), 0s);
 }
 
-SC_TEST(sleep, longer_than_time_itself_is_for_ever) {
+TRACTOR_TEST(sleep, longer_than_time_itself_is_for_ever) {
   co_await sc::move_on_after(1s, []() -> task<> { co_await sc::sleep(sc::duration::max()); });
   EXPECT_EQ(sc::current_time().time_since_epoch(), 1s);
 }
 
-SC_TEST(sleep, many_wake_in_the_order_of_their_times) {
+TRACTOR_TEST(sleep, many_wake_in_the_order_of_their_times) {
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) {
     for (int i = 0; i < 1000; ++i)
@@ -121,7 +121,7 @@ SC_TEST(sleep, many_wake_in_the_order_of_their_times) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
 
-SC_TEST(sleep, cancelled_ones_leave_no_timer_behind) {
+TRACTOR_TEST(sleep, cancelled_ones_leave_no_timer_behind) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     for (int i = 0; i < 500; ++i) n.start_soon([i]() -> task<> { co_await sc::sleep(1s + i * 1ms); });
     co_await settle();
@@ -130,7 +130,7 @@ SC_TEST(sleep, cancelled_ones_leave_no_timer_behind) {
   EXPECT_EQ(sc::runner::current()->next_deadline(), sc::never);
 }
 
-SC_TEST(sleep, outside_a_cancelled_scope_is_a_checkpoint_too) {
+TRACTOR_TEST(sleep, outside_a_cancelled_scope_is_a_checkpoint_too) {
   EXPECT_FALSE(co_await sc::move_on_after(0s, []() -> task<> { co_await sc::sleep(0s); }));
 }
 
@@ -236,7 +236,7 @@ TEST(schedule, is_fair_under_every_seed) {
   }
 }
 
-SC_TEST(schedule, random_bits_come_from_the_seed) {
+TRACTOR_TEST(schedule, random_bits_come_from_the_seed) {
   const auto draw = [](std::uint64_t seed) {
     sc::runner scheduler({.seed = seed});
     return scheduler.random();

@@ -14,7 +14,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(condition_cancel, cancelled_waiter_holds_the_lock) {
+TRACTOR_TEST(condition_cancel, cancelled_waiter_holds_the_lock) {
   sc::condition changed;
   const auto guard = co_await changed.hold();
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await changed.wait(); }));
@@ -23,7 +23,7 @@ SC_TEST(condition_cancel, cancelled_waiter_holds_the_lock) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 1s);
 }
 
-SC_TEST(condition_cancel, cancelled_waiter_waits_for_the_lock_as_long_as_it_takes) {
+TRACTOR_TEST(condition_cancel, cancelled_waiter_waits_for_the_lock_as_long_as_it_takes) {
   sc::condition changed;
   bool threw = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -42,7 +42,7 @@ SC_TEST(condition_cancel, cancelled_waiter_waits_for_the_lock_as_long_as_it_take
   EXPECT_TRUE(threw);
 }
 
-SC_TEST(condition_cancel, cancelled_before_it_begins_it_keeps_the_lock) {
+TRACTOR_TEST(condition_cancel, cancelled_before_it_begins_it_keeps_the_lock) {
   sc::condition changed;
   sc::cancel_scope scope;
   scope.cancel();
@@ -61,7 +61,7 @@ SC_TEST(condition_cancel, cancelled_before_it_begins_it_keeps_the_lock) {
   EXPECT_TRUE(other_got_in);
 }
 
-SC_TEST(condition_cancel, after_the_notification_the_wait_ends_as_notified) {
+TRACTOR_TEST(condition_cancel, after_the_notification_the_wait_ends_as_notified) {
   sc::condition changed;
   sc::cancel_scope scope;
   bool acted = false, went_on = false;
@@ -88,7 +88,7 @@ SC_TEST(condition_cancel, after_the_notification_the_wait_ends_as_notified) {
   EXPECT_FALSE(changed.locked());
 }
 
-SC_TEST(condition_cancel, before_the_notification_leaves_it_to_the_next_one) {
+TRACTOR_TEST(condition_cancel, before_the_notification_leaves_it_to_the_next_one) {
   sc::condition changed;
   sc::cancel_scope scope;
   bool other_went_on = false;
@@ -114,7 +114,7 @@ SC_TEST(condition_cancel, before_the_notification_leaves_it_to_the_next_one) {
 
 // A bounded buffer of the textbook kind. Consumers give up at random, also when they were notified and wait for the lock, which
 // producers keep for a while.
-SC_TEST(condition_cancel, random_traffic_through_a_bounded_buffer_loses_no_value_and_no_notification) {
+TRACTOR_TEST(condition_cancel, random_traffic_through_a_bounded_buffer_loses_no_value_and_no_notification) {
   std::mt19937_64 random(sc::runner::current()->random());
   const auto some_ms = [&](unsigned below) { return std::chrono::milliseconds(random() % below); };
   constexpr std::size_t buffer_max = 2;

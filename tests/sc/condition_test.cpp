@@ -30,7 +30,7 @@ task<> notify_with_lock(sc::condition& changed, std::size_t count) {
   changed.notify(count);
 }
 
-SC_TEST(condition, wait_gives_the_lock_back_and_returns_with_it) {
+TRACTOR_TEST(condition, wait_gives_the_lock_back_and_returns_with_it) {
   sc::condition changed;
   bool value = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -51,7 +51,7 @@ SC_TEST(condition, wait_gives_the_lock_back_and_returns_with_it) {
   EXPECT_FALSE(changed.locked());
 }
 
-SC_TEST(condition, notified_tasks_go_on_in_the_order_they_came) {
+TRACTOR_TEST(condition, notified_tasks_go_on_in_the_order_they_came) {
   sc::condition changed;
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -65,7 +65,7 @@ SC_TEST(condition, notified_tasks_go_on_in_the_order_they_came) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
 }
 
-SC_TEST(condition, notify_lets_so_many_go_on) {
+TRACTOR_TEST(condition, notify_lets_so_many_go_on) {
   sc::condition changed;
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -85,7 +85,7 @@ SC_TEST(condition, notify_lets_so_many_go_on) {
   EXPECT_EQ(order.size(), 4u);
 }
 
-SC_TEST(condition, notified_task_runs_when_the_lock_is_released_and_not_before) {
+TRACTOR_TEST(condition, notified_task_runs_when_the_lock_is_released_and_not_before) {
   sc::condition changed;
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -101,7 +101,7 @@ SC_TEST(condition, notified_task_runs_when_the_lock_is_released_and_not_before) 
   });
 }
 
-SC_TEST(condition, notified_task_stands_behind_who_waits_for_the_lock_and_before_who_comes_later) {
+TRACTOR_TEST(condition, notified_task_stands_behind_who_waits_for_the_lock_and_before_who_comes_later) {
   sc::condition changed;
   std::vector<int> order;
   const auto lock_and_note = [&](int number) -> task<> {
@@ -122,7 +122,7 @@ SC_TEST(condition, notified_task_stands_behind_who_waits_for_the_lock_and_before
   EXPECT_EQ(order, (std::vector<int>{10, 0, 1, 20}));
 }
 
-SC_TEST(condition, notify_without_anybody_waiting_is_forgotten) {
+TRACTOR_TEST(condition, notify_without_anybody_waiting_is_forgotten) {
   sc::condition changed;
   co_await notify_with_lock(changed, 1);
   co_await changed.acquire();
@@ -130,7 +130,7 @@ SC_TEST(condition, notify_without_anybody_waiting_is_forgotten) {
   changed.release();
 }
 
-SC_TEST(condition, several_can_share_one_lock) {
+TRACTOR_TEST(condition, several_can_share_one_lock) {
   sc::lock lock;
   sc::condition filled(lock), drained(lock);
   std::vector<int> order;
@@ -148,7 +148,7 @@ SC_TEST(condition, several_can_share_one_lock) {
   EXPECT_EQ(order.size(), 2u);
 }
 
-SC_TEST(condition, its_waits_show_in_the_task_tree) {
+TRACTOR_TEST(condition, its_waits_show_in_the_task_tree) {
   sc::condition changed;
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -164,7 +164,7 @@ SC_TEST(condition, its_waits_show_in_the_task_tree) {
 
 // --- misuse ---
 
-SC_TEST(condition_misuse, wait_or_notify_without_the_lock_is_a_usage_error) {
+TRACTOR_TEST(condition_misuse, wait_or_notify_without_the_lock_is_a_usage_error) {
   sc::condition changed;
   EXPECT_THROW(co_await changed.wait(), tractor::usage_error);
   EXPECT_TRUE(contains(message_of([&] { changed.notify(); }), "condition.notify(): this task does not hold the condition's lock"));
@@ -172,7 +172,7 @@ SC_TEST(condition_misuse, wait_or_notify_without_the_lock_is_a_usage_error) {
   EXPECT_THROW(changed.release(), tractor::usage_error);
 }
 
-SC_TEST(condition_misuse, lock_of_another_task_does_not_count) {
+TRACTOR_TEST(condition_misuse, lock_of_another_task_does_not_count) {
   sc::condition changed;
   const auto guard = co_await changed.hold();
   co_await sc::open_nursery([&](nursery& n) {

@@ -13,7 +13,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(deadline, move_on_after_gives_nothing_when_it_passes) {
+TRACTOR_TEST(deadline, move_on_after_gives_nothing_when_it_passes) {
   const auto got = co_await sc::move_on_after(2s, []() -> task<int> {
     co_await sc::sleep_forever();
     co_return 1;
@@ -22,7 +22,7 @@ SC_TEST(deadline, move_on_after_gives_nothing_when_it_passes) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
 }
 
-SC_TEST(deadline, move_on_after_gives_the_value_in_time) {
+TRACTOR_TEST(deadline, move_on_after_gives_the_value_in_time) {
   const auto got = co_await sc::move_on_after(2s, []() -> task<int> {
     co_await sc::sleep(1s);
     co_return 1;
@@ -30,7 +30,7 @@ SC_TEST(deadline, move_on_after_gives_the_value_in_time) {
   EXPECT_EQ(got, 1);
 }
 
-SC_TEST(deadline, move_on_after_zero_cancels_the_first_checkpoint) {
+TRACTOR_TEST(deadline, move_on_after_zero_cancels_the_first_checkpoint) {
   bool began = false;
   EXPECT_FALSE(co_await sc::move_on_after(0s, [&]() -> task<> {
     began = true;
@@ -40,7 +40,7 @@ SC_TEST(deadline, move_on_after_zero_cancels_the_first_checkpoint) {
   EXPECT_TRUE(began);
 }
 
-SC_TEST(deadline, fail_after_throws_too_slow_error) {
+TRACTOR_TEST(deadline, fail_after_throws_too_slow_error) {
   EXPECT_THROW(co_await sc::fail_after(1s, []() -> task<> { co_await sc::sleep_forever(); }), sc::too_slow_error);
   EXPECT_EQ(co_await sc::fail_after(1s,
                                     []() -> task<int> {
@@ -50,13 +50,13 @@ SC_TEST(deadline, fail_after_throws_too_slow_error) {
             3);
 }
 
-SC_TEST(deadline, fail_after_inside_a_cancelled_scope_lets_the_cancel_through) {
+TRACTOR_TEST(deadline, fail_after_inside_a_cancelled_scope_lets_the_cancel_through) {
   const bool complete =
       co_await sc::move_on_after(1s, []() -> task<> { co_await sc::fail_after(2s, []() -> task<> { co_await sc::sleep_forever(); }); });
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(deadline, earlier_outer_one_wins) {
+TRACTOR_TEST(deadline, earlier_outer_one_wins) {
   sc::cancel_scope inner({.deadline = sc::current_time() + 5s});
   const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> {
     co_await inner.run([]() -> task<> { co_await sc::sleep_forever(); });
@@ -66,14 +66,14 @@ SC_TEST(deadline, earlier_outer_one_wins) {
   EXPECT_FALSE(inner.cancel_called());
 }
 
-SC_TEST(deadline, of_a_scope_that_was_left_does_nothing) {
+TRACTOR_TEST(deadline, of_a_scope_that_was_left_does_nothing) {
   sc::cancel_scope scope({.deadline = sc::current_time() + 1s});
   co_await scope.run([]() -> task<> { co_return; });
   co_await sc::sleep(2s);
   EXPECT_FALSE(scope.cancel_called());
 }
 
-SC_TEST(deadline, moved_later_while_running) {
+TRACTOR_TEST(deadline, moved_later_while_running) {
   sc::cancel_scope scope({.deadline = sc::current_time() + 1s});
   sc::time_point ended{};
   co_await scope.run([&]() -> task<> {
@@ -88,7 +88,7 @@ SC_TEST(deadline, moved_later_while_running) {
   EXPECT_EQ(ended.time_since_epoch(), 3s);
 }
 
-SC_TEST(deadline, moved_into_the_past_while_running_cancels_at_once) {
+TRACTOR_TEST(deadline, moved_into_the_past_while_running_cancels_at_once) {
   sc::cancel_scope scope;
   EXPECT_FALSE(co_await scope.run([&]() -> task<> {
     scope.set_deadline(sc::current_time());
@@ -97,7 +97,7 @@ SC_TEST(deadline, moved_into_the_past_while_running_cancels_at_once) {
   }));
 }
 
-SC_TEST(deadline, taken_away_while_another_task_waits_in_the_scope) {
+TRACTOR_TEST(deadline, taken_away_while_another_task_waits_in_the_scope) {
   sc::cancel_scope scope({.deadline = sc::current_time() + 1s});
   bool complete = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -108,14 +108,14 @@ SC_TEST(deadline, taken_away_while_another_task_waits_in_the_scope) {
   EXPECT_TRUE(complete);
 }
 
-SC_TEST(deadline, set_before_entering_counts_from_the_clock_not_from_the_entry) {
+TRACTOR_TEST(deadline, set_before_entering_counts_from_the_clock_not_from_the_entry) {
   sc::cancel_scope scope;
   scope.set_deadline(sc::current_time() + 1s);
   co_await sc::sleep(2s);
   EXPECT_FALSE(co_await scope.run([]() -> task<> { co_await sc::checkpoint(); }));
 }
 
-SC_TEST(deadline, effective_one_is_the_earliest_that_no_shield_hides) {
+TRACTOR_TEST(deadline, effective_one_is_the_earliest_that_no_shield_hides) {
   EXPECT_EQ(sc::current_effective_deadline(), sc::never);
   sc::cancel_scope outer({.deadline = sc::current_time() + 10s}), inner({.deadline = sc::current_time() + 20s});
   co_await outer.run([&]() -> task<> {
@@ -131,7 +131,7 @@ SC_TEST(deadline, effective_one_is_the_earliest_that_no_shield_hides) {
   });
 }
 
-SC_TEST(deadline, reaches_a_task_of_a_nursery_inside) {
+TRACTOR_TEST(deadline, reaches_a_task_of_a_nursery_inside) {
   sc::time_point ended{};
   co_await sc::move_on_after(1s, [&]() -> task<> {
     co_await sc::open_nursery([&](nursery& n) {
@@ -148,7 +148,7 @@ SC_TEST(deadline, reaches_a_task_of_a_nursery_inside) {
   EXPECT_EQ(ended.time_since_epoch(), 1s);
 }
 
-SC_TEST(deadline, thousand_of_them_fire_in_order) {
+TRACTOR_TEST(deadline, thousand_of_them_fire_in_order) {
   std::vector<int> order;
   std::vector<int> delays(1000);
   for (int i = 0; i < 1000; ++i) delays[static_cast<std::size_t>(i)] = i;
@@ -166,7 +166,7 @@ SC_TEST(deadline, thousand_of_them_fire_in_order) {
 
 // --- races: the wake-up and the cancel come in one batch ---
 
-SC_TEST(cancel_race, woken_first_keeps_what_it_waited_for) {
+TRACTOR_TEST(cancel_race, woken_first_keeps_what_it_waited_for) {
   sc::event event;
   sc::cancel_scope scope;
   bool got = false, checkpointed = false;
@@ -187,7 +187,7 @@ SC_TEST(cancel_race, woken_first_keeps_what_it_waited_for) {
   EXPECT_FALSE(checkpointed);
 }
 
-SC_TEST(cancel_race, cancelled_first_is_not_woken_twice) {
+TRACTOR_TEST(cancel_race, cancelled_first_is_not_woken_twice) {
   sc::event event;
   sc::cancel_scope scope;
   bool got = false;
@@ -206,7 +206,7 @@ SC_TEST(cancel_race, cancelled_first_is_not_woken_twice) {
   EXPECT_FALSE(got);
 }
 
-SC_TEST(cancel_race, deadline_at_the_same_moment_as_the_wake_up) {
+TRACTOR_TEST(cancel_race, deadline_at_the_same_moment_as_the_wake_up) {
   // Either may win; nothing may break, and the scope says truly which.
   sc::cancel_scope scope({.deadline = sc::current_time() + 1s});
   bool slept = false;
@@ -218,7 +218,7 @@ SC_TEST(cancel_race, deadline_at_the_same_moment_as_the_wake_up) {
   EXPECT_EQ(scope.cancelled_caught(), !slept);
 }
 
-SC_TEST(cancel_race, cancel_in_the_ready_queue_is_delivered_by_a_checkpoint) {
+TRACTOR_TEST(cancel_race, cancel_in_the_ready_queue_is_delivered_by_a_checkpoint) {
   sc::cancel_scope scope;
   bool passed = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -237,7 +237,7 @@ SC_TEST(cancel_race, cancel_in_the_ready_queue_is_delivered_by_a_checkpoint) {
   EXPECT_TRUE(scope.cancelled_caught());
 }
 
-SC_TEST(cancel_race, cancel_called_many_times_from_many_tasks) {
+TRACTOR_TEST(cancel_race, cancel_called_many_times_from_many_tasks) {
   sc::cancel_scope scope;
   co_await sc::open_nursery([&](nursery& n) {
     for (int i = 0; i < 20; ++i)
@@ -252,12 +252,12 @@ SC_TEST(cancel_race, cancel_called_many_times_from_many_tasks) {
 
 // --- reasons ---
 
-SC_TEST(why_cancelled, is_empty_outside_a_cancelled_scope) {
+TRACTOR_TEST(why_cancelled, is_empty_outside_a_cancelled_scope) {
   EXPECT_EQ(sc::why_cancelled(), "");
   co_return;
 }
 
-SC_TEST(why_cancelled, lists_the_cancels_in_force_innermost_first_up_to_a_shield) {
+TRACTOR_TEST(why_cancelled, lists_the_cancels_in_force_innermost_first_up_to_a_shield) {
   sc::cancel_scope hidden, outer, inner;
   std::string why;
   co_await hidden.run([&]() -> task<> {
@@ -281,7 +281,7 @@ SC_TEST(why_cancelled, lists_the_cancels_in_force_innermost_first_up_to_a_shield
   EXPECT_TRUE(contains(why, "deadline_test.cpp")) << why;
 }
 
-SC_TEST(why_cancelled, names_the_deadline_and_where_it_was_set) {
+TRACTOR_TEST(why_cancelled, names_the_deadline_and_where_it_was_set) {
   std::string why;
   co_await sc::move_on_after(1s, [&]() -> task<> {
     try {
@@ -295,7 +295,7 @@ SC_TEST(why_cancelled, names_the_deadline_and_where_it_was_set) {
   EXPECT_TRUE(contains(why, "deadline_test.cpp")) << why;
 }
 
-SC_TEST(why_cancelled, names_the_task_that_failed) {
+TRACTOR_TEST(why_cancelled, names_the_task_that_failed) {
   std::string why;
   try {
     co_await sc::open_nursery([&](nursery& n) {

@@ -5,13 +5,13 @@
 #include "tractor/sc/event.hpp"
 
 #include "sc_test.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace {
 
 using namespace sc_test;
 
-SC_TEST(event, set_wakes_everybody) {
+TRACTOR_TEST(event, set_wakes_everybody) {
   sc::event event;
   int woken = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -30,14 +30,14 @@ SC_TEST(event, set_wakes_everybody) {
   EXPECT_TRUE(event.is_set());
 }
 
-SC_TEST(event, set_twice_is_the_same_as_once) {
+TRACTOR_TEST(event, set_twice_is_the_same_as_once) {
   sc::event event;
   event.set();
   event.set();
   co_await event.wait();
 }
 
-SC_TEST(event, wait_for_a_set_one_is_a_checkpoint) {
+TRACTOR_TEST(event, wait_for_a_set_one_is_a_checkpoint) {
   sc::event event;
   event.set();
   sc::cancel_scope scope;
@@ -47,7 +47,7 @@ SC_TEST(event, wait_for_a_set_one_is_a_checkpoint) {
   }));
 }
 
-SC_TEST(event, cancelled_waiter_leaves_the_others) {
+TRACTOR_TEST(event, cancelled_waiter_leaves_the_others) {
   sc::event event;
   bool other = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -62,8 +62,8 @@ SC_TEST(event, cancelled_waiter_leaves_the_others) {
   EXPECT_TRUE(other);
 }
 
-SC_TEST(wait_queue, wakes_in_the_order_of_arrival) {
-  sc::wait_queue queue;
+TRACTOR_TEST(parking_lot, wakes_in_the_order_of_arrival) {
+  sc::parking_lot queue;
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     for (int i = 0; i < 4; ++i) {
@@ -82,8 +82,8 @@ SC_TEST(wait_queue, wakes_in_the_order_of_arrival) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
 }
 
-SC_TEST(wait_queue, random_cancels_from_the_middle_keep_it_whole) {
-  sc::wait_queue queue;
+TRACTOR_TEST(parking_lot, random_cancels_from_the_middle_keep_it_whole) {
+  sc::parking_lot queue;
   std::mt19937_64 random(sc::runner::current()->random());
   constexpr int count = 60;
   std::vector<sc::cancel_scope> scopes(count);
@@ -106,7 +106,7 @@ SC_TEST(wait_queue, random_cancels_from_the_middle_keep_it_whole) {
   EXPECT_EQ(woken + cancelled, count);
 }
 
-TEST(wait_queue_death, destroyed_under_its_waiters_is_an_assertion) {
+TEST(parking_lot_death, destroyed_under_its_waiters_is_an_assertion) {
   const auto destroy = []() -> task<> {
     auto event = std::make_unique<sc::event>();
     co_await sc::open_nursery([&](nursery& n) -> task<> {

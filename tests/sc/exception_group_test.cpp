@@ -66,7 +66,7 @@ TEST(describe, knows_errors_strangers_and_nothing) {
   EXPECT_EQ(sc::type_name_of(nullptr), "no exception");
 }
 
-SC_TEST(exception_group, of_nested_nurseries_is_nested) {
+TRACTOR_TEST(exception_group, of_nested_nurseries_is_nested) {
   std::string text;
   const auto fail = [](const char* what) -> task<> {
     co_await sc::cancel_shielded_checkpoint();

@@ -13,7 +13,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(finally, cleanup_runs_after_a_value) {
+TRACTOR_TEST(finally, cleanup_runs_after_a_value) {
   std::vector<std::string> order;
   const int got = co_await sc::finally(
       [&]() -> task<int> {
@@ -28,7 +28,7 @@ SC_TEST(finally, cleanup_runs_after_a_value) {
   EXPECT_EQ(order, (std::vector<std::string>{"body", "cleanup"}));
 }
 
-SC_TEST(finally, move_only_value_and_reference_pass_through) {
+TRACTOR_TEST(finally, move_only_value_and_reference_pass_through) {
   const auto nothing = []() -> task<> { co_return; };
   const auto pointer = co_await sc::finally([]() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(4); }, nothing);
   EXPECT_EQ(*pointer, 4);
@@ -37,7 +37,7 @@ SC_TEST(finally, move_only_value_and_reference_pass_through) {
   EXPECT_EQ(&same, &target);
 }
 
-SC_TEST(finally, cleanup_runs_after_an_error_which_goes_on) {
+TRACTOR_TEST(finally, cleanup_runs_after_an_error_which_goes_on) {
   bool cleaned = false;
   EXPECT_THROW(co_await sc::finally(
                    []() -> task<> {
@@ -52,7 +52,7 @@ SC_TEST(finally, cleanup_runs_after_an_error_which_goes_on) {
   EXPECT_TRUE(cleaned);
 }
 
-SC_TEST(finally, cleanup_runs_to_its_end_in_a_cancelled_scope_and_the_cancel_goes_on) {
+TRACTOR_TEST(finally, cleanup_runs_to_its_end_in_a_cancelled_scope_and_the_cancel_goes_on) {
   bool cleaned = false;
   const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> {
     co_await sc::finally([]() -> task<> { co_await sc::sleep_forever(); },
@@ -67,7 +67,7 @@ SC_TEST(finally, cleanup_runs_to_its_end_in_a_cancelled_scope_and_the_cancel_goe
   EXPECT_EQ(sc::current_time().time_since_epoch(), 3s);
 }
 
-SC_TEST(finally, cleanup_runs_when_the_body_cannot_even_start) {
+TRACTOR_TEST(finally, cleanup_runs_when_the_body_cannot_even_start) {
   bool cleaned = false;
   const auto refuse = []() -> task<int> { throw std::runtime_error("no task"); };
   EXPECT_THROW(static_cast<void>(co_await sc::finally(refuse,
@@ -79,7 +79,7 @@ SC_TEST(finally, cleanup_runs_when_the_body_cannot_even_start) {
   EXPECT_TRUE(cleaned);
 }
 
-SC_TEST(finally, error_of_the_cleanup_comes_out) {
+TRACTOR_TEST(finally, error_of_the_cleanup_comes_out) {
   EXPECT_THROW(static_cast<void>(co_await sc::finally([]() -> task<int> { co_return 1; },
                                                       []() -> task<> {
                                                         co_await sc::checkpoint();
@@ -88,7 +88,7 @@ SC_TEST(finally, error_of_the_cleanup_comes_out) {
                std::logic_error);
 }
 
-SC_TEST(finally, errors_of_body_and_cleanup_are_a_group_with_the_body_first) {
+TRACTOR_TEST(finally, errors_of_body_and_cleanup_are_a_group_with_the_body_first) {
   std::vector<std::string> members;
   try {
     co_await sc::finally(
@@ -107,7 +107,7 @@ SC_TEST(finally, errors_of_body_and_cleanup_are_a_group_with_the_body_first) {
   EXPECT_EQ(members, (std::vector<std::string>{"body", "cleanup"}));
 }
 
-SC_TEST(finally, error_of_the_cleanup_of_a_cancelled_body_comes_out) {
+TRACTOR_TEST(finally, error_of_the_cleanup_of_a_cancelled_body_comes_out) {
   EXPECT_THROW(co_await sc::move_on_after(1s,
                                           []() -> task<> {
                                             co_await sc::finally([]() -> task<> { co_await sc::sleep_forever(); },
@@ -119,7 +119,7 @@ SC_TEST(finally, error_of_the_cleanup_of_a_cancelled_body_comes_out) {
                std::logic_error);
 }
 
-SC_TEST(finally, cleanup_that_takes_longer_than_its_grace_is_cancelled_and_an_error) {
+TRACTOR_TEST(finally, cleanup_that_takes_longer_than_its_grace_is_cancelled_and_an_error) {
   bool cut_off = false;
   EXPECT_THROW(co_await sc::finally([]() -> task<> { co_return; },
                                     [&]() -> task<> {
@@ -136,7 +136,7 @@ SC_TEST(finally, cleanup_that_takes_longer_than_its_grace_is_cancelled_and_an_er
   EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
 }
 
-SC_TEST(finally, slow_cleanup_does_not_hide_the_bodys_error) {
+TRACTOR_TEST(finally, slow_cleanup_does_not_hide_the_bodys_error) {
   std::size_t members = 0;
   try {
     co_await sc::finally(
@@ -152,7 +152,7 @@ SC_TEST(finally, slow_cleanup_does_not_hide_the_bodys_error) {
   EXPECT_EQ(members, 2u);
 }
 
-SC_TEST(finally, cancel_that_comes_during_the_cleanup_waits_for_it_and_keeps_the_value) {
+TRACTOR_TEST(finally, cancel_that_comes_during_the_cleanup_waits_for_it_and_keeps_the_value) {
   std::optional<int> got;
   co_await sc::move_on_after(1s, [&]() -> task<> {
     got = co_await sc::finally([]() -> task<int> { co_return 9; }, []() -> task<> { co_await sc::sleep(2s); });
@@ -162,7 +162,7 @@ SC_TEST(finally, cancel_that_comes_during_the_cleanup_waits_for_it_and_keeps_the
   EXPECT_EQ(got, 9);
 }
 
-SC_TEST(finally, nested_cleanups_run_inside_out) {
+TRACTOR_TEST(finally, nested_cleanups_run_inside_out) {
   std::vector<std::string> order;
   const auto note = [&](const char* what) {
     return [&order, what]() -> task<> {
@@ -177,7 +177,7 @@ SC_TEST(finally, nested_cleanups_run_inside_out) {
   EXPECT_EQ(order, (std::vector<std::string>{"inner", "outer"}));
 }
 
-SC_TEST(finally, await_trace_of_the_bodys_error_crosses_it) {
+TRACTOR_TEST(finally, await_trace_of_the_bodys_error_crosses_it) {
   std::exception_ptr caught;
   try {
     co_await sc::finally(

@@ -31,7 +31,7 @@ class open_scope {
   sc::cancel_scope scope_;
 };
 
-SC_TEST(generator_scope, cancel_of_the_consumer_goes_through_the_generator_and_ends_it) {
+TRACTOR_TEST(generator_scope, cancel_of_the_consumer_goes_through_the_generator_and_ends_it) {
   auto ticks = tick();
   EXPECT_TRUE(co_await sc::move_on_after(1500ms, [&]() -> task<> { EXPECT_EQ(co_await ticks.next(), 0); }));
   EXPECT_FALSE(co_await sc::move_on_after(500ms, [&]() -> task<> { co_await ticks.next(); }));
@@ -39,7 +39,7 @@ SC_TEST(generator_scope, cancel_of_the_consumer_goes_through_the_generator_and_e
   EXPECT_EQ(co_await ticks.next(), std::nullopt);
 }
 
-SC_TEST(generator_scope, cancel_while_it_stands_at_a_yield_is_seen_inside_the_next_next) {
+TRACTOR_TEST(generator_scope, cancel_while_it_stands_at_a_yield_is_seen_inside_the_next_next) {
   sc::cancel_scope scope;
   bool passed = false;
   const auto numbers = [&]() -> generator<int> {
@@ -58,7 +58,7 @@ SC_TEST(generator_scope, cancel_while_it_stands_at_a_yield_is_seen_inside_the_ne
   EXPECT_EQ(co_await source.next(), std::nullopt);
 }
 
-SC_TEST(generator_scope, scope_that_the_generator_leaves_before_it_yields_is_right) {
+TRACTOR_TEST(generator_scope, scope_that_the_generator_leaves_before_it_yields_is_right) {
   const auto patient = []() -> generator<bool> {
     for (int i = 0; i < 3; ++i) {
       const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> { co_await sc::sleep(i * 700ms); });
@@ -72,7 +72,7 @@ SC_TEST(generator_scope, scope_that_the_generator_leaves_before_it_yields_is_rig
   EXPECT_EQ(co_await source.next(), std::nullopt);
 }
 
-SC_TEST(generator_scope, nursery_that_the_generator_leaves_before_it_yields_is_right) {
+TRACTOR_TEST(generator_scope, nursery_that_the_generator_leaves_before_it_yields_is_right) {
   const auto squares = []() -> generator<int> {
     for (int i = 1; i <= 2; ++i) {
       int square = 0;
@@ -90,13 +90,13 @@ SC_TEST(generator_scope, nursery_that_the_generator_leaves_before_it_yields_is_r
   EXPECT_EQ(co_await source.next(), 4);
 }
 
-SC_TEST(generator_scope, consumer_may_call_each_next_in_another_scope) {
+TRACTOR_TEST(generator_scope, consumer_may_call_each_next_in_another_scope) {
   auto ticks = tick();
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(co_await sc::move_on_after(2s, [&]() -> task<> { EXPECT_EQ(co_await ticks.next(), i); }));
   EXPECT_EQ(co_await ticks.next(), 3);
 }
 
-SC_TEST(generator_scope, yield_out_of_an_open_scope_is_a_usage_error) {
+TRACTOR_TEST(generator_scope, yield_out_of_an_open_scope_is_a_usage_error) {
   const auto leaky = []() -> generator<int> {
     const open_scope around;
     co_yield 1;
@@ -113,7 +113,7 @@ SC_TEST(generator_scope, yield_out_of_an_open_scope_is_a_usage_error) {
   EXPECT_EQ(co_await source.next(), std::nullopt);
 }
 
-SC_TEST(generator_scope, yield_out_of_a_scope_is_refused_inside_a_scope_of_the_consumer_too) {
+TRACTOR_TEST(generator_scope, yield_out_of_a_scope_is_refused_inside_a_scope_of_the_consumer_too) {
   const auto leaky = []() -> generator<int> {
     co_yield 1;
     const open_scope around;
@@ -124,7 +124,7 @@ SC_TEST(generator_scope, yield_out_of_a_scope_is_refused_inside_a_scope_of_the_c
   EXPECT_TRUE(co_await sc::move_on_after(1s, [&]() -> task<> { EXPECT_THROW(co_await source.next(), tractor::usage_error); }));
 }
 
-SC_TEST(generator_scope, task_that_says_started_in_the_generator_can_go_on_yielding) {
+TRACTOR_TEST(generator_scope, task_that_says_started_in_the_generator_can_go_on_yielding) {
   // It moves to another nursery between next() and co_yield.
   std::vector<int> got;
   const auto serve = [&](sc::task_status<> status) -> generator<int> {
@@ -144,7 +144,7 @@ SC_TEST(generator_scope, task_that_says_started_in_the_generator_can_go_on_yield
 
 // --- misuse ---
 
-SC_TEST(generator_misuse, second_next_while_one_waits_is_refused) {
+TRACTOR_TEST(generator_misuse, second_next_while_one_waits_is_refused) {
   auto ticks = tick();
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> { EXPECT_EQ(co_await ticks.next(), 0); });
@@ -154,7 +154,7 @@ SC_TEST(generator_misuse, second_next_while_one_waits_is_refused) {
   EXPECT_EQ(co_await ticks.next(), 1);
 }
 
-SC_TEST(generator_misuse, generator_that_consumes_itself_is_refused) {
+TRACTOR_TEST(generator_misuse, generator_that_consumes_itself_is_refused) {
   generator<int>* self = nullptr;
   const auto snake = [&]() -> generator<int> { co_yield *co_await self->next(); };
   auto source = snake();
@@ -175,15 +175,15 @@ TEST(generator_death, destroyed_while_a_next_waits_is_an_assertion) {
   EXPECT_DEATH(sc::run(destroy), "a generator is closed while a next\\(\\) of it has not ended");
 }
 
-SC_TEST(generator_misuse, waits_inside_it_show_in_the_task_tree) {
+TRACTOR_TEST(generator_misuse, waits_inside_it_show_in_the_task_tree) {
   auto ticks = tick();
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon({.name = "consumer"}, [&]() -> task<> { co_await ticks.next(); });
     co_await settle();
     const auto tree = sc::task_tree();
-    SC_REQUIRE(tree.children.size() == 1);
+    TRACTOR_REQUIRE(tree.children.size() == 1);
     EXPECT_EQ(tree.children[0].waiting_for, "sleep");
-    SC_REQUIRE(tree.children[0].await_chain.size() == 2);
+    TRACTOR_REQUIRE(tree.children[0].await_chain.size() == 2);
     EXPECT_TRUE(contains(tree.children[0].await_chain[0].function_name(), "tick"));
   });
 }

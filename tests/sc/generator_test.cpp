@@ -34,14 +34,14 @@ generator<int> fail_after_one(std::shared_ptr<int> token) {
   throw std::runtime_error("no more");
 }
 
-SC_TEST(generator, gives_its_values_and_then_nullopt) {
+TRACTOR_TEST(generator, gives_its_values_and_then_nullopt) {
   auto numbers = count(3);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await numbers.next(), i);
   EXPECT_EQ(co_await numbers.next(), std::nullopt);
   EXPECT_EQ(co_await numbers.next(), std::nullopt);
 }
 
-SC_TEST(generator, runs_only_inside_next) {
+TRACTOR_TEST(generator, runs_only_inside_next) {
   std::vector<int> order;
   const auto steps = [&]() -> generator<int> {
     order.push_back(1);
@@ -58,7 +58,7 @@ SC_TEST(generator, runs_only_inside_next) {
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
-SC_TEST(generator, waits_in_the_task_of_its_consumer) {
+TRACTOR_TEST(generator, waits_in_the_task_of_its_consumer) {
   const auto ticks = []() -> generator<sc::time_point> {
     for (;;) {
       co_await sc::sleep(1s);
@@ -69,7 +69,7 @@ SC_TEST(generator, waits_in_the_task_of_its_consumer) {
   for (int i = 1; i <= 3; ++i) EXPECT_EQ((co_await clock.next())->time_since_epoch(), i * 1s);
 }
 
-SC_TEST(generator, values_can_be_move_only_and_braced) {
+TRACTOR_TEST(generator, values_can_be_move_only_and_braced) {
   const auto pointers = []() -> generator<std::unique_ptr<int>> {
     co_yield std::make_unique<int>(1);
     auto local = std::make_unique<int>(2);
@@ -83,7 +83,7 @@ SC_TEST(generator, values_can_be_move_only_and_braced) {
   EXPECT_EQ((co_await from_pairs.next())->second, "three");
 }
 
-SC_TEST(generator, can_consume_another_one) {
+TRACTOR_TEST(generator, can_consume_another_one) {
   const auto doubled = [](generator<int> source) -> generator<int> {
     while (const auto value = co_await source.next()) co_yield *value * 2;
   };
@@ -93,7 +93,7 @@ SC_TEST(generator, can_consume_another_one) {
   EXPECT_EQ(got, (std::vector<int>{0, 4, 8, 12}));
 }
 
-SC_TEST(generator, that_never_waits_gives_many_values_without_growing_the_stack) {
+TRACTOR_TEST(generator, that_never_waits_gives_many_values_without_growing_the_stack) {
   constexpr int many = 200'000;
   const auto numbers = []() -> generator<int> {
     for (int i = 1; i <= many; ++i) co_yield i;
@@ -104,7 +104,7 @@ SC_TEST(generator, that_never_waits_gives_many_values_without_growing_the_stack)
   EXPECT_EQ(last, many);
 }
 
-SC_TEST(generator, can_be_passed_from_task_to_task) {
+TRACTOR_TEST(generator, can_be_passed_from_task_to_task) {
   auto numbers = count(4);
   std::vector<int> got;
   for (int i = 0; i < 2; ++i)
@@ -119,7 +119,7 @@ SC_TEST(generator, can_be_passed_from_task_to_task) {
 
 // --- errors ---
 
-SC_TEST(generator_error, comes_out_of_next_and_is_the_end) {
+TRACTOR_TEST(generator_error, comes_out_of_next_and_is_the_end) {
   const auto token = std::make_shared<int>(0);
   auto numbers = fail_after_one(token);
   EXPECT_EQ(co_await numbers.next(), 1);
@@ -128,7 +128,7 @@ SC_TEST(generator_error, comes_out_of_next_and_is_the_end) {
   EXPECT_EQ(co_await numbers.next(), std::nullopt);
 }
 
-SC_TEST(generator_error, carries_the_await_chain_through_the_generator) {
+TRACTOR_TEST(generator_error, carries_the_await_chain_through_the_generator) {
   const auto consume = []() -> task<> {
     auto numbers = fail_after_one(nullptr);
     while (co_await numbers.next()) continue;
@@ -140,11 +140,11 @@ SC_TEST(generator_error, carries_the_await_chain_through_the_generator) {
     trace = sc::await_trace(std::current_exception());
   }
   const auto inner = trace.find("fail_after_one");
-  SC_REQUIRE(inner != std::string::npos);
+  TRACTOR_REQUIRE(inner != std::string::npos);
   EXPECT_NE(trace.find("operator()", inner), std::string::npos) << trace;
 }
 
-SC_TEST(generator_error, of_the_consumer_is_not_the_generators) {
+TRACTOR_TEST(generator_error, of_the_consumer_is_not_the_generators) {
   auto numbers = count(2);
   try {
     co_await numbers.next();
@@ -156,7 +156,7 @@ SC_TEST(generator_error, of_the_consumer_is_not_the_generators) {
 
 // --- closing ---
 
-SC_TEST(generator_close, destroys_the_frame_at_once) {
+TRACTOR_TEST(generator_close, destroys_the_frame_at_once) {
   const auto token = std::make_shared<int>(0);
   auto numbers = count_holding(token);
   EXPECT_EQ(co_await numbers.next(), 0);
@@ -167,7 +167,7 @@ SC_TEST(generator_close, destroys_the_frame_at_once) {
   EXPECT_EQ(co_await numbers.next(), std::nullopt);
 }
 
-SC_TEST(generator_close, destroyed_unfinished_or_never_begun_frees_everything) {
+TRACTOR_TEST(generator_close, destroyed_unfinished_or_never_begun_frees_everything) {
   const auto token = std::make_shared<int>(0);
   {
     auto begun = count_holding(token);
@@ -178,7 +178,7 @@ SC_TEST(generator_close, destroyed_unfinished_or_never_begun_frees_everything) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
-SC_TEST(generator_close, assignment_destroys_what_was_there_and_moving_leaves_it_closed) {
+TRACTOR_TEST(generator_close, assignment_destroys_what_was_there_and_moving_leaves_it_closed) {
   const auto token = std::make_shared<int>(0);
   auto numbers = count_holding(token);
   static_cast<void>(co_await numbers.next());
@@ -189,7 +189,7 @@ SC_TEST(generator_close, assignment_destroys_what_was_there_and_moving_leaves_it
   EXPECT_EQ(co_await others.next(), std::nullopt);
 }
 
-SC_TEST(generator_close, aclosing_closes_when_the_consumer_stops_early_and_gives_its_result) {
+TRACTOR_TEST(generator_close, aclosing_closes_when_the_consumer_stops_early_and_gives_its_result) {
   const auto token = std::make_shared<int>(0);
   generator<int>* seen = nullptr;
   const int third = co_await sc::aclosing(count_holding(token), [&](generator<int>& numbers) -> task<int> {
@@ -203,7 +203,7 @@ SC_TEST(generator_close, aclosing_closes_when_the_consumer_stops_early_and_gives
   EXPECT_EQ(token.use_count(), 1);
 }
 
-SC_TEST(generator_close, aclosing_closes_before_its_caller_goes_on) {
+TRACTOR_TEST(generator_close, aclosing_closes_before_its_caller_goes_on) {
   const auto token = std::make_shared<int>(0);
   auto closing = sc::aclosing(count_holding(token), [](generator<int>& numbers) -> task<> { co_await numbers.next(); });
   EXPECT_EQ(token.use_count(), 2);
@@ -211,7 +211,7 @@ SC_TEST(generator_close, aclosing_closes_before_its_caller_goes_on) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
-SC_TEST(generator_close, aclosing_closes_on_an_error_of_the_consumer) {
+TRACTOR_TEST(generator_close, aclosing_closes_on_an_error_of_the_consumer) {
   const auto token = std::make_shared<int>(0);
   EXPECT_THROW(co_await sc::aclosing(count_holding(token),
                                      [](generator<int>& numbers) -> task<> {
@@ -222,7 +222,7 @@ SC_TEST(generator_close, aclosing_closes_on_an_error_of_the_consumer) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
-SC_TEST(generator_close, aclosing_closes_on_a_cancel_of_the_consumer) {
+TRACTOR_TEST(generator_close, aclosing_closes_on_a_cancel_of_the_consumer) {
   const auto token = std::make_shared<int>(0);
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> {
     co_await sc::aclosing(count_holding(token), [](generator<int>& numbers) -> task<> {
@@ -233,7 +233,7 @@ SC_TEST(generator_close, aclosing_closes_on_a_cancel_of_the_consumer) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
-SC_TEST(generator_close, destructors_run_in_the_task_that_closes) {
+TRACTOR_TEST(generator_close, destructors_run_in_the_task_that_closes) {
   struct notes_task {
     std::string* name;
     ~notes_task() { *name = sc::runner::current()->running()->name(); }

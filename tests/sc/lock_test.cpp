@@ -12,7 +12,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(lock, one_task_at_a_time_holds_it) {
+TRACTOR_TEST(lock, one_task_at_a_time_holds_it) {
   sc::lock lock;
   int inside = 0, most = 0;
   co_await sc::open_nursery([&](nursery& n) {
@@ -28,7 +28,7 @@ SC_TEST(lock, one_task_at_a_time_holds_it) {
   EXPECT_FALSE(lock.locked());
 }
 
-SC_TEST(lock, is_passed_on_in_the_order_of_arrival_and_cannot_be_snatched) {
+TRACTOR_TEST(lock, is_passed_on_in_the_order_of_arrival_and_cannot_be_snatched) {
   sc::lock lock;
   std::vector<int> order;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -50,7 +50,7 @@ SC_TEST(lock, is_passed_on_in_the_order_of_arrival_and_cannot_be_snatched) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 9}));
 }
 
-SC_TEST(lock, acquired_again_by_its_owner_is_a_usage_error) {
+TRACTOR_TEST(lock, acquired_again_by_its_owner_is_a_usage_error) {
   sc::lock lock;
   co_await lock.acquire();
   EXPECT_THROW(co_await lock.acquire(), tractor::usage_error);
@@ -58,7 +58,7 @@ SC_TEST(lock, acquired_again_by_its_owner_is_a_usage_error) {
   lock.release();
 }
 
-SC_TEST(lock, released_by_another_task_is_a_usage_error) {
+TRACTOR_TEST(lock, released_by_another_task_is_a_usage_error) {
   sc::lock lock;
   EXPECT_THROW(lock.release(), tractor::usage_error);
   co_await lock.acquire();
@@ -71,7 +71,7 @@ SC_TEST(lock, released_by_another_task_is_a_usage_error) {
   lock.release();
 }
 
-SC_TEST(lock, cancelled_waiter_does_not_hold_it) {
+TRACTOR_TEST(lock, cancelled_waiter_does_not_hold_it) {
   sc::lock lock;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     co_await lock.acquire();
@@ -83,7 +83,7 @@ SC_TEST(lock, cancelled_waiter_does_not_hold_it) {
   });
 }
 
-SC_TEST(lock, cancel_after_it_was_passed_on_leaves_the_task_holding_it) {
+TRACTOR_TEST(lock, cancel_after_it_was_passed_on_leaves_the_task_holding_it) {
   // The hand-over is done; a guard must give it back, else it is lost for ever.
   sc::lock lock;
   sc::cancel_scope scope;
@@ -102,7 +102,7 @@ SC_TEST(lock, cancel_after_it_was_passed_on_leaves_the_task_holding_it) {
   EXPECT_FALSE(lock.locked());
 }
 
-SC_TEST(lock, free_one_is_a_checkpoint) {
+TRACTOR_TEST(lock, free_one_is_a_checkpoint) {
   sc::lock lock;
   sc::cancel_scope scope;
   EXPECT_FALSE(co_await scope.run([&]() -> task<> {
@@ -112,7 +112,7 @@ SC_TEST(lock, free_one_is_a_checkpoint) {
   EXPECT_FALSE(lock.locked());
 }
 
-SC_TEST(lock, guard_moves_and_releases_early) {
+TRACTOR_TEST(lock, guard_moves_and_releases_early) {
   sc::lock lock;
   auto guard = co_await lock.hold();
   auto moved = std::move(guard);
@@ -122,7 +122,7 @@ SC_TEST(lock, guard_moves_and_releases_early) {
   moved.release();
 }
 
-SC_TEST(semaphore, lets_so_many_in) {
+TRACTOR_TEST(semaphore, lets_so_many_in) {
   sc::semaphore slots(3);
   int inside = 0, most = 0;
   co_await sc::open_nursery([&](nursery& n) {
@@ -138,7 +138,7 @@ SC_TEST(semaphore, lets_so_many_in) {
   EXPECT_EQ(slots.value(), 3u);
 }
 
-SC_TEST(semaphore, release_goes_to_who_waits_and_not_to_the_value) {
+TRACTOR_TEST(semaphore, release_goes_to_who_waits_and_not_to_the_value) {
   sc::semaphore zero(0);
   bool got = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -155,7 +155,7 @@ SC_TEST(semaphore, release_goes_to_who_waits_and_not_to_the_value) {
   EXPECT_TRUE(got);
 }
 
-SC_TEST(semaphore, released_beyond_its_maximum_is_a_usage_error) {
+TRACTOR_TEST(semaphore, released_beyond_its_maximum_is_a_usage_error) {
   sc::semaphore one(1, 1);
   EXPECT_THROW(one.release(), tractor::usage_error);
   one.acquire_nowait();
@@ -165,7 +165,7 @@ SC_TEST(semaphore, released_beyond_its_maximum_is_a_usage_error) {
   co_return;
 }
 
-SC_TEST(semaphore, at_maximum_zero_can_still_hand_over) {
+TRACTOR_TEST(semaphore, at_maximum_zero_can_still_hand_over) {
   sc::semaphore hand_over(0, 0);
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> { co_await hand_over.acquire(); });
@@ -175,14 +175,14 @@ SC_TEST(semaphore, at_maximum_zero_can_still_hand_over) {
   });
 }
 
-SC_TEST(semaphore, cancelled_waiter_took_nothing) {
+TRACTOR_TEST(semaphore, cancelled_waiter_took_nothing) {
   sc::semaphore zero(0);
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await zero.acquire(); }));
   zero.release();
   EXPECT_EQ(zero.value(), 1u);
 }
 
-SC_TEST(capacity_limiter, lends_its_tokens_and_no_more) {
+TRACTOR_TEST(capacity_limiter, lends_its_tokens_and_no_more) {
   sc::capacity_limiter limiter(2);
   int inside = 0, most = 0;
   co_await sc::open_nursery([&](nursery& n) {
@@ -198,7 +198,7 @@ SC_TEST(capacity_limiter, lends_its_tokens_and_no_more) {
   EXPECT_EQ(limiter.available_tokens(), 2u);
 }
 
-SC_TEST(capacity_limiter, one_token_a_borrower) {
+TRACTOR_TEST(capacity_limiter, one_token_a_borrower) {
   sc::capacity_limiter limiter(5);
   co_await limiter.acquire();
   EXPECT_THROW(co_await limiter.acquire(), tractor::usage_error);
@@ -215,7 +215,7 @@ SC_TEST(capacity_limiter, one_token_a_borrower) {
   EXPECT_THROW(limiter.release(), tractor::usage_error);
 }
 
-SC_TEST(capacity_limiter, growing_wakes_who_waits_and_shrinking_takes_nothing_away) {
+TRACTOR_TEST(capacity_limiter, growing_wakes_who_waits_and_shrinking_takes_nothing_away) {
   sc::capacity_limiter limiter(1);
   int holding = 0;
   sc::event done;
@@ -240,7 +240,7 @@ SC_TEST(capacity_limiter, growing_wakes_who_waits_and_shrinking_takes_nothing_aw
   EXPECT_EQ(limiter.borrowed_tokens(), 0u);
 }
 
-SC_TEST(capacity_limiter, borrower_that_waits_twice_is_a_usage_error) {
+TRACTOR_TEST(capacity_limiter, borrower_that_waits_twice_is_a_usage_error) {
   sc::capacity_limiter limiter(0);
   int borrower = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -254,7 +254,7 @@ SC_TEST(capacity_limiter, borrower_that_waits_twice_is_a_usage_error) {
   });
 }
 
-SC_TEST(capacity_limiter, cancelled_waiter_borrowed_nothing) {
+TRACTOR_TEST(capacity_limiter, cancelled_waiter_borrowed_nothing) {
   sc::capacity_limiter limiter(0);
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await limiter.acquire(); }));
   limiter.set_total_tokens(1);

@@ -14,7 +14,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(memory_channel, values_come_in_the_order_they_were_sent) {
+TRACTOR_TEST(memory_channel, values_come_in_the_order_they_were_sent) {
   for (const std::size_t capacity : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{100}, sc::unbounded_capacity}) {
     auto [send, receive] = sc::open_memory_channel<int>(capacity);
     std::vector<int> got;
@@ -33,7 +33,7 @@ SC_TEST(memory_channel, values_come_in_the_order_they_were_sent) {
   }
 }
 
-SC_TEST(memory_channel, of_capacity_zero_makes_the_sender_wait_for_its_receiver) {
+TRACTOR_TEST(memory_channel, of_capacity_zero_makes_the_sender_wait_for_its_receiver) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   bool sent = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -49,7 +49,7 @@ SC_TEST(memory_channel, of_capacity_zero_makes_the_sender_wait_for_its_receiver)
   EXPECT_TRUE(sent);
 }
 
-SC_TEST(memory_channel, sender_waits_while_the_buffer_is_full) {
+TRACTOR_TEST(memory_channel, sender_waits_while_the_buffer_is_full) {
   auto [send, receive] = sc::open_memory_channel<int>(2);
   int sent = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -69,17 +69,17 @@ SC_TEST(memory_channel, sender_waits_while_the_buffer_is_full) {
   EXPECT_EQ(sent, 5);
 }
 
-SC_TEST(memory_channel, nowait_ends_throw_instead_of_waiting) {
+TRACTOR_TEST(memory_channel, nowait_ends_throw_instead_of_waiting) {
   auto [send, receive] = sc::open_memory_channel<std::unique_ptr<int>>(1);
   EXPECT_THROW(static_cast<void>(receive.receive_nowait()), sc::would_block);
   send.send_nowait(std::make_unique<int>(1));
   auto kept = std::make_unique<int>(2);
   EXPECT_THROW(send.send_nowait(std::move(kept)), sc::would_block);
-  SC_REQUIRE(kept != nullptr);  // what was not sent is still the caller's
+  TRACTOR_REQUIRE(kept != nullptr);  // what was not sent is still the caller's
   EXPECT_EQ(*receive.receive_nowait(), 1);
 }
 
-SC_TEST(memory_channel, waiting_receivers_are_served_in_the_order_they_came) {
+TRACTOR_TEST(memory_channel, waiting_receivers_are_served_in_the_order_they_came) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   std::vector<std::pair<int, int>> got;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -93,7 +93,7 @@ SC_TEST(memory_channel, waiting_receivers_are_served_in_the_order_they_came) {
   EXPECT_EQ(got, (std::vector<std::pair<int, int>>{{0, 0}, {1, 10}, {2, 20}}));
 }
 
-SC_TEST(memory_channel, waiting_senders_are_served_in_the_order_they_came) {
+TRACTOR_TEST(memory_channel, waiting_senders_are_served_in_the_order_they_came) {
   auto [send, receive] = sc::open_memory_channel<int>(1);
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     for (int i = 0; i < 4; ++i) {
@@ -104,7 +104,7 @@ SC_TEST(memory_channel, waiting_senders_are_served_in_the_order_they_came) {
   });
 }
 
-SC_TEST(memory_channel, clones_share_the_channel_and_each_value_goes_to_one) {
+TRACTOR_TEST(memory_channel, clones_share_the_channel_and_each_value_goes_to_one) {
   auto [send, receive] = sc::open_memory_channel<int>(4);
   std::vector<int> got;
   co_await sc::open_nursery([&](nursery& n) {
@@ -126,7 +126,7 @@ SC_TEST(memory_channel, clones_share_the_channel_and_each_value_goes_to_one) {
 
 // --- closing ---
 
-SC_TEST(memory_channel_close, receivers_take_what_is_left_and_then_the_end) {
+TRACTOR_TEST(memory_channel_close, receivers_take_what_is_left_and_then_the_end) {
   auto [send, receive] = sc::open_memory_channel<int>(5);
   send.send_nowait(1);
   send.send_nowait(2);
@@ -138,7 +138,7 @@ SC_TEST(memory_channel_close, receivers_take_what_is_left_and_then_the_end) {
   EXPECT_THROW(static_cast<void>(receive.receive_nowait()), sc::end_of_channel);
 }
 
-SC_TEST(memory_channel_close, last_sender_wakes_waiting_receivers_with_the_end) {
+TRACTOR_TEST(memory_channel_close, last_sender_wakes_waiting_receivers_with_the_end) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   auto other = send.clone();
   int ended = 0;
@@ -157,7 +157,7 @@ SC_TEST(memory_channel_close, last_sender_wakes_waiting_receivers_with_the_end) 
   EXPECT_EQ(ended, 2);
 }
 
-SC_TEST(memory_channel_close, last_receiver_breaks_senders_and_drops_what_is_buffered) {
+TRACTOR_TEST(memory_channel_close, last_receiver_breaks_senders_and_drops_what_is_buffered) {
   auto [send, receive] = sc::open_memory_channel<std::shared_ptr<int>>(1);
   const auto token = std::make_shared<int>(0);
   bool broken = false;
@@ -178,7 +178,7 @@ SC_TEST(memory_channel_close, last_receiver_breaks_senders_and_drops_what_is_buf
   EXPECT_THROW(send.send_nowait(token), sc::broken_resource_error);
 }
 
-SC_TEST(memory_channel_close, closed_end_refuses_everything) {
+TRACTOR_TEST(memory_channel_close, closed_end_refuses_everything) {
   auto [send, receive] = sc::open_memory_channel<int>(1);
   send.close();
   send.close();
@@ -193,7 +193,7 @@ SC_TEST(memory_channel_close, closed_end_refuses_everything) {
   EXPECT_THROW(static_cast<void>(receive.clone()), sc::closed_resource_error);
 }
 
-SC_TEST(memory_channel_close, tasks_that_wait_through_the_closed_end_are_told_and_others_are_not) {
+TRACTOR_TEST(memory_channel_close, tasks_that_wait_through_the_closed_end_are_told_and_others_are_not) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   auto other = receive.clone();
   int closed = 0, got = 0;
@@ -212,7 +212,7 @@ SC_TEST(memory_channel_close, tasks_that_wait_through_the_closed_end_are_told_an
   EXPECT_EQ(got, 7);
 }
 
-SC_TEST(memory_channel_close, sender_that_waits_through_the_closed_end_is_told) {
+TRACTOR_TEST(memory_channel_close, sender_that_waits_through_the_closed_end_is_told) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   auto other = send.clone();
   bool closed = false;
@@ -229,7 +229,7 @@ SC_TEST(memory_channel_close, sender_that_waits_through_the_closed_end_is_told) 
   EXPECT_TRUE(closed);
 }
 
-SC_TEST(memory_channel_close, end_that_moves_keeps_its_waiters) {
+TRACTOR_TEST(memory_channel_close, end_that_moves_keeps_its_waiters) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   bool closed = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -248,7 +248,7 @@ SC_TEST(memory_channel_close, end_that_moves_keeps_its_waiters) {
   EXPECT_THROW(send.send_nowait(1), sc::broken_resource_error);
 }
 
-SC_TEST(memory_channel_close, assignment_closes_what_the_end_was) {
+TRACTOR_TEST(memory_channel_close, assignment_closes_what_the_end_was) {
   auto [first_send, first_receive] = sc::open_memory_channel<int>(1);
   auto [second_send, second_receive] = sc::open_memory_channel<int>(1);
   first_send = std::move(second_send);
@@ -257,7 +257,7 @@ SC_TEST(memory_channel_close, assignment_closes_what_the_end_was) {
   EXPECT_EQ(co_await second_receive.receive(), 3);
 }
 
-SC_TEST(memory_channel_close, all_ends_destroyed_under_a_waiter) {
+TRACTOR_TEST(memory_channel_close, all_ends_destroyed_under_a_waiter) {
   bool told = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     auto ends = std::make_unique<sc::memory_channel_ends<int>>(sc::open_memory_channel<int>(0));
@@ -271,7 +271,7 @@ SC_TEST(memory_channel_close, all_ends_destroyed_under_a_waiter) {
   EXPECT_TRUE(told);
 }
 
-SC_TEST(memory_channel_close, element_that_holds_an_end_of_its_own_channel_does_not_leak_or_crash) {
+TRACTOR_TEST(memory_channel_close, element_that_holds_an_end_of_its_own_channel_does_not_leak_or_crash) {
   struct knot {
     std::unique_ptr<sc::memory_send_channel<knot>> end;
   };
@@ -282,7 +282,7 @@ SC_TEST(memory_channel_close, element_that_holds_an_end_of_its_own_channel_does_
   co_return;
 }
 
-SC_TEST(memory_channel, statistics_tell_all) {
+TRACTOR_TEST(memory_channel, statistics_tell_all) {
   auto [send, receive] = sc::open_memory_channel<int>(3);
   const auto another = send.clone();
   send.send_nowait(1);
@@ -298,7 +298,7 @@ SC_TEST(memory_channel, statistics_tell_all) {
 
 // --- cancelling ---
 
-SC_TEST(memory_channel_cancel, of_a_send_delivers_nothing) {
+TRACTOR_TEST(memory_channel_cancel, of_a_send_delivers_nothing) {
   auto [send, receive] = sc::open_memory_channel<std::shared_ptr<int>>(0);
   const auto token = std::make_shared<int>(1);
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await send.send(token); }));
@@ -306,14 +306,14 @@ SC_TEST(memory_channel_cancel, of_a_send_delivers_nothing) {
   EXPECT_THROW(static_cast<void>(receive.receive_nowait()), sc::would_block);
 }
 
-SC_TEST(memory_channel_cancel, of_a_receive_takes_nothing) {
+TRACTOR_TEST(memory_channel_cancel, of_a_receive_takes_nothing) {
   auto [send, receive] = sc::open_memory_channel<int>(1);
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { static_cast<void>(co_await receive.receive()); }));
   send.send_nowait(4);
   EXPECT_EQ(co_await receive.receive(), 4);
 }
 
-SC_TEST(memory_channel_cancel, after_the_hand_over_the_value_is_not_lost) {
+TRACTOR_TEST(memory_channel_cancel, after_the_hand_over_the_value_is_not_lost) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   sc::cancel_scope scope;
   int got = 0;
@@ -331,7 +331,7 @@ SC_TEST(memory_channel_cancel, after_the_hand_over_the_value_is_not_lost) {
   EXPECT_EQ(got, 5);
 }
 
-SC_TEST(memory_channel_cancel, in_a_cancelled_scope_neither_end_moves_anything) {
+TRACTOR_TEST(memory_channel_cancel, in_a_cancelled_scope_neither_end_moves_anything) {
   auto [send, receive] = sc::open_memory_channel<int>(2);
   send.send_nowait(1);
   sc::cancel_scope scope;
@@ -347,7 +347,7 @@ SC_TEST(memory_channel_cancel, in_a_cancelled_scope_neither_end_moves_anything) 
   EXPECT_EQ(receive.statistics().buffered, 1u);
 }
 
-SC_TEST(memory_channel_cancel, random_traffic_loses_and_doubles_nothing) {
+TRACTOR_TEST(memory_channel_cancel, random_traffic_loses_and_doubles_nothing) {
   std::mt19937_64 random(sc::runner::current()->random());
   auto [send, receive] = sc::open_memory_channel<int>(random() % 4);
   std::vector<int> sent, got;

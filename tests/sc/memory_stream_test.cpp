@@ -32,7 +32,7 @@ task<std::string> receive_all(sc::byte_stream& from, std::size_t at_once) {
   }
 }
 
-SC_TEST(memory_stream, carries_bytes_both_ways) {
+TRACTOR_TEST(memory_stream, carries_bytes_both_ways) {
   auto [near, far] = sc::open_memory_streams();
   co_await near->send_all(bytes_of("ping"));
   co_await far->send_all(bytes_of("pong"));
@@ -40,7 +40,7 @@ SC_TEST(memory_stream, carries_bytes_both_ways) {
   EXPECT_EQ(co_await receive_text(*near), "pong");
 }
 
-SC_TEST(memory_stream, more_than_the_buffer_holds_arrives_whole) {
+TRACTOR_TEST(memory_stream, more_than_the_buffer_holds_arrives_whole) {
   std::mt19937_64 random(sc::runner::current()->random());
   for (const std::size_t buffer : {std::size_t{1}, std::size_t{7}, std::size_t{64}}) {
     auto [near, far] = sc::open_memory_streams(buffer);
@@ -63,7 +63,7 @@ SC_TEST(memory_stream, more_than_the_buffer_holds_arrives_whole) {
   }
 }
 
-SC_TEST(memory_stream, sender_waits_while_the_buffer_is_full) {
+TRACTOR_TEST(memory_stream, sender_waits_while_the_buffer_is_full) {
   auto [near, far] = sc::open_memory_streams(4);
   bool sent = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -80,7 +80,7 @@ SC_TEST(memory_stream, sender_waits_while_the_buffer_is_full) {
   });
 }
 
-SC_TEST(memory_stream, eof_ends_one_direction_only) {
+TRACTOR_TEST(memory_stream, eof_ends_one_direction_only) {
   auto [near, far] = sc::open_memory_streams();
   co_await near->send_all(bytes_of("last"));
   near->send_eof();
@@ -93,7 +93,7 @@ SC_TEST(memory_stream, eof_ends_one_direction_only) {
   EXPECT_THROW(co_await near->send_all(bytes_of("x")), sc::closed_resource_error);
 }
 
-SC_TEST(memory_stream, eof_wakes_a_waiting_receiver) {
+TRACTOR_TEST(memory_stream, eof_wakes_a_waiting_receiver) {
   auto [near, far] = sc::open_memory_streams();
   bool ended = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -104,7 +104,7 @@ SC_TEST(memory_stream, eof_wakes_a_waiting_receiver) {
   EXPECT_TRUE(ended);
 }
 
-SC_TEST(memory_stream, eof_while_a_task_sends_is_refused) {
+TRACTOR_TEST(memory_stream, eof_while_a_task_sends_is_refused) {
   auto [near, far] = sc::open_memory_streams(1);
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> { co_await near->send_all(bytes_of("ab")); });
@@ -127,7 +127,7 @@ void start_waiters(nursery& n, sc::byte_stream& stream, int& closed) {
   });
 }
 
-SC_TEST(memory_stream, closing_wakes_own_waiters_with_closed_resource_error) {
+TRACTOR_TEST(memory_stream, closing_wakes_own_waiters_with_closed_resource_error) {
   auto [near, far] = sc::open_memory_streams(1);
   int closed = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -141,7 +141,7 @@ SC_TEST(memory_stream, closing_wakes_own_waiters_with_closed_resource_error) {
   EXPECT_FALSE(far->closed());
 }
 
-SC_TEST(memory_stream, closing_ends_the_peers_receive_after_what_was_sent_and_breaks_its_send) {
+TRACTOR_TEST(memory_stream, closing_ends_the_peers_receive_after_what_was_sent_and_breaks_its_send) {
   auto [near, far] = sc::open_memory_streams(4);
   bool broken = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -158,14 +158,14 @@ SC_TEST(memory_stream, closing_ends_the_peers_receive_after_what_was_sent_and_br
   EXPECT_EQ(co_await receive_text(*far), "");
 }
 
-SC_TEST(memory_stream, destroying_one_end_is_closing_it) {
+TRACTOR_TEST(memory_stream, destroying_one_end_is_closing_it) {
   auto [near, far] = sc::open_memory_streams();
   near.reset();
   EXPECT_EQ(co_await receive_text(*far), "");
   EXPECT_THROW(co_await far->send_all(bytes_of("x")), sc::broken_resource_error);
 }
 
-SC_TEST(memory_stream, second_task_on_one_direction_is_refused) {
+TRACTOR_TEST(memory_stream, second_task_on_one_direction_is_refused) {
   auto [near, far] = sc::open_memory_streams(1);
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> { static_cast<void>(co_await receive_text(*near)); });
@@ -177,14 +177,14 @@ SC_TEST(memory_stream, second_task_on_one_direction_is_refused) {
   });
 }
 
-SC_TEST(memory_stream, cancelled_receive_loses_nothing) {
+TRACTOR_TEST(memory_stream, cancelled_receive_loses_nothing) {
   auto [near, far] = sc::open_memory_streams();
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { static_cast<void>(co_await receive_text(*far)); }));
   co_await near->send_all(bytes_of("kept"));
   EXPECT_EQ(co_await receive_text(*far), "kept");
 }
 
-SC_TEST(memory_stream, received_and_then_cancelled_keeps_the_bytes) {
+TRACTOR_TEST(memory_stream, received_and_then_cancelled_keeps_the_bytes) {
   auto [near, far] = sc::open_memory_streams();
   sc::cancel_scope scope;
   std::string got;
@@ -204,14 +204,14 @@ SC_TEST(memory_stream, received_and_then_cancelled_keeps_the_bytes) {
   EXPECT_EQ(got, "abc");
 }
 
-SC_TEST(memory_stream, cancelled_send_may_have_sent_a_part_and_no_more) {
+TRACTOR_TEST(memory_stream, cancelled_send_may_have_sent_a_part_and_no_more) {
   auto [near, far] = sc::open_memory_streams(3);
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await near->send_all(bytes_of("abcdef")); }));
   near->send_eof();
   EXPECT_EQ(co_await receive_all(*far, 10), "abc");
 }
 
-SC_TEST(memory_stream, in_a_cancelled_scope_nothing_moves) {
+TRACTOR_TEST(memory_stream, in_a_cancelled_scope_nothing_moves) {
   auto [near, far] = sc::open_memory_streams();
   co_await near->send_all(bytes_of("there"));
   sc::cancel_scope scope;
@@ -220,7 +220,7 @@ SC_TEST(memory_stream, in_a_cancelled_scope_nothing_moves) {
   EXPECT_EQ(co_await receive_text(*far), "there");
 }
 
-SC_TEST(memory_stream, sending_nothing_is_a_checkpoint) {
+TRACTOR_TEST(memory_stream, sending_nothing_is_a_checkpoint) {
   auto [near, far] = sc::open_memory_streams();
   co_await near->send_all({});
   sc::cancel_scope scope;
@@ -232,7 +232,7 @@ TEST(memory_stream, buffer_of_nothing_is_a_usage_error) {
   EXPECT_THROW(static_cast<void>(sc::open_memory_streams(0)), tractor::usage_error);
 }
 
-SC_TEST(memory_stream, may_be_destroyed_when_it_was_closed_though_the_tasks_that_waited_in_it_have_yet_to_go_on) {
+TRACTOR_TEST(memory_stream, may_be_destroyed_when_it_was_closed_though_the_tasks_that_waited_in_it_have_yet_to_go_on) {
   auto [near, far] = sc::open_memory_streams(3);
   int closed = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {

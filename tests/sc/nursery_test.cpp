@@ -14,7 +14,7 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(nursery, waits_for_its_tasks) {
+TRACTOR_TEST(nursery, waits_for_its_tasks) {
   int done = 0;
   const auto work = [&](sc::duration delay) -> task<> {
     co_await sc::sleep(delay);
@@ -31,7 +31,7 @@ SC_TEST(nursery, waits_for_its_tasks) {
   EXPECT_EQ(done, 2);
 }
 
-SC_TEST(nursery, gives_the_value_of_a_coroutine_body) {
+TRACTOR_TEST(nursery, gives_the_value_of_a_coroutine_body) {
   const int got = co_await sc::open_nursery([](nursery&) -> task<int> {
     co_await sc::checkpoint();
     co_return 7;
@@ -39,11 +39,11 @@ SC_TEST(nursery, gives_the_value_of_a_coroutine_body) {
   EXPECT_EQ(got, 7);
 }
 
-SC_TEST(nursery, gives_the_value_of_a_plain_body) {
+TRACTOR_TEST(nursery, gives_the_value_of_a_plain_body) {
   EXPECT_EQ(co_await sc::open_nursery([](nursery&) { return std::string("x"); }), "x");
 }
 
-SC_TEST(nursery, moves_arguments_into_the_task) {
+TRACTOR_TEST(nursery, moves_arguments_into_the_task) {
   std::string got;
   int target = 1;
   co_await sc::open_nursery([&](nursery& n) {
@@ -59,7 +59,7 @@ SC_TEST(nursery, moves_arguments_into_the_task) {
   EXPECT_EQ(target, 2);
 }
 
-SC_TEST(nursery, callable_and_arguments_live_as_long_as_the_task) {
+TRACTOR_TEST(nursery, callable_and_arguments_live_as_long_as_the_task) {
   auto token = std::make_shared<int>(0);
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([held = token]() -> task<> { co_await sc::sleep(1s); });
@@ -70,7 +70,7 @@ SC_TEST(nursery, callable_and_arguments_live_as_long_as_the_task) {
   });
 }
 
-SC_TEST(nursery, failing_task_cancels_the_others_and_its_error_comes_out) {
+TRACTOR_TEST(nursery, failing_task_cancels_the_others_and_its_error_comes_out) {
   bool cancelled = false;
   const auto sleeper = [&]() -> task<> {
     try {
@@ -94,7 +94,7 @@ SC_TEST(nursery, failing_task_cancels_the_others_and_its_error_comes_out) {
   EXPECT_TRUE(cancelled);
 }
 
-SC_TEST(nursery, failing_body_cancels_the_tasks) {
+TRACTOR_TEST(nursery, failing_body_cancels_the_tasks) {
   bool body_failed = false;
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
                  n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
@@ -106,7 +106,7 @@ SC_TEST(nursery, failing_body_cancels_the_tasks) {
   EXPECT_TRUE(body_failed);
 }
 
-SC_TEST(nursery, failing_plain_body_cancels_the_tasks) {
+TRACTOR_TEST(nursery, failing_plain_body_cancels_the_tasks) {
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) {
                  n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
                  throw std::logic_error("plain body");
@@ -114,7 +114,7 @@ SC_TEST(nursery, failing_plain_body_cancels_the_tasks) {
                std::logic_error);
 }
 
-SC_TEST(nursery, body_waiting_while_a_task_fails_is_cancelled) {
+TRACTOR_TEST(nursery, body_waiting_while_a_task_fails_is_cancelled) {
   bool body_cancelled = false;
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
                  n.start_soon([]() -> task<> {
@@ -132,7 +132,7 @@ SC_TEST(nursery, body_waiting_while_a_task_fails_is_cancelled) {
   EXPECT_TRUE(body_cancelled);
 }
 
-SC_TEST(nursery, several_errors_are_a_group_with_the_body_first) {
+TRACTOR_TEST(nursery, several_errors_are_a_group_with_the_body_first) {
   const auto fail = [](int number) -> task<> {
     co_await sc::cancel_shielded_checkpoint();
     throw std::runtime_error("task " + std::to_string(number));
@@ -149,11 +149,11 @@ SC_TEST(nursery, several_errors_are_a_group_with_the_body_first) {
   } catch (const sc::exception_group& group) {
     for (const auto& member : group.exceptions()) members.push_back(sc::describe(member));
   }
-  SC_REQUIRE(members.size() == 3);
+  TRACTOR_REQUIRE(members.size() == 3);
   EXPECT_EQ(members.front(), "body");
 }
 
-SC_TEST(nursery, error_while_being_cancelled_is_not_lost) {
+TRACTOR_TEST(nursery, error_while_being_cancelled_is_not_lost) {
   // trio: an error raised while unwinding from a cancel is an error.
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
                  n.start_soon([]() -> task<> {
@@ -169,7 +169,7 @@ SC_TEST(nursery, error_while_being_cancelled_is_not_lost) {
                std::runtime_error);
 }
 
-SC_TEST(nursery, cancel_ends_it_quietly) {
+TRACTOR_TEST(nursery, cancel_ends_it_quietly) {
   bool after = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
@@ -181,7 +181,7 @@ SC_TEST(nursery, cancel_ends_it_quietly) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 1s);
 }
 
-SC_TEST(nursery, cancelled_before_a_body_with_a_value_ends_is_an_error) {
+TRACTOR_TEST(nursery, cancelled_before_a_body_with_a_value_ends_is_an_error) {
   EXPECT_THROW(static_cast<void>(co_await sc::open_nursery([](nursery& n) -> task<int> {
                  n.cancel("no value");
                  co_await sc::checkpoint();
@@ -190,7 +190,7 @@ SC_TEST(nursery, cancelled_before_a_body_with_a_value_ends_is_an_error) {
                sc::scope_cancelled_error);
 }
 
-SC_TEST(nursery, cancelled_after_a_body_with_a_value_ended_gives_the_value) {
+TRACTOR_TEST(nursery, cancelled_after_a_body_with_a_value_ended_gives_the_value) {
   const int got = co_await sc::open_nursery([](nursery& n) -> task<int> {
     n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
     n.cancel();
@@ -199,7 +199,7 @@ SC_TEST(nursery, cancelled_after_a_body_with_a_value_ended_gives_the_value) {
   EXPECT_EQ(got, 3);
 }
 
-SC_TEST(nursery, outer_cancel_reaches_tasks_and_goes_on_outside) {
+TRACTOR_TEST(nursery, outer_cancel_reaches_tasks_and_goes_on_outside) {
   bool reached = false;
   const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> {
     co_await sc::open_nursery([&](nursery& n) {
@@ -218,7 +218,7 @@ SC_TEST(nursery, outer_cancel_reaches_tasks_and_goes_on_outside) {
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(nursery, exit_waits_for_a_task_that_takes_its_time_to_end) {
+TRACTOR_TEST(nursery, exit_waits_for_a_task_that_takes_its_time_to_end) {
   sc::time_point ended{};
   co_await sc::move_on_after(1s, [&]() -> task<> {
     co_await sc::open_nursery([&](nursery& n) {
@@ -232,7 +232,7 @@ SC_TEST(nursery, exit_waits_for_a_task_that_takes_its_time_to_end) {
   EXPECT_EQ(sc::current_time(), ended);
 }
 
-SC_TEST(nursery, task_may_start_its_siblings) {
+TRACTOR_TEST(nursery, task_may_start_its_siblings) {
   int started = 0;
   co_await sc::open_nursery([&](nursery& n) {
     const auto spread = [&](auto self, int levels) -> task<> {
@@ -245,7 +245,7 @@ SC_TEST(nursery, task_may_start_its_siblings) {
   EXPECT_EQ(started, 63);
 }
 
-SC_TEST(nursery, task_started_in_a_cancelled_nursery_ends_at_its_first_checkpoint) {
+TRACTOR_TEST(nursery, task_started_in_a_cancelled_nursery_ends_at_its_first_checkpoint) {
   bool began = false, went_on = false;
   co_await sc::open_nursery([&](nursery& n) {
     n.cancel();
@@ -260,7 +260,7 @@ SC_TEST(nursery, task_started_in_a_cancelled_nursery_ends_at_its_first_checkpoin
   co_return;
 }
 
-SC_TEST(nursery, started_in_after_its_end_is_a_usage_error) {
+TRACTOR_TEST(nursery, started_in_after_its_end_is_a_usage_error) {
   nursery* closed = nullptr;
   const auto keep = [&](nursery& n) -> task<> {
     closed = &n;
@@ -275,7 +275,7 @@ SC_TEST(nursery, started_in_after_its_end_is_a_usage_error) {
   EXPECT_THROW(closed->start_soon([]() -> task<> { co_return; }), tractor::usage_error);
 }
 
-SC_TEST(nursery, callable_that_throws_before_it_makes_a_task_throws_to_the_starter) {
+TRACTOR_TEST(nursery, callable_that_throws_before_it_makes_a_task_throws_to_the_starter) {
   co_await sc::open_nursery([](nursery& n) {
     const auto refuse = []() -> task<> { throw std::runtime_error("not even started"); };
     EXPECT_THROW(n.start_soon(refuse), std::runtime_error);
@@ -283,7 +283,7 @@ SC_TEST(nursery, callable_that_throws_before_it_makes_a_task_throws_to_the_start
   });
 }
 
-SC_TEST(nursery, of_many_tasks_ends_them_all) {
+TRACTOR_TEST(nursery, of_many_tasks_ends_them_all) {
 #if defined(TRACTOR_ASAN)
   constexpr int count = 5'000;
 #else
@@ -315,7 +315,7 @@ task<> nest(int levels, int& reached) {
   ++reached;
 }
 
-SC_TEST(nursery, nested_five_hundred_deep_is_cancelled_to_the_bottom) {
+TRACTOR_TEST(nursery, nested_five_hundred_deep_is_cancelled_to_the_bottom) {
   int reached = 0;
   const bool complete = co_await sc::move_on_after(1s, [&] { return nest(500, reached); });
   EXPECT_FALSE(complete);
@@ -324,7 +324,7 @@ SC_TEST(nursery, nested_five_hundred_deep_is_cancelled_to_the_bottom) {
 
 // --- destructors of a task's arguments run user code while the task is being taken down ---
 
-SC_TEST(nursery, argument_destructor_may_cancel_and_use_task_locals) {
+TRACTOR_TEST(nursery, argument_destructor_may_cancel_and_use_task_locals) {
   static constinit sc::task_local<int> key;
   sc::cancel_scope other;
   struct at_end {
@@ -354,7 +354,7 @@ SC_TEST(nursery, argument_destructor_may_cancel_and_use_task_locals) {
   EXPECT_EQ(seen, 5);
 }
 
-SC_TEST(nursery, argument_destructor_may_start_another_task) {
+TRACTOR_TEST(nursery, argument_destructor_may_start_another_task) {
   bool ran = false;
   struct starter {
     nursery* into;

@@ -12,13 +12,13 @@ namespace {
 
 using namespace sc_test;
 
-SC_TEST(oneshot, value_sent_before_the_receive_waits_for_it) {
+TRACTOR_TEST(oneshot, value_sent_before_the_receive_waits_for_it) {
   auto [send, receive] = sc::open_oneshot<int>();
   send.send(7);
   EXPECT_EQ(co_await receive.receive(), 7);
 }
 
-SC_TEST(oneshot, receiver_waits_for_the_value) {
+TRACTOR_TEST(oneshot, receiver_waits_for_the_value) {
   auto [send, receive] = sc::open_oneshot<int>();
   int got = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -30,13 +30,13 @@ SC_TEST(oneshot, receiver_waits_for_the_value) {
   EXPECT_EQ(got, 7);
 }
 
-SC_TEST(oneshot, value_is_moved_and_never_copied) {
+TRACTOR_TEST(oneshot, value_is_moved_and_never_copied) {
   auto [send, receive] = sc::open_oneshot<std::unique_ptr<int>>();
   send.send(std::make_unique<int>(3));
   EXPECT_EQ(*co_await receive.receive(), 3);
 }
 
-SC_TEST(oneshot, value_outlives_its_sender) {
+TRACTOR_TEST(oneshot, value_outlives_its_sender) {
   auto ends = std::make_unique<sc::oneshot<std::string>>(sc::open_oneshot<std::string>());
   auto receive = std::move(ends->receive);
   const std::string value = "kept";
@@ -45,7 +45,7 @@ SC_TEST(oneshot, value_outlives_its_sender) {
   EXPECT_EQ(co_await receive.receive(), "kept");
 }
 
-SC_TEST(oneshot, receive_nowait_throws_instead_of_waiting) {
+TRACTOR_TEST(oneshot, receive_nowait_throws_instead_of_waiting) {
   auto [send, receive] = sc::open_oneshot<int>();
   EXPECT_THROW(static_cast<void>(receive.receive_nowait()), sc::would_block);
   send.send(2);
@@ -53,7 +53,7 @@ SC_TEST(oneshot, receive_nowait_throws_instead_of_waiting) {
   co_return;
 }
 
-SC_TEST(oneshot, value_is_destroyed_when_the_receiver_goes) {
+TRACTOR_TEST(oneshot, value_is_destroyed_when_the_receiver_goes) {
   auto [send, receive] = sc::open_oneshot<std::shared_ptr<int>>();
   const auto token = std::make_shared<int>(1);
   send.send(token);
@@ -63,7 +63,7 @@ SC_TEST(oneshot, value_is_destroyed_when_the_receiver_goes) {
   co_return;
 }
 
-SC_TEST(oneshot, value_that_holds_its_own_sender_does_not_leak_or_crash) {
+TRACTOR_TEST(oneshot, value_that_holds_its_own_sender_does_not_leak_or_crash) {
   struct knot {
     std::unique_ptr<sc::oneshot_sender<knot>> end;
   };
@@ -77,7 +77,7 @@ SC_TEST(oneshot, value_that_holds_its_own_sender_does_not_leak_or_crash) {
 
 // --- one side goes ---
 
-SC_TEST(oneshot_close, sender_that_goes_without_sending_is_the_end) {
+TRACTOR_TEST(oneshot_close, sender_that_goes_without_sending_is_the_end) {
   auto [send, receive] = sc::open_oneshot<int>();
   send.close();
   send.close();
@@ -86,7 +86,7 @@ SC_TEST(oneshot_close, sender_that_goes_without_sending_is_the_end) {
   EXPECT_THROW(static_cast<void>(receive.receive_nowait()), sc::end_of_channel);
 }
 
-SC_TEST(oneshot_close, sender_that_goes_wakes_its_receiver) {
+TRACTOR_TEST(oneshot_close, sender_that_goes_wakes_its_receiver) {
   auto ends = std::make_unique<sc::oneshot<int>>(sc::open_oneshot<int>());
   auto receive = std::move(ends->receive);
   bool ended = false;
@@ -101,7 +101,7 @@ SC_TEST(oneshot_close, sender_that_goes_wakes_its_receiver) {
   EXPECT_TRUE(ended);
 }
 
-SC_TEST(oneshot_close, sender_sees_that_the_receiver_is_gone) {
+TRACTOR_TEST(oneshot_close, sender_sees_that_the_receiver_is_gone) {
   auto [send, receive] = sc::open_oneshot<std::unique_ptr<int>>();
   EXPECT_FALSE(send.receiver_gone());
   receive.close();
@@ -109,10 +109,10 @@ SC_TEST(oneshot_close, sender_sees_that_the_receiver_is_gone) {
   EXPECT_TRUE(send.receiver_gone());
   auto value = std::make_unique<int>(1);
   EXPECT_THROW(send.send(std::move(value)), sc::broken_resource_error);
-  SC_REQUIRE(value != nullptr);  // it is still the caller's
+  TRACTOR_REQUIRE(value != nullptr);  // it is still the caller's
 }
 
-SC_TEST(oneshot_close, task_that_waits_through_the_closed_end_is_told) {
+TRACTOR_TEST(oneshot_close, task_that_waits_through_the_closed_end_is_told) {
   auto [send, receive] = sc::open_oneshot<int>();
   bool told = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -127,7 +127,7 @@ SC_TEST(oneshot_close, task_that_waits_through_the_closed_end_is_told) {
   EXPECT_TRUE(told);
 }
 
-SC_TEST(oneshot_close, task_that_has_got_the_value_keeps_it) {
+TRACTOR_TEST(oneshot_close, task_that_has_got_the_value_keeps_it) {
   auto [send, receive] = sc::open_oneshot<int>();
   int got = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -140,7 +140,7 @@ SC_TEST(oneshot_close, task_that_has_got_the_value_keeps_it) {
   EXPECT_EQ(got, 4);
 }
 
-SC_TEST(oneshot_close, end_that_moves_keeps_its_task) {
+TRACTOR_TEST(oneshot_close, end_that_moves_keeps_its_task) {
   auto [send, receive] = sc::open_oneshot<int>();
   auto [other_send, other_receive] = sc::open_oneshot<int>();
   int got = 0;
@@ -158,7 +158,7 @@ SC_TEST(oneshot_close, end_that_moves_keeps_its_task) {
 
 // --- misuse ---
 
-SC_TEST(oneshot_misuse, sending_twice_is_a_usage_error) {
+TRACTOR_TEST(oneshot_misuse, sending_twice_is_a_usage_error) {
   auto [send, receive] = sc::open_oneshot<int>();
   send.send(1);
   EXPECT_THROW(send.send(2), tractor::usage_error);
@@ -167,7 +167,7 @@ SC_TEST(oneshot_misuse, sending_twice_is_a_usage_error) {
   EXPECT_THROW(send.send(2), tractor::usage_error);
 }
 
-SC_TEST(oneshot_misuse, receiving_again_is_a_usage_error) {
+TRACTOR_TEST(oneshot_misuse, receiving_again_is_a_usage_error) {
   auto [send, receive] = sc::open_oneshot<int>();
   send.send(1);
   EXPECT_EQ(co_await receive.receive(), 1);
@@ -175,7 +175,7 @@ SC_TEST(oneshot_misuse, receiving_again_is_a_usage_error) {
   EXPECT_TRUE(contains(message_of([&] { static_cast<void>(receive.receive_nowait()); }), "the one value was taken already"));
 }
 
-SC_TEST(oneshot_misuse, second_task_that_waits_is_refused) {
+TRACTOR_TEST(oneshot_misuse, second_task_that_waits_is_refused) {
   auto [send, receive] = sc::open_oneshot<int>();
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> { EXPECT_EQ(co_await receive.receive(), 1); });
@@ -185,7 +185,7 @@ SC_TEST(oneshot_misuse, second_task_that_waits_is_refused) {
   });
 }
 
-SC_TEST(oneshot_misuse, closed_end_refuses_everything) {
+TRACTOR_TEST(oneshot_misuse, closed_end_refuses_everything) {
   auto [send, receive] = sc::open_oneshot<int>();
   send.close();
   EXPECT_THROW(send.send(1), sc::closed_resource_error);
@@ -197,7 +197,7 @@ SC_TEST(oneshot_misuse, closed_end_refuses_everything) {
 
 // --- cancelling ---
 
-SC_TEST(oneshot_cancel, of_a_receive_leaves_the_value_to_the_next_one) {
+TRACTOR_TEST(oneshot_cancel, of_a_receive_leaves_the_value_to_the_next_one) {
   auto [send, receive] = sc::open_oneshot<int>();
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { static_cast<void>(co_await receive.receive()); }));
   send.send(4);
@@ -205,7 +205,7 @@ SC_TEST(oneshot_cancel, of_a_receive_leaves_the_value_to_the_next_one) {
   EXPECT_EQ(co_await receive.receive(), 4);
 }
 
-SC_TEST(oneshot_cancel, after_the_value_was_sent_does_not_lose_it) {
+TRACTOR_TEST(oneshot_cancel, after_the_value_was_sent_does_not_lose_it) {
   auto [send, receive] = sc::open_oneshot<int>();
   sc::cancel_scope scope;
   int got = 0;
@@ -223,7 +223,7 @@ SC_TEST(oneshot_cancel, after_the_value_was_sent_does_not_lose_it) {
   EXPECT_EQ(got, 5);
 }
 
-SC_TEST(oneshot_cancel, before_the_value_was_sent_leaves_it_in_the_channel) {
+TRACTOR_TEST(oneshot_cancel, before_the_value_was_sent_leaves_it_in_the_channel) {
   auto [send, receive] = sc::open_oneshot<int>();
   sc::cancel_scope scope;
   co_await sc::open_nursery([&](nursery& n) -> task<> {

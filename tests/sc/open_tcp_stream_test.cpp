@@ -83,7 +83,7 @@ task<std::optional<sc::open_tcp_error>> error_of(scripted_network& network) {
 
 using texts = std::vector<std::string>;
 
-SC_TEST(open_tcp_stream, first_address_that_answers_in_time_is_the_only_one_tried) {
+TRACTOR_TEST(open_tcp_stream, first_address_that_answers_in_time_is_the_only_one_tried) {
   scripted_network network({{"::1", {.after = 249ms}}, {"10.0.0.1", {}}});
 
   const auto stream = co_await sc::open_tcp_stream("host", 80, network.options());
@@ -92,7 +92,7 @@ SC_TEST(open_tcp_stream, first_address_that_answers_in_time_is_the_only_one_trie
   EXPECT_EQ(network.attempts(), (texts{"::1 at 0 ms"}));
 }
 
-SC_TEST(open_tcp_stream, addresses_that_do_not_answer_are_staggered_by_the_delay) {
+TRACTOR_TEST(open_tcp_stream, addresses_that_do_not_answer_are_staggered_by_the_delay) {
   scripted_network network({{"::1", silent}, {"10.0.0.1", silent}, {"::2", {.after = 10ms}}});
 
   const auto stream = co_await sc::open_tcp_stream("host", 80, network.options());
@@ -101,7 +101,7 @@ SC_TEST(open_tcp_stream, addresses_that_do_not_answer_are_staggered_by_the_delay
   EXPECT_EQ(network.connected(), "::2");
 }
 
-SC_TEST(open_tcp_stream, delay_is_the_callers_choice) {
+TRACTOR_TEST(open_tcp_stream, delay_is_the_callers_choice) {
   scripted_network network({{"::1", silent}, {"::2", silent}, {"::3", {}}});
   auto options = network.options();
   options.attempt_delay = 40ms;
@@ -111,7 +111,7 @@ SC_TEST(open_tcp_stream, delay_is_the_callers_choice) {
   EXPECT_EQ(network.attempts(), (texts{"::1 at 0 ms", "::2 at 40 ms", "::3 at 80 ms"}));
 }
 
-SC_TEST(open_tcp_stream, address_that_fails_lets_the_next_one_begin_at_once) {
+TRACTOR_TEST(open_tcp_stream, address_that_fails_lets_the_next_one_begin_at_once) {
   scripted_network network({{"::1", {.after = 30ms, .errno_value = ENETUNREACH}}, {"10.0.0.1", {.after = 5ms}}});
 
   const auto stream = co_await sc::open_tcp_stream("host", 80, network.options());
@@ -119,7 +119,7 @@ SC_TEST(open_tcp_stream, address_that_fails_lets_the_next_one_begin_at_once) {
   EXPECT_EQ(network.attempts(), (texts{"::1 at 0 ms", "10.0.0.1 at 30 ms"}));
 }
 
-SC_TEST(open_tcp_stream, slow_first_address_can_still_win) {
+TRACTOR_TEST(open_tcp_stream, slow_first_address_can_still_win) {
   scripted_network network({{"::1", {.after = 300ms}}, {"10.0.0.1", {.after = 200ms}}});
 
   const auto stream = co_await sc::open_tcp_stream("host", 80, network.options());
@@ -128,7 +128,7 @@ SC_TEST(open_tcp_stream, slow_first_address_can_still_win) {
   EXPECT_EQ(network.attempts().size(), 2u);
 }
 
-SC_TEST(open_tcp_stream, winner_cancels_the_attempts_under_way) {
+TRACTOR_TEST(open_tcp_stream, winner_cancels_the_attempts_under_way) {
   scripted_network network({{"::1", silent}, {"::2", silent}, {"::3", {}}, {"::4", {}}});
 
   const auto stream = co_await sc::open_tcp_stream("host", 80, network.options());
@@ -137,17 +137,17 @@ SC_TEST(open_tcp_stream, winner_cancels_the_attempts_under_way) {
   EXPECT_EQ(network.attempts().size(), 3u);
 }
 
-SC_TEST(open_tcp_stream, connection_that_comes_second_at_the_same_moment_is_closed) {
+TRACTOR_TEST(open_tcp_stream, connection_that_comes_second_at_the_same_moment_is_closed) {
   scripted_network network({{"::1", {.after = 260ms}}, {"::2", {.after = 10ms}}});
 
   const auto stream = co_await sc::open_tcp_stream("host", 80, network.options());
 
-  SC_REQUIRE(stream != nullptr);
+  TRACTOR_REQUIRE(stream != nullptr);
   EXPECT_FALSE(stream->closed());
   EXPECT_EQ(network.connections(), 2);
 }
 
-SC_TEST(open_tcp_stream, families_take_turns_beginning_with_the_best_address) {
+TRACTOR_TEST(open_tcp_stream, families_take_turns_beginning_with_the_best_address) {
   scripted_network network({{"::1", silent}, {"::2", silent}, {"::3", silent}, {"10.0.0.1", silent}, {"10.0.0.2", {}}});
   scripted_network other({{"10.0.0.1", silent}, {"10.0.0.2", silent}, {"::1", {}}});
 
@@ -159,7 +159,7 @@ SC_TEST(open_tcp_stream, families_take_turns_beginning_with_the_best_address) {
   EXPECT_EQ(other.connected(), "::1");
 }
 
-SC_TEST(open_tcp_stream, zero_delay_tries_all_at_once) {
+TRACTOR_TEST(open_tcp_stream, zero_delay_tries_all_at_once) {
   scripted_network network({{"::1", silent}, {"10.0.0.1", silent}, {"::2", {.after = 1ms}}});
   auto options = network.options();
   options.attempt_delay = sc::duration::zero();
@@ -171,7 +171,7 @@ SC_TEST(open_tcp_stream, zero_delay_tries_all_at_once) {
   EXPECT_EQ(attempts, (texts{"10.0.0.1 at 0 ms", "::1 at 0 ms", "::2 at 0 ms"}));
 }
 
-SC_TEST(open_tcp_stream, endless_delay_tries_one_after_the_other) {
+TRACTOR_TEST(open_tcp_stream, endless_delay_tries_one_after_the_other) {
   scripted_network network({{"::1", {.after = 90s, .errno_value = ETIMEDOUT}}, {"10.0.0.1", {}}});
   auto options = network.options();
   options.attempt_delay = sc::duration::max();
@@ -181,35 +181,35 @@ SC_TEST(open_tcp_stream, endless_delay_tries_one_after_the_other) {
   EXPECT_EQ(network.attempts(), (texts{"::1 at 0 ms", "10.0.0.1 at 90000 ms"}));
 }
 
-SC_TEST(open_tcp_stream, failure_of_all_lists_every_address_with_its_errno) {
+TRACTOR_TEST(open_tcp_stream, failure_of_all_lists_every_address_with_its_errno) {
   scripted_network network({{"::1", {.after = 600ms, .errno_value = ETIMEDOUT}},
                             {"10.0.0.1", {.after = 10ms, .errno_value = ECONNREFUSED}},
                             {"::2", {.after = 1ms, .errno_value = ENETUNREACH}}});
 
   const auto failed = co_await error_of(network);
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->message(),
             "open_tcp_stream(host:80): every address failed: [::1]:80: Connection timed out [ETIMEDOUT]; "
             "10.0.0.1:80: Connection refused [ECONNREFUSED]; [::2]:80: Network is unreachable [ENETUNREACH]");
-  SC_REQUIRE(failed->attempts().size() == 3);
+  TRACTOR_REQUIRE(failed->attempts().size() == 3);
   EXPECT_EQ(failed->attempts()[1].address, (sc::ip_endpoint{.host = "10.0.0.1", .port = 80}));
   EXPECT_EQ(failed->attempts()[1].errno_value, ECONNREFUSED);
 }
 
-SC_TEST(open_tcp_stream, category_of_the_error_is_the_one_that_the_failures_agree_on) {
+TRACTOR_TEST(open_tcp_stream, category_of_the_error_is_the_one_that_the_failures_agree_on) {
   scripted_network full({{"::1", {.errno_value = EMFILE}}, {"10.0.0.1", {.errno_value = ENFILE}}});
   scripted_network mixed({{"::1", {.errno_value = EMFILE}}, {"10.0.0.1", {.errno_value = ECONNREFUSED}}});
 
   const auto of_full = co_await error_of(full);
   const auto of_mixed = co_await error_of(mixed);
 
-  SC_REQUIRE(of_full && of_mixed);
+  TRACTOR_REQUIRE(of_full && of_mixed);
   EXPECT_EQ(of_full->category(), tractor::error_category::overloaded);
   EXPECT_EQ(of_mixed->category(), tractor::error_category::failed);
 }
 
-SC_TEST(open_tcp_stream, deadline_around_it_cancels_every_attempt) {
+TRACTOR_TEST(open_tcp_stream, deadline_around_it_cancels_every_attempt) {
   scripted_network network({{"::1", silent}, {"10.0.0.1", silent}, {"::2", silent}});
 
   EXPECT_FALSE(co_await sc::move_on_after(400ms, [&] { return sc::open_tcp_stream("host", 80, network.options()); }));
@@ -218,7 +218,7 @@ SC_TEST(open_tcp_stream, deadline_around_it_cancels_every_attempt) {
   EXPECT_EQ(network.under_way(), 0);
 }
 
-SC_TEST(open_tcp_stream, error_that_is_no_refusal_comes_out_itself) {
+TRACTOR_TEST(open_tcp_stream, error_that_is_no_refusal_comes_out_itself) {
   scripted_network network({{"::1", silent}});
   auto options = network.options();
   options.connect = [](sc::ip_endpoint) -> task<std::unique_ptr<sc::socket_stream>> { throw std::logic_error("broken"); };
@@ -226,7 +226,7 @@ SC_TEST(open_tcp_stream, error_that_is_no_refusal_comes_out_itself) {
   EXPECT_THROW(static_cast<void>(co_await sc::open_tcp_stream("host", 80, options)), std::logic_error);
 }
 
-SC_TEST(open_tcp_stream, host_that_cannot_be_resolved_is_the_resolvers_error) {
+TRACTOR_TEST(open_tcp_stream, host_that_cannot_be_resolved_is_the_resolvers_error) {
   EXPECT_THROW(static_cast<void>(co_await sc::open_tcp_stream("", 80)), sc::resolve_error);
 }
 

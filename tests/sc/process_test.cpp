@@ -37,7 +37,7 @@ sc::process_options shell(std::string script) { return {.arguments = {"/bin/sh",
 
 bool exists(pid_t pid) { return ::kill(pid, 0) == 0; }
 
-SC_TEST(child_process, exit_status_is_given) {
+TRACTOR_TEST(child_process, exit_status_is_given) {
   sc::child_process child(shell("exit 3"));
   const auto status = co_await child.wait();
   EXPECT_EQ(status.exit_code, 3);
@@ -47,14 +47,14 @@ SC_TEST(child_process, exit_status_is_given) {
   EXPECT_GT(status.resident_kib_max, 0);
 }
 
-SC_TEST(child_process, killing_signal_is_given) {
+TRACTOR_TEST(child_process, killing_signal_is_given) {
   sc::child_process child(shell("kill -TERM $$"));
   const auto status = co_await child.wait();
   EXPECT_EQ(status.signal, SIGTERM);
   EXPECT_EQ(sc::to_string(status), "was killed by SIGTERM");
 }
 
-SC_TEST(child_process, pipes_lead_to_its_stdio) {
+TRACTOR_TEST(child_process, pipes_lead_to_its_stdio) {
   auto options = shell("cat; echo oops >&2");
   options.input = options.output = options.error = sc::stdio::pipe;
   sc::child_process child(options);
@@ -74,7 +74,7 @@ SC_TEST(child_process, pipes_lead_to_its_stdio) {
   EXPECT_EQ(error, "oops\n");
 }
 
-SC_TEST(child_process, sending_to_one_that_is_gone_is_an_error_and_no_signal) {
+TRACTOR_TEST(child_process, sending_to_one_that_is_gone_is_an_error_and_no_signal) {
   auto options = shell("exit 0");
   options.input = sc::stdio::pipe;
   sc::child_process child(options);
@@ -83,7 +83,7 @@ SC_TEST(child_process, sending_to_one_that_is_gone_is_an_error_and_no_signal) {
   EXPECT_THROW(co_await child.input().send_all(bytes_of(text)), sc::broken_resource_error);
 }
 
-SC_TEST(child_process, environment_and_directory_are_those_given) {
+TRACTOR_TEST(child_process, environment_and_directory_are_those_given) {
   auto options = shell("echo $NAME; pwd; env | wc -l");
   options.environment = {{"NAME=value", "PATH=/usr/bin:/bin"}};
   options.working_directory = "/";
@@ -95,7 +95,7 @@ SC_TEST(child_process, environment_and_directory_are_those_given) {
   co_await child.wait();
 }
 
-SC_TEST(child_process, starts_with_default_signals_an_empty_mask_and_three_descriptors) {
+TRACTOR_TEST(child_process, starts_with_default_signals_an_empty_mask_and_three_descriptors) {
   const unique_fd leaked(check_syscall(::open("/dev/null", O_RDONLY), "open()"));  // not close-on-exec
   sigset_t blocked, before;
   ::sigemptyset(&blocked);
@@ -110,13 +110,13 @@ SC_TEST(child_process, starts_with_default_signals_an_empty_mask_and_three_descr
   const sc::external_wait outside;
   const std::string output = co_await receive_all(child.output());
   EXPECT_TRUE(output.starts_with("0000000000000000\n4\n")) << output;  // ls itself opens the fourth
-  SC_REQUIRE(output.size() > 19);
+  TRACTOR_REQUIRE(output.size() > 19);
   const std::uint64_t ignored = std::strtoull(output.c_str() + 19, nullptr, 16);
   EXPECT_EQ(ignored & 0x7fff'ffff, 0u) << output;  // above them are two that the C library keeps for itself
   co_await child.wait();
 }
 
-SC_TEST(child_process, program_that_is_missing_is_an_os_error_that_names_it) {
+TRACTOR_TEST(child_process, program_that_is_missing_is_an_os_error_that_names_it) {
   const std::string text = message_of([] { sc::child_process({.arguments = {"/nonexistent/program"}}); });
   EXPECT_TRUE(contains(text, "/nonexistent/program")) << text;
   EXPECT_TRUE(contains(text, "ENOENT")) << text;
@@ -124,7 +124,7 @@ SC_TEST(child_process, program_that_is_missing_is_an_os_error_that_names_it) {
   co_return;
 }
 
-SC_TEST(child_process, any_number_of_tasks_may_wait) {
+TRACTOR_TEST(child_process, any_number_of_tasks_may_wait) {
   sc::child_process child(shell("read line"));  // stdin is /dev/null
   int ended = 0;
   co_await sc::open_nursery([&](nursery& n) {
@@ -138,7 +138,7 @@ SC_TEST(child_process, any_number_of_tasks_may_wait) {
   EXPECT_TRUE(child.poll().has_value());
 }
 
-SC_TEST(child_process, cancelled_wait_leaves_the_child_alone) {
+TRACTOR_TEST(child_process, cancelled_wait_leaves_the_child_alone) {
   auto options = shell("read line");
   options.input = sc::stdio::pipe;
   sc::child_process child(options);
@@ -155,7 +155,7 @@ SC_TEST(child_process, cancelled_wait_leaves_the_child_alone) {
   child.kill();  // does nothing now
 }
 
-SC_TEST(child_process, destroyed_while_it_runs_is_killed_and_reaped) {
+TRACTOR_TEST(child_process, destroyed_while_it_runs_is_killed_and_reaped) {
   pid_t pid = 0;
   {
     auto options = shell("read line");
@@ -169,7 +169,7 @@ SC_TEST(child_process, destroyed_while_it_runs_is_killed_and_reaped) {
   co_return;
 }
 
-SC_TEST(child_process, runs_on_when_an_old_error_says_that_there_is_no_child) {
+TRACTOR_TEST(child_process, runs_on_when_an_old_error_says_that_there_is_no_child) {
   auto options = shell("read line");
   options.input = sc::stdio::pipe;
   sc::child_process child(options);
@@ -180,7 +180,7 @@ SC_TEST(child_process, runs_on_when_an_old_error_says_that_there_is_no_child) {
   EXPECT_EQ((co_await child.wait()).signal, 0);
 }
 
-SC_TEST(child_process, whose_status_somebody_else_took_is_an_error_that_says_so) {
+TRACTOR_TEST(child_process, whose_status_somebody_else_took_is_an_error_that_says_so) {
   sc::child_process child(shell("exit 0"));
   EXPECT_EQ(::waitpid(child.pid(), nullptr, 0), child.pid());
   const std::string text = message_of([&] { static_cast<void>(child.poll()); });
@@ -212,7 +212,7 @@ TEST(child_process_death_test, that_cannot_be_killed_is_left_alone_with_a_line_t
   EXPECT_EXIT(leave_one_that_cannot_be_killed(), testing::ExitedWithCode(0), "'/bin/sh'.* cannot be killed and is left running: EPERM");
 }
 
-SC_TEST(child_process, stdio_that_is_no_pipe_is_a_usage_error) {
+TRACTOR_TEST(child_process, stdio_that_is_no_pipe_is_a_usage_error) {
   sc::child_process child(shell("exit 0"));
   EXPECT_THROW(static_cast<void>(child.input()), tractor::usage_error);
   EXPECT_THROW(static_cast<void>(child.output()), tractor::usage_error);
@@ -230,7 +230,7 @@ pipe_fds open_pipe() {
   return {unique_fd(fds[0]), unique_fd(fds[1])};
 }
 
-SC_TEST(wait_readable, returns_when_bytes_arrive) {
+TRACTOR_TEST(wait_readable, returns_when_bytes_arrive) {
   const auto pipe = open_pipe();
   bool readable = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -245,13 +245,13 @@ SC_TEST(wait_readable, returns_when_bytes_arrive) {
   EXPECT_TRUE(readable);
 }
 
-SC_TEST(wait_readable, of_a_readable_one_returns_every_time) {
+TRACTOR_TEST(wait_readable, of_a_readable_one_returns_every_time) {
   const auto pipe = open_pipe();
   EXPECT_EQ(::write(pipe.writing.get(), "x", 1), 1);
   for (int i = 0; i < 3; ++i) co_await sc::wait_readable(pipe.reading.get());
 }
 
-SC_TEST(wait_readable, returns_when_the_other_side_hangs_up) {
+TRACTOR_TEST(wait_readable, returns_when_the_other_side_hangs_up) {
   auto pipe = open_pipe();
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> { co_await sc::wait_readable(pipe.reading.get()); });
@@ -260,7 +260,7 @@ SC_TEST(wait_readable, returns_when_the_other_side_hangs_up) {
   });
 }
 
-SC_TEST(wait_readable, by_several_tasks_wakes_all) {
+TRACTOR_TEST(wait_readable, by_several_tasks_wakes_all) {
   const auto pipe = open_pipe();
   int woken = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -275,14 +275,14 @@ SC_TEST(wait_readable, by_several_tasks_wakes_all) {
   EXPECT_EQ(woken, 4);
 }
 
-SC_TEST(wait_readable, cancelled_leaves_nothing_registered) {
+TRACTOR_TEST(wait_readable, cancelled_leaves_nothing_registered) {
   const auto pipe = open_pipe();
   const std::size_t before = sc::runner::current()->io().source_count();
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await sc::wait_readable(pipe.reading.get()); }));
   EXPECT_EQ(sc::runner::current()->io().source_count(), before);
 }
 
-SC_TEST(wait_writable, returns_when_there_is_room) {
+TRACTOR_TEST(wait_writable, returns_when_there_is_room) {
   const auto pipe = open_pipe();
   co_await sc::wait_writable(pipe.writing.get());
   const std::string much(1 << 20, 'x');
@@ -302,14 +302,14 @@ SC_TEST(wait_writable, returns_when_there_is_room) {
   EXPECT_TRUE(writable);
 }
 
-SC_TEST(wait_readable, of_what_cannot_be_polled_is_an_os_error) {
+TRACTOR_TEST(wait_readable, of_what_cannot_be_polled_is_an_os_error) {
   const unique_fd file(check_syscall(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "open()"));
   EXPECT_THROW(co_await sc::wait_readable(file.get()), tractor::os_error);
   EXPECT_THROW(co_await sc::wait_readable(-1), tractor::os_error);
   co_await sc::checkpoint();  // the task is whole
 }
 
-SC_TEST(wait_readable, of_a_descriptor_that_is_woken_and_cancelled_in_one_round) {
+TRACTOR_TEST(wait_readable, of_a_descriptor_that_is_woken_and_cancelled_in_one_round) {
   const auto pipe = open_pipe();
   sc::cancel_scope scope;
   co_await sc::open_nursery([&](nursery& n) -> task<> {

@@ -34,7 +34,7 @@ bool has_children() { return ::waitpid(-1, nullptr, WNOHANG) != -1 || errno != E
 
 // --- what goes in and comes out ---
 
-SC_TEST(run_process, output_and_status_are_given) {
+TRACTOR_TEST(run_process, output_and_status_are_given) {
   const auto done = co_await sc::run_process(shell("echo hello; echo oops >&2"));
 
   EXPECT_EQ(done.out, "hello\n");
@@ -44,7 +44,7 @@ SC_TEST(run_process, output_and_status_are_given) {
   EXPECT_FALSE(has_children());
 }
 
-SC_TEST(run_process, input_is_what_the_program_reads_up_to_its_end) {
+TRACTOR_TEST(run_process, input_is_what_the_program_reads_up_to_its_end) {
   const std::string text(300'000, 'x');  // more than a pipe holds, both ways at once
 
   const auto done = co_await sc::run_process({.arguments = {"cat"}, .input = text});
@@ -52,13 +52,13 @@ SC_TEST(run_process, input_is_what_the_program_reads_up_to_its_end) {
   EXPECT_EQ(done.out, text);
 }
 
-SC_TEST(run_process, no_input_is_an_empty_one) {
+TRACTOR_TEST(run_process, no_input_is_an_empty_one) {
   const auto done = co_await sc::run_process({.arguments = {"cat"}});
 
   EXPECT_EQ(done.out, "");
 }
 
-SC_TEST(run_process, program_that_does_not_read_its_input_is_no_error) {
+TRACTOR_TEST(run_process, program_that_does_not_read_its_input_is_no_error) {
   auto options = shell("exec <&-; echo done");
   options.input = std::string(300'000, 'x');
 
@@ -67,13 +67,13 @@ SC_TEST(run_process, program_that_does_not_read_its_input_is_no_error) {
   EXPECT_EQ(done.out, "done\n");
 }
 
-SC_TEST(run_process, program_that_closes_its_output_early_is_waited_for) {
+TRACTOR_TEST(run_process, program_that_closes_its_output_early_is_waited_for) {
   const auto done = co_await sc::run_process(shell("echo said; exec >&- 2>&-; read line; exit 0"));
 
   EXPECT_EQ(done.out, "said\n");
 }
 
-SC_TEST(run_process, streams_that_are_not_captured_give_nothing) {
+TRACTOR_TEST(run_process, streams_that_are_not_captured_give_nothing) {
   auto options = shell("echo hello; echo oops >&2");
   options.output = options.error = sc::stdio::null;
 
@@ -82,7 +82,7 @@ SC_TEST(run_process, streams_that_are_not_captured_give_nothing) {
   EXPECT_EQ(done.out + done.err, "");
 }
 
-SC_TEST(run_process, environment_and_directory_are_those_given) {
+TRACTOR_TEST(run_process, environment_and_directory_are_those_given) {
   auto options = shell("echo $NAME; pwd");
   options.environment = {{"NAME=value"}};
   options.working_directory = "/";
@@ -92,10 +92,10 @@ SC_TEST(run_process, environment_and_directory_are_those_given) {
 
 // --- failures ---
 
-SC_TEST(run_process, failure_shows_command_status_and_the_end_of_stderr) {
+TRACTOR_TEST(run_process, failure_shows_command_status_and_the_end_of_stderr) {
   const auto failed = co_await error_of<sc::process_failed_error>(shell("echo out; echo one >&2; echo 'the reason' >&2; exit 3"));
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->message(),
             "run_process(/bin/sh -c 'echo out; echo one >&2; echo '\\''the reason'\\'' >&2; exit 3') exited with status 3; "
             "the end of its stderr:\n  one\n  the reason");
@@ -103,41 +103,41 @@ SC_TEST(run_process, failure_shows_command_status_and_the_end_of_stderr) {
   EXPECT_EQ(failed->result().out, "out\n");
 }
 
-SC_TEST(run_process, failure_shows_only_the_last_lines_of_stderr) {
+TRACTOR_TEST(run_process, failure_shows_only_the_last_lines_of_stderr) {
   const auto failed = co_await error_of<sc::process_failed_error>(shell("seq 1000 >&2; exit 1"));
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_TRUE(contains(failed->message(), "stderr:\n  991\n  992\n")) << failed->message();
   EXPECT_TRUE(failed->message().ends_with("\n  1000")) << failed->message();
 }
 
-SC_TEST(run_process, failure_shows_the_last_lines_of_a_truncated_stderr_too) {
+TRACTOR_TEST(run_process, failure_shows_the_last_lines_of_a_truncated_stderr_too) {
   auto options = shell("seq 1000 >&2; exit 1");
   options.captured_bytes_max = 3;
   options.when_too_long = sc::over_bound::truncate;
 
   const auto failed = co_await error_of<sc::process_failed_error>(options);
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->result().err, "1\n2");
   EXPECT_TRUE(failed->message().ends_with("\n  1000")) << failed->message();
 }
 
-SC_TEST(run_process, failure_without_a_word_says_so) {
+TRACTOR_TEST(run_process, failure_without_a_word_says_so) {
   const auto failed = co_await error_of<sc::process_failed_error>(shell("kill -KILL $$"));
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->message(), "run_process(/bin/sh -c 'kill -KILL $$') was killed by SIGKILL and wrote nothing to stderr");
 }
 
-SC_TEST(run_process, long_command_is_shown_in_part) {
+TRACTOR_TEST(run_process, long_command_is_shown_in_part) {
   const auto failed = co_await error_of<sc::process_failed_error>(shell("exit 1 #" + std::string(10'000, 'x')));
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_LT(failed->message().size(), sc::shown_command_bytes_max + 100);
 }
 
-SC_TEST(run_process, failure_is_a_result_when_it_is_not_checked) {
+TRACTOR_TEST(run_process, failure_is_a_result_when_it_is_not_checked) {
   auto options = shell("echo oops >&2; exit 3");
   options.check = false;
 
@@ -147,29 +147,29 @@ SC_TEST(run_process, failure_is_a_result_when_it_is_not_checked) {
   EXPECT_EQ(done.err, "oops\n");
 }
 
-SC_TEST(run_process, program_that_is_missing_is_an_os_error_that_names_it) {
+TRACTOR_TEST(run_process, program_that_is_missing_is_an_os_error_that_names_it) {
   const auto failed = co_await error_of<tractor::os_error>({.arguments = {"/nonexistent/program"}});
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_TRUE(contains(failed->message(), "/nonexistent/program")) << failed->message();
   EXPECT_TRUE(co_await error_of<tractor::usage_error>({}));
 }
 
 // --- bounds ---
 
-SC_TEST(run_process, output_over_its_bound_is_an_error_and_stops_the_program) {
+TRACTOR_TEST(run_process, output_over_its_bound_is_an_error_and_stops_the_program) {
   auto options = shell("while :; do echo line; done");
   options.captured_bytes_max = 1000;
 
   const auto failed = co_await error_of<sc::too_long_error>(options);
 
-  SC_REQUIRE(failed);
+  TRACTOR_REQUIRE(failed);
   EXPECT_EQ(failed->message(), "run_process(/bin/sh -c 'while :; do echo line; done') wrote more than 1000 bytes to its stdout");
   EXPECT_EQ(failed->category(), tractor::error_category::overloaded);
   EXPECT_FALSE(has_children());
 }
 
-SC_TEST(run_process, output_over_its_bound_is_truncated_when_asked) {
+TRACTOR_TEST(run_process, output_over_its_bound_is_truncated_when_asked) {
   auto options = shell("seq 100000; echo oops >&2");
   options.captured_bytes_max = 5;
   options.when_too_long = sc::over_bound::truncate;
@@ -182,7 +182,7 @@ SC_TEST(run_process, output_over_its_bound_is_truncated_when_asked) {
   EXPECT_FALSE(done.err_truncated);
 }
 
-SC_TEST(run_process, output_as_long_as_its_bound_is_given) {
+TRACTOR_TEST(run_process, output_as_long_as_its_bound_is_given) {
   auto options = shell("printf 12345");
   options.captured_bytes_max = 5;
 
@@ -191,7 +191,7 @@ SC_TEST(run_process, output_as_long_as_its_bound_is_given) {
 
 // --- cancels ---
 
-SC_TEST(run_process, in_a_cancelled_scope_starts_nothing) {
+TRACTOR_TEST(run_process, in_a_cancelled_scope_starts_nothing) {
   sc::cancel_scope scope;
   scope.cancel("before it began");
 

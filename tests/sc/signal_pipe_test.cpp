@@ -21,7 +21,7 @@ std::set<int> open_descriptors() {
 }
 
 // Text on a stderr that was closed before the pipe was made: bytes that are no signals at all, and such as are, but not this receiver's.
-SC_TEST(signal_pipe, bytes_that_nobody_sent_as_signals_are_no_signals) {
+TRACTOR_TEST(signal_pipe, bytes_that_nobody_sent_as_signals_are_no_signals) {
   const auto before = open_descriptors();
   co_await sc::open_signal_receiver({SIGUSR1}, [&](sc::signal_receiver& signals) -> task<> {
     const char text[] = {'?', SIGUSR2, '\0', '\xff'};

@@ -35,7 +35,7 @@ class own_handler {
   struct sigaction before_{};
 };
 
-SC_TEST(signals, arrive_in_the_order_they_were_raised) {
+TRACTOR_TEST(signals, arrive_in_the_order_they_were_raised) {
   co_await sc::open_signal_receiver({SIGUSR1, SIGUSR2, SIGTERM}, [](sc::signal_receiver& signals) -> task<> {
     ::raise(SIGUSR2);
     ::raise(SIGTERM);
@@ -46,7 +46,7 @@ SC_TEST(signals, arrive_in_the_order_they_were_raised) {
   });
 }
 
-SC_TEST(signals, wake_a_task_that_waits) {
+TRACTOR_TEST(signals, wake_a_task_that_waits) {
   int got = 0;
   co_await sc::open_signal_receiver({SIGUSR1}, [&](sc::signal_receiver& signals) -> task<> {
     co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -58,7 +58,7 @@ SC_TEST(signals, wake_a_task_that_waits) {
   EXPECT_EQ(got, SIGUSR1);
 }
 
-SC_TEST(signals, last_look_takes_what_has_come_and_does_not_wait) {
+TRACTOR_TEST(signals, last_look_takes_what_has_come_and_does_not_wait) {
   co_await sc::open_signal_receiver({SIGUSR1, SIGUSR2}, [](sc::signal_receiver& signals) -> task<> {
     EXPECT_EQ(signals.receive_if_arrived(), std::nullopt);
     ::raise(SIGUSR2);
@@ -68,7 +68,7 @@ SC_TEST(signals, last_look_takes_what_has_come_and_does_not_wait) {
   });
 }
 
-SC_TEST(signals, raised_twice_before_the_receive_are_one) {
+TRACTOR_TEST(signals, raised_twice_before_the_receive_are_one) {
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> {
     ::raise(SIGUSR1);
     ::raise(SIGUSR1);
@@ -79,7 +79,7 @@ SC_TEST(signals, raised_twice_before_the_receive_are_one) {
   });
 }
 
-SC_TEST(signals, disposition_is_restored_when_the_block_ends) {
+TRACTOR_TEST(signals, disposition_is_restored_when_the_block_ends) {
   const own_handler mine(SIGUSR1);
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> {
     ::raise(SIGUSR1);
@@ -90,7 +90,7 @@ SC_TEST(signals, disposition_is_restored_when_the_block_ends) {
   EXPECT_EQ(handled_before, 1);
 }
 
-SC_TEST(signals, one_that_was_not_received_is_raised_again_afterwards) {
+TRACTOR_TEST(signals, one_that_was_not_received_is_raised_again_afterwards) {
   const own_handler mine(SIGUSR1);
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver&) -> task<> {
     ::raise(SIGUSR1);
@@ -99,7 +99,7 @@ SC_TEST(signals, one_that_was_not_received_is_raised_again_afterwards) {
   EXPECT_EQ(handled_before, 1);
 }
 
-SC_TEST(signals, disposition_is_restored_when_the_body_throws_or_is_cancelled) {
+TRACTOR_TEST(signals, disposition_is_restored_when_the_body_throws_or_is_cancelled) {
   const own_handler mine(SIGUSR1);
   EXPECT_THROW(co_await sc::open_signal_receiver({SIGUSR1},
                                                  [](sc::signal_receiver&) -> task<> {
@@ -114,7 +114,7 @@ SC_TEST(signals, disposition_is_restored_when_the_body_throws_or_is_cancelled) {
   EXPECT_EQ(handled_before, 1);
 }
 
-SC_TEST(signals, second_receiver_for_the_same_signal_is_a_usage_error_and_takes_nothing_away) {
+TRACTOR_TEST(signals, second_receiver_for_the_same_signal_is_a_usage_error_and_takes_nothing_away) {
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> {
     EXPECT_THROW(co_await sc::open_signal_receiver({SIGUSR2, SIGUSR1}, [](sc::signal_receiver&) -> task<> { co_return; }),
                  tractor::usage_error);
@@ -127,14 +127,14 @@ SC_TEST(signals, second_receiver_for_the_same_signal_is_a_usage_error_and_takes_
   });
 }
 
-SC_TEST(signals, that_cannot_be_received_are_usage_errors) {
+TRACTOR_TEST(signals, that_cannot_be_received_are_usage_errors) {
   const auto nothing = [](sc::signal_receiver&) -> task<> { co_return; };
   for (const int number : {SIGKILL, SIGSTOP, SIGSEGV, SIGFPE, 0, -1, 65, 1000})
     EXPECT_THROW(co_await sc::open_signal_receiver({number}, nothing), tractor::usage_error) << number;
   EXPECT_THROW(co_await sc::open_signal_receiver({}, nothing), tractor::usage_error);
 }
 
-SC_TEST(signals, second_task_that_receives_is_refused) {
+TRACTOR_TEST(signals, second_task_that_receives_is_refused) {
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> {
     co_await sc::open_nursery([&](nursery& n) -> task<> {
       n.start_soon([&]() -> task<> { co_await signals.receive(); });
@@ -145,7 +145,7 @@ SC_TEST(signals, second_task_that_receives_is_refused) {
   });
 }
 
-SC_TEST(signals, sent_from_another_thread_arrive) {
+TRACTOR_TEST(signals, sent_from_another_thread_arrive) {
   int got = 0;
   co_await sc::open_signal_receiver({SIGUSR1}, [&](sc::signal_receiver& signals) -> task<> {
     const sc::external_wait outside;
@@ -156,7 +156,7 @@ SC_TEST(signals, sent_from_another_thread_arrive) {
   EXPECT_EQ(got, SIGUSR1);
 }
 
-SC_TEST(signals, child_that_resets_its_dispositions_is_unaffected) {
+TRACTOR_TEST(signals, child_that_resets_its_dispositions_is_unaffected) {
   co_await sc::open_signal_receiver({SIGTERM}, [](sc::signal_receiver& signals) -> task<> {
     const pid_t child = ::fork();
     if (child == 0) {
@@ -171,7 +171,7 @@ SC_TEST(signals, child_that_resets_its_dispositions_is_unaffected) {
   });
 }
 
-SC_TEST(signals, errno_survives_the_handler) {
+TRACTOR_TEST(signals, errno_survives_the_handler) {
   co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver& signals) -> task<> {
     errno = E2BIG;
     ::raise(SIGUSR1);
@@ -185,7 +185,7 @@ TEST(signal_name, knows_names_and_numbers) {
   EXPECT_EQ(sc::signal_name(50), "signal 50");
 }
 
-SC_TEST(signals, receiver_is_free_and_may_be_destroyed_when_the_task_that_waited_was_told_but_has_yet_to_go_on) {
+TRACTOR_TEST(signals, receiver_is_free_and_may_be_destroyed_when_the_task_that_waited_was_told_but_has_yet_to_go_on) {
   auto receiver = std::make_unique<sc::signal_receiver>(std::vector{SIGUSR1});
   int got = 0;
   const auto receive = [&]() -> task<> { got = co_await receiver->receive(); };

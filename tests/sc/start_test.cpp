@@ -18,7 +18,7 @@ task<> server(sc::task_status<int> status, int port) {
   co_await sc::sleep(1s);
 }
 
-SC_TEST(start, gives_what_the_task_started_with_and_leaves_it_running) {
+TRACTOR_TEST(start, gives_what_the_task_started_with_and_leaves_it_running) {
   sc::time_point started{};
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     EXPECT_EQ(co_await n.start<int>(server, 80), 80);
@@ -29,7 +29,7 @@ SC_TEST(start, gives_what_the_task_started_with_and_leaves_it_running) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
 }
 
-SC_TEST(start, without_a_value) {
+TRACTOR_TEST(start, without_a_value) {
   bool before = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     co_await n.start([&](sc::task_status<> status) -> task<> {
@@ -41,7 +41,7 @@ SC_TEST(start, without_a_value) {
   });
 }
 
-SC_TEST(start, error_before_started_comes_out_of_the_call_and_leaves_the_nursery_alone) {
+TRACTOR_TEST(start, error_before_started_comes_out_of_the_call_and_leaves_the_nursery_alone) {
   bool sibling_ended = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> {
@@ -58,7 +58,7 @@ SC_TEST(start, error_before_started_comes_out_of_the_call_and_leaves_the_nursery
   EXPECT_TRUE(sibling_ended);
 }
 
-SC_TEST(start, error_after_started_is_the_nurserys) {
+TRACTOR_TEST(start, error_after_started_is_the_nurserys) {
   EXPECT_THROW(co_await sc::open_nursery([&](nursery& n) -> task<> {
                  co_await n.start([](sc::task_status<> status) -> task<> {
                    status.started();
@@ -70,13 +70,13 @@ SC_TEST(start, error_after_started_is_the_nurserys) {
                std::runtime_error);
 }
 
-SC_TEST(start, ending_without_started_is_a_usage_error) {
+TRACTOR_TEST(start, ending_without_started_is_a_usage_error) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     EXPECT_THROW(co_await n.start([](sc::task_status<>) -> task<> { co_await sc::checkpoint(); }), tractor::usage_error);
   });
 }
 
-SC_TEST(start, started_twice_is_a_usage_error) {
+TRACTOR_TEST(start, started_twice_is_a_usage_error) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     co_await n.start([](sc::task_status<> status) -> task<> {
       status.started();
@@ -86,7 +86,7 @@ SC_TEST(start, started_twice_is_a_usage_error) {
   });
 }
 
-SC_TEST(start, cancelled_caller_cancels_the_task_that_has_not_started) {
+TRACTOR_TEST(start, cancelled_caller_cancels_the_task_that_has_not_started) {
   bool task_cancelled = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> {
@@ -105,7 +105,7 @@ SC_TEST(start, cancelled_caller_cancels_the_task_that_has_not_started) {
   EXPECT_TRUE(task_cancelled);
 }
 
-SC_TEST(start, cancelled_caller_leaves_the_task_that_has_started_alone) {
+TRACTOR_TEST(start, cancelled_caller_leaves_the_task_that_has_started_alone) {
   bool ended = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     co_await sc::move_on_after(1s, [&]() -> task<> {
@@ -121,7 +121,7 @@ SC_TEST(start, cancelled_caller_leaves_the_task_that_has_started_alone) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 10s);
 }
 
-SC_TEST(start, task_that_says_started_while_it_is_being_cancelled_stays_with_the_caller) {
+TRACTOR_TEST(start, task_that_says_started_while_it_is_being_cancelled_stays_with_the_caller) {
   // trio: it must not be moved to where nobody expects a cancelled task.
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     const bool complete = co_await sc::move_on_after(1s, [&]() -> task<> {
@@ -140,7 +140,7 @@ SC_TEST(start, task_that_says_started_while_it_is_being_cancelled_stays_with_the
   });
 }
 
-SC_TEST(start, body_that_ends_during_a_pending_start_waits_for_the_moved_task) {
+TRACTOR_TEST(start, body_that_ends_during_a_pending_start_waits_for_the_moved_task) {
   std::vector<std::string> order;
   co_await sc::open_nursery([&](nursery& outer) -> task<> {
     sc::event calling;
@@ -163,7 +163,7 @@ SC_TEST(start, body_that_ends_during_a_pending_start_waits_for_the_moved_task) {
   EXPECT_EQ(order, (std::vector<std::string>{"start returned", "moved task ended", "inner closed"}));
 }
 
-SC_TEST(start, in_a_nursery_that_was_cancelled_during_the_start_cancels_the_moved_task) {
+TRACTOR_TEST(start, in_a_nursery_that_was_cancelled_during_the_start_cancels_the_moved_task) {
   bool task_cancelled = false;
   co_await sc::open_nursery([&](nursery& outer) -> task<> {
     co_await sc::open_nursery([&](nursery& inner) -> task<> {
@@ -190,7 +190,7 @@ SC_TEST(start, in_a_nursery_that_was_cancelled_during_the_start_cancels_the_move
   EXPECT_EQ(sc::current_time().time_since_epoch(), 2s);
 }
 
-SC_TEST(start, task_with_scopes_of_its_own_is_moved_with_them) {
+TRACTOR_TEST(start, task_with_scopes_of_its_own_is_moved_with_them) {
   // The moved task stands in a shielded scope inside a cancellable one: afterwards both must hang below the new nursery.
   bool inner_cancelled = false;
   sc::time_point when{};
@@ -220,7 +220,7 @@ SC_TEST(start, task_with_scopes_of_its_own_is_moved_with_them) {
   EXPECT_EQ(when.time_since_epoch(), 5s);
 }
 
-SC_TEST(start, task_with_a_nursery_of_its_own_is_moved_with_its_children) {
+TRACTOR_TEST(start, task_with_a_nursery_of_its_own_is_moved_with_its_children) {
   int cancelled = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     co_await n.start([&](sc::task_status<> status) -> task<> {
@@ -245,7 +245,7 @@ SC_TEST(start, task_with_a_nursery_of_its_own_is_moved_with_its_children) {
   EXPECT_EQ(cancelled, 3);
 }
 
-SC_TEST(start, from_a_shielded_caller_moves_the_task_under_the_nurserys_cancel) {
+TRACTOR_TEST(start, from_a_shielded_caller_moves_the_task_under_the_nurserys_cancel) {
   // The caller's shield must not stay with the task.
   sc::time_point ended{};
   co_await sc::move_on_after(3s, [&]() -> task<> {
@@ -266,7 +266,7 @@ SC_TEST(start, from_a_shielded_caller_moves_the_task_under_the_nurserys_cancel) 
   EXPECT_EQ(ended.time_since_epoch(), 3s);
 }
 
-SC_TEST(start, status_may_be_used_by_a_task_below) {
+TRACTOR_TEST(start, status_may_be_used_by_a_task_below) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     const int got = co_await n.start<int>([](sc::task_status<int> status) -> task<> {
       co_await sc::open_nursery([&](nursery& own) {
@@ -280,7 +280,7 @@ SC_TEST(start, status_may_be_used_by_a_task_below) {
   });
 }
 
-SC_TEST(start, status_that_outlives_the_call_is_a_usage_error_not_a_dangling_pointer) {
+TRACTOR_TEST(start, status_that_outlives_the_call_is_a_usage_error_not_a_dangling_pointer) {
   std::optional<sc::task_status<int>> kept;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     EXPECT_THROW(co_await n.start<int>([&](sc::task_status<int> status) -> task<> {
@@ -292,7 +292,7 @@ SC_TEST(start, status_that_outlives_the_call_is_a_usage_error_not_a_dangling_poi
   });
 }
 
-SC_TEST(start, in_a_closed_nursery_is_a_usage_error) {
+TRACTOR_TEST(start, in_a_closed_nursery_is_a_usage_error) {
   nursery* closed = nullptr;
   auto opened = sc::open_nursery([&](nursery& n) { closed = &n; });
   co_await opened;
@@ -303,7 +303,7 @@ SC_TEST(start, in_a_closed_nursery_is_a_usage_error) {
                tractor::usage_error);
 }
 
-SC_TEST(start, already_cancelled_caller_starts_and_cancels_the_task) {
+TRACTOR_TEST(start, already_cancelled_caller_starts_and_cancels_the_task) {
   bool began = false;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     sc::cancel_scope scope;
@@ -357,7 +357,7 @@ task<> sleeps_and_counts(int& ended) {
   ++ended;
 }
 
-SC_TEST(start, callable_that_is_no_coroutine_may_say_started_before_there_is_a_task) {
+TRACTOR_TEST(start, callable_that_is_no_coroutine_may_say_started_before_there_is_a_task) {
   int ended = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     EXPECT_EQ(co_await n.start<int>([&](sc::task_status<int> status) {
@@ -372,7 +372,7 @@ SC_TEST(start, callable_that_is_no_coroutine_may_say_started_before_there_is_a_t
   EXPECT_EQ(ended, 1);
 }
 
-SC_TEST(start, callable_that_says_started_in_a_cancelled_caller_leaves_the_task_with_the_caller) {
+TRACTOR_TEST(start, callable_that_says_started_in_a_cancelled_caller_leaves_the_task_with_the_caller) {
   int ended = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     sc::cancel_scope scope;
@@ -390,7 +390,7 @@ SC_TEST(start, callable_that_says_started_in_a_cancelled_caller_leaves_the_task_
   EXPECT_EQ(ended, 0);
 }
 
-SC_TEST(start, callable_that_says_started_and_throws_has_failed) {
+TRACTOR_TEST(start, callable_that_says_started_and_throws_has_failed) {
   std::optional<sc::task_status<>> kept;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     EXPECT_THROW(co_await n.start([](sc::task_status<> status) -> task<> {

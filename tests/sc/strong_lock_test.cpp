@@ -15,7 +15,7 @@ using namespace sc_test;
 
 TEST(strong_lock, is_the_lock) { static_assert(std::is_same_v<sc::strong_lock, sc::lock>); }
 
-SC_TEST(strong_lock, order_of_arrival_is_the_order_of_holding_also_with_many_at_once) {
+TRACTOR_TEST(strong_lock, order_of_arrival_is_the_order_of_holding_also_with_many_at_once) {
   sc::strong_lock lock;
   std::vector<int> arrived, held;
   co_await sc::open_nursery([&](nursery& n) {

@@ -128,7 +128,7 @@ TEST(swallow, in_an_exception_ptr_that_is_dropped_is_found) {
   EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
 }
 
-SC_TEST(swallow_not, kept_in_an_exception_ptr_and_rethrown_later) {
+TRACTOR_TEST(swallow_not, kept_in_an_exception_ptr_and_rethrown_later) {
   const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
     std::exception_ptr kept;
     try {
@@ -142,7 +142,7 @@ SC_TEST(swallow_not, kept_in_an_exception_ptr_and_rethrown_later) {
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(swallow_not, kept_in_an_exception_ptr_across_the_end_of_an_inner_scope) {
+TRACTOR_TEST(swallow_not, kept_in_an_exception_ptr_across_the_end_of_an_inner_scope) {
   const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
     std::exception_ptr kept;
     sc::cancel_scope inner;
@@ -158,7 +158,7 @@ SC_TEST(swallow_not, kept_in_an_exception_ptr_across_the_end_of_an_inner_scope) 
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(swallow_not, replaced_by_another_error) {
+TRACTOR_TEST(swallow_not, replaced_by_another_error) {
   EXPECT_THROW(co_await sc::move_on_after(1s,
                                           []() -> task<> {
                                             try {
@@ -170,7 +170,7 @@ SC_TEST(swallow_not, replaced_by_another_error) {
                std::runtime_error);
 }
 
-SC_TEST(swallow_not, met_again_at_the_next_checkpoint) {
+TRACTOR_TEST(swallow_not, met_again_at_the_next_checkpoint) {
   const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
     co_await swallow_one();
     co_await sc::checkpoint();
@@ -178,7 +178,7 @@ SC_TEST(swallow_not, met_again_at_the_next_checkpoint) {
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(swallow_not, copied_and_rethrown) {
+TRACTOR_TEST(swallow_not, copied_and_rethrown) {
   const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
     try {
       co_await sc::sleep_forever();
@@ -190,7 +190,7 @@ SC_TEST(swallow_not, copied_and_rethrown) {
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(swallow_not, absorbed_by_a_scope_inside_before_a_normal_end) {
+TRACTOR_TEST(swallow_not, absorbed_by_a_scope_inside_before_a_normal_end) {
   const bool complete = co_await sc::move_on_after(10s, []() -> task<> {
     co_await sc::move_on_after(1s, []() -> task<> { co_await sc::sleep_forever(); });
     co_await sc::checkpoint();
@@ -198,7 +198,7 @@ SC_TEST(swallow_not, absorbed_by_a_scope_inside_before_a_normal_end) {
   EXPECT_TRUE(complete);
 }
 
-SC_TEST(swallow_not, caught_by_a_handler_for_std_exception) {
+TRACTOR_TEST(swallow_not, caught_by_a_handler_for_std_exception) {
   // It does not derive from std::exception, so the usual handler lets it through.
   const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
     try {
@@ -210,7 +210,7 @@ SC_TEST(swallow_not, caught_by_a_handler_for_std_exception) {
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(swallow_not, exception_ptr_that_outlives_its_task) {
+TRACTOR_TEST(swallow_not, exception_ptr_that_outlives_its_task) {
   std::exception_ptr kept;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> {
@@ -267,7 +267,7 @@ TEST(swallow, of_a_cancel_that_came_out_of_a_start_is_found) {
   EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
 }
 
-SC_TEST(swallow_not, out_of_a_nursery_and_kept) {
+TRACTOR_TEST(swallow_not, out_of_a_nursery_and_kept) {
   const bool complete = co_await sc::move_on_after(1s, []() -> task<> {
     std::exception_ptr kept;
     try {
@@ -280,7 +280,7 @@ SC_TEST(swallow_not, out_of_a_nursery_and_kept) {
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(swallow_not, absorbed_by_the_nursery_itself) {
+TRACTOR_TEST(swallow_not, absorbed_by_the_nursery_itself) {
   co_await sc::move_on_after(10s, []() -> task<> {
     co_await sc::open_nursery([](nursery& n) -> task<> {
       n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });

@@ -17,14 +17,14 @@ constinit sc::task_local<int> number;
 constinit sc::task_local<std::string> word;
 constinit sc::task_local<std::shared_ptr<int>> shared;
 
-SC_TEST(task_local, is_nothing_where_nobody_set_it) {
+TRACTOR_TEST(task_local, is_nothing_where_nobody_set_it) {
   EXPECT_EQ(number.get(), nullptr);
   co_return;
 }
 
 TEST(task_local, is_nothing_outside_a_run) { EXPECT_EQ(number.get(), nullptr); }
 
-SC_TEST(task_local, is_set_inside_and_unset_outside) {
+TRACTOR_TEST(task_local, is_set_inside_and_unset_outside) {
   co_await number.with(1, []() -> task<> {
     EXPECT_EQ(*number.get(), 1);
     co_await number.with(2, []() -> task<> {
@@ -37,7 +37,7 @@ SC_TEST(task_local, is_set_inside_and_unset_outside) {
   EXPECT_EQ(number.get(), nullptr);
 }
 
-SC_TEST(task_local, keys_do_not_meet) {
+TRACTOR_TEST(task_local, keys_do_not_meet) {
   co_await number.with(1, []() -> task<> {
     co_await word.with("w", []() -> task<> {
       EXPECT_EQ(*number.get(), 1);
@@ -47,7 +47,7 @@ SC_TEST(task_local, keys_do_not_meet) {
   });
 }
 
-SC_TEST(task_local, child_sees_what_its_starter_saw_at_the_start) {
+TRACTOR_TEST(task_local, child_sees_what_its_starter_saw_at_the_start) {
   int seen = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     co_await number.with(7, [&]() -> task<> {
@@ -62,7 +62,7 @@ SC_TEST(task_local, child_sees_what_its_starter_saw_at_the_start) {
   EXPECT_EQ(seen, 7);
 }
 
-SC_TEST(task_local, value_set_in_a_child_is_invisible_to_parent_and_siblings) {
+TRACTOR_TEST(task_local, value_set_in_a_child_is_invisible_to_parent_and_siblings) {
   co_await number.with(1, [&]() -> task<> {
     co_await sc::open_nursery([&](nursery& n) {
       n.start_soon([]() -> task<> { co_await number.with(2, []() -> task<> { co_await sc::sleep(1s); }); });
@@ -75,7 +75,7 @@ SC_TEST(task_local, value_set_in_a_child_is_invisible_to_parent_and_siblings) {
   });
 }
 
-SC_TEST(task_local, value_is_freed_with_the_last_task_that_sees_it) {
+TRACTOR_TEST(task_local, value_is_freed_with_the_last_task_that_sees_it) {
   const auto token = std::make_shared<int>(0);
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     co_await shared.with(token, [&]() -> task<> {
@@ -88,7 +88,7 @@ SC_TEST(task_local, value_is_freed_with_the_last_task_that_sees_it) {
   });
 }
 
-SC_TEST(task_local, is_unset_when_the_body_is_cancelled) {
+TRACTOR_TEST(task_local, is_unset_when_the_body_is_cancelled) {
   co_await sc::move_on_after(1s, []() -> task<> { co_await number.with(3, []() -> task<> { co_await sc::sleep_forever(); }); });
   EXPECT_EQ(number.get(), nullptr);
 }
@@ -111,7 +111,7 @@ witness::~witness() {
   into_->found = witnesses.get();
 }
 
-SC_TEST(task_local, value_that_a_task_was_the_last_to_hold_is_destroyed_in_that_task) {
+TRACTOR_TEST(task_local, value_that_a_task_was_the_last_to_hold_is_destroyed_in_that_task) {
   witness::findings findings;
   findings.found = reinterpret_cast<const witness*>(&findings);
   const std::string name = "a name that is too long to be kept inside of a string object";
@@ -123,14 +123,14 @@ SC_TEST(task_local, value_that_a_task_was_the_last_to_hold_is_destroyed_in_that_
     EXPECT_EQ(findings.scope.reason(), nullptr);
     co_await sc::sleep(2s);
   });
-  SC_REQUIRE(findings.scope.reason() != nullptr);
+  TRACTOR_REQUIRE(findings.scope.reason() != nullptr);
   EXPECT_EQ(findings.scope.reason()->task, name);
   EXPECT_EQ(findings.found, nullptr) << "the value is bound no more";
 }
 
 task<> waits_here(sc::event& event) { co_await event.wait(); }
 
-SC_TEST(task_tree, shows_names_states_waits_and_await_chains) {
+TRACTOR_TEST(task_tree, shows_names_states_waits_and_await_chains) {
   sc::event event;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon({.name = "outer"}, [&]() -> task<> {
@@ -141,16 +141,16 @@ SC_TEST(task_tree, shows_names_states_waits_and_await_chains) {
     const sc::task_info tree = sc::task_tree();
     EXPECT_EQ(tree.name, "main");
     EXPECT_EQ(tree.state, sc::task_state::running);
-    SC_REQUIRE(tree.children.size() == 1);
+    TRACTOR_REQUIRE(tree.children.size() == 1);
     const auto& outer = tree.children.front();
     EXPECT_EQ(outer.name, "outer");
     EXPECT_EQ(outer.waiting_for, "nursery exit");
-    SC_REQUIRE(outer.children.size() == 1);
+    TRACTOR_REQUIRE(outer.children.size() == 1);
     const auto& inner = outer.children.front();
     EXPECT_EQ(inner.state, sc::task_state::waiting);
     EXPECT_EQ(inner.waiting_for, "event.wait");
     EXPECT_GE(inner.waiting, 2s);
-    SC_REQUIRE(!inner.await_chain.empty());
+    TRACTOR_REQUIRE(!inner.await_chain.empty());
     EXPECT_TRUE(contains(inner.await_chain.front().function_name(), "waits_here"));
     EXPECT_TRUE(contains(inner.spawned_at.file_name(), "task_local_test.cpp"));
 
@@ -162,14 +162,14 @@ SC_TEST(task_tree, shows_names_states_waits_and_await_chains) {
   });
 }
 
-SC_TEST(task_tree, says_who_is_cancelled_and_names_a_nameless_task_by_its_function) {
+TRACTOR_TEST(task_tree, says_who_is_cancelled_and_names_a_nameless_task_by_its_function) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([]() -> task<> { co_await sc::shielded([]() -> task<> { co_await sc::sleep(1s); }); });
     co_await settle();
     n.cancel();
     const auto tree = sc::task_tree();
     EXPECT_TRUE(tree.cancelled);
-    SC_REQUIRE(tree.children.size() == 1);
+    TRACTOR_REQUIRE(tree.children.size() == 1);
     EXPECT_FALSE(tree.children.front().cancelled);
     EXPECT_FALSE(tree.children.front().name.empty());
   });
@@ -177,7 +177,7 @@ SC_TEST(task_tree, says_who_is_cancelled_and_names_a_nameless_task_by_its_functi
 
 task<> sleeps_in_a_frame_that_goes() { co_await sc::sleep(1s); }
 
-SC_TEST(task_tree, of_the_running_task_has_no_await_chain) {
+TRACTOR_TEST(task_tree, of_the_running_task_has_no_await_chain) {
   co_await sleeps_in_a_frame_that_goes();
   const sc::task_info tree = sc::task_tree();
   EXPECT_EQ(tree.state, sc::task_state::running);
@@ -221,7 +221,7 @@ TEST(task_tree, of_tasks_nested_without_bound_is_cut_and_says_so) {
   EXPECT_TRUE(contains(text, "… and 1 more tasks")) << text;
 }
 
-SC_TEST(task_tree, of_very_many_tasks_is_cut_and_says_so) {
+TRACTOR_TEST(task_tree, of_very_many_tasks_is_cut_and_says_so) {
   const std::string long_name(200, 'n');
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     for (std::size_t i = 0; i < sc::task_tree_tasks_max + 10; ++i)
@@ -244,12 +244,12 @@ task<> awaits_deeply(int levels) {
     co_await awaits_deeply(levels - 1);
 }
 
-SC_TEST(task_tree, await_chain_is_cut_at_its_outer_end) {
+TRACTOR_TEST(task_tree, await_chain_is_cut_at_its_outer_end) {
   co_await sc::open_nursery([](nursery& n) -> task<> {
     n.start_soon(awaits_deeply, 500);
     co_await settle();
     const sc::task_info tree = sc::task_tree();
-    SC_REQUIRE(tree.children.size() == 1);
+    TRACTOR_REQUIRE(tree.children.size() == 1);
     EXPECT_EQ(tree.children.front().await_chain.size(), sc::await_chain_max);
     n.cancel();
   });

@@ -21,9 +21,9 @@ constexpr int deep = 1'000'000, many = 1'000'000, thrown_through = 20'000;
 
 task<int> add(int a, int b) { co_return a + b; }
 
-SC_TEST(task, value_is_given_to_who_awaits) { EXPECT_EQ(co_await add(1, 2), 3); }
+TRACTOR_TEST(task, value_is_given_to_who_awaits) { EXPECT_EQ(co_await add(1, 2), 3); }
 
-SC_TEST(task, nothing_runs_before_the_await) {
+TRACTOR_TEST(task, nothing_runs_before_the_await) {
   bool ran = false;
   const auto set = [&]() -> task<> {
     ran = true;
@@ -36,7 +36,7 @@ SC_TEST(task, nothing_runs_before_the_await) {
   EXPECT_TRUE(ran);
 }
 
-SC_TEST(task, destroyed_without_an_await_runs_nothing_and_frees_its_arguments) {
+TRACTOR_TEST(task, destroyed_without_an_await_runs_nothing_and_frees_its_arguments) {
   auto token = std::make_shared<int>(1);
   bool ran = false;
   const auto hold = [&ran](std::shared_ptr<int> held) -> task<> {
@@ -54,7 +54,7 @@ SC_TEST(task, destroyed_without_an_await_runs_nothing_and_frees_its_arguments) {
   co_return;
 }
 
-SC_TEST(task, move_only_result_is_moved_out) {
+TRACTOR_TEST(task, move_only_result_is_moved_out) {
   const auto make = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
 
   const std::unique_ptr<int> got = co_await make();
@@ -62,7 +62,7 @@ SC_TEST(task, move_only_result_is_moved_out) {
   EXPECT_EQ(*got, 7);
 }
 
-SC_TEST(task, reference_result_refers_to_the_same_object) {
+TRACTOR_TEST(task, reference_result_refers_to_the_same_object) {
   int target = 1;
   const auto refer = [&]() -> task<int&> { co_return target; };
 
@@ -76,12 +76,12 @@ struct not_default_constructible {
   int value;
 };
 
-SC_TEST(task, result_needs_no_default_constructor) {
+TRACTOR_TEST(task, result_needs_no_default_constructor) {
   const auto make = []() -> task<not_default_constructible> { co_return not_default_constructible(5); };
   EXPECT_EQ((co_await make()).value, 5);
 }
 
-SC_TEST(task, exception_comes_out_of_the_await) {
+TRACTOR_TEST(task, exception_comes_out_of_the_await) {
   const auto fail = []() -> task<int> {
     co_await sc::checkpoint();
     throw std::invalid_argument("no");
@@ -90,7 +90,7 @@ SC_TEST(task, exception_comes_out_of_the_await) {
   EXPECT_THROW(co_await fail(), std::invalid_argument);
 }
 
-SC_TEST(task, exception_that_is_no_std_exception_comes_out_unchanged) {
+TRACTOR_TEST(task, exception_that_is_no_std_exception_comes_out_unchanged) {
   const auto fail = []() -> task<> {
     throw 42;
     co_return;
@@ -106,7 +106,7 @@ SC_TEST(task, exception_that_is_no_std_exception_comes_out_unchanged) {
   EXPECT_EQ(caught, 42);
 }
 
-SC_TEST(task, temporary_closure_lives_as_long_as_its_await) {
+TRACTOR_TEST(task, temporary_closure_lives_as_long_as_its_await) {
   // The capture must not be destroyed, nor destroyed twice, before the coroutine has ended: what older compilers get wrong.
   const std::string long_text(100, 'x');
 
@@ -118,7 +118,7 @@ SC_TEST(task, temporary_closure_lives_as_long_as_its_await) {
   EXPECT_EQ(got, long_text);
 }
 
-SC_TEST(task, argument_is_moved_into_the_coroutine) {
+TRACTOR_TEST(task, argument_is_moved_into_the_coroutine) {
   const auto length = [](std::string text) -> task<std::size_t> {
     co_await sc::checkpoint();
     co_return text.size();
@@ -126,7 +126,7 @@ SC_TEST(task, argument_is_moved_into_the_coroutine) {
   EXPECT_EQ(co_await length(std::string(50, 'a')), 50u);
 }
 
-SC_TEST(task, locals_are_destroyed_before_the_awaiting_one_goes_on) {
+TRACTOR_TEST(task, locals_are_destroyed_before_the_awaiting_one_goes_on) {
   std::vector<std::string> order;
   struct noisy {
     std::vector<std::string>& into;
@@ -153,14 +153,14 @@ task<int> descend(int levels) {
   co_return 1 + co_await descend(levels - 1);
 }
 
-SC_TEST(task, deep_chain_of_awaits_does_not_use_the_native_stack) { EXPECT_EQ(co_await descend(deep), deep); }
+TRACTOR_TEST(task, deep_chain_of_awaits_does_not_use_the_native_stack) { EXPECT_EQ(co_await descend(deep), deep); }
 
 task<> descend_and_throw(int levels) {
   if (levels == 0) throw std::runtime_error("at the bottom");
   co_await descend_and_throw(levels - 1);
 }
 
-SC_TEST(task, exception_crosses_a_deep_chain) { EXPECT_THROW(co_await descend_and_throw(thrown_through), std::runtime_error); }
+TRACTOR_TEST(task, exception_crosses_a_deep_chain) { EXPECT_THROW(co_await descend_and_throw(thrown_through), std::runtime_error); }
 
 task<> descend_and_sleep(int levels) {
   if (levels == 0)
@@ -169,12 +169,12 @@ task<> descend_and_sleep(int levels) {
     co_await descend_and_sleep(levels - 1);
 }
 
-SC_TEST(task, cancel_crosses_a_deep_chain) {
+TRACTOR_TEST(task, cancel_crosses_a_deep_chain) {
   const bool complete = co_await sc::move_on_after(1s, [] { return descend_and_sleep(thrown_through); });
   EXPECT_FALSE(complete);
 }
 
-SC_TEST(task, ready_awaits_in_a_row_do_not_use_the_native_stack) {
+TRACTOR_TEST(task, ready_awaits_in_a_row_do_not_use_the_native_stack) {
   int sum = 0;
   for (int i = 0; i < many; ++i) sum += co_await add(1, 0);
   EXPECT_EQ(sum, many);
@@ -186,7 +186,7 @@ task<> fail_here() {
 }
 task<> through_here() { co_await fail_here(); }
 
-SC_TEST(await_trace, names_every_frame_that_the_exception_crossed) {
+TRACTOR_TEST(await_trace, names_every_frame_that_the_exception_crossed) {
   std::exception_ptr caught;
   try {
     co_await through_here();
@@ -203,7 +203,7 @@ SC_TEST(await_trace, names_every_frame_that_the_exception_crossed) {
   EXPECT_TRUE(contains(trace, "task_test.cpp")) << trace;
 }
 
-SC_TEST(await_trace, goes_on_through_a_nursery) {
+TRACTOR_TEST(await_trace, goes_on_through_a_nursery) {
   std::exception_ptr caught;
   try {
     co_await sc::open_nursery([](nursery& n) { n.start_soon(through_here); });
@@ -215,7 +215,7 @@ SC_TEST(await_trace, goes_on_through_a_nursery) {
   co_return;
 }
 
-SC_TEST(await_trace, of_another_exception_is_empty) {
+TRACTOR_TEST(await_trace, of_another_exception_is_empty) {
   try {
     co_await through_here();
   } catch (const std::runtime_error&) {
@@ -224,7 +224,7 @@ SC_TEST(await_trace, of_another_exception_is_empty) {
 }
 
 // Also of one of the same size, which gets the memory of the one that was caught and freed.
-SC_TEST(await_trace, of_a_later_exception_of_the_same_type_is_empty) {
+TRACTOR_TEST(await_trace, of_a_later_exception_of_the_same_type_is_empty) {
   for (int i = 0; i < 10; ++i) {
     try {
       co_await through_here();

@@ -30,30 +30,30 @@ std::size_t threads_of_this_process() {
 
 sc::detail::worker_threads& workers() { return sc::runner::current()->external().threads(); }
 
-SC_TEST(to_thread, gives_the_result_computed_in_another_thread) {
+TRACTOR_TEST(to_thread, gives_the_result_computed_in_another_thread) {
   const auto here = std::this_thread::get_id();
   const auto there = co_await sc::to_thread([] { return std::this_thread::get_id(); });
   EXPECT_NE(here, there);
 }
 
-SC_TEST(to_thread, moves_what_it_is_given_and_what_it_gives) {
+TRACTOR_TEST(to_thread, moves_what_it_is_given_and_what_it_gives) {
   auto given = std::make_unique<int>(4);
   const auto got = co_await sc::to_thread([held = std::move(given)]() mutable { return std::move(held); });
   EXPECT_EQ(*got, 4);
 }
 
-SC_TEST(to_thread, result_may_be_nothing) {
+TRACTOR_TEST(to_thread, result_may_be_nothing) {
   std::atomic<bool> ran = false;
   co_await sc::to_thread([&] { ran = true; });
   EXPECT_TRUE(ran);
 }
 
-SC_TEST(to_thread, exception_comes_out_of_the_await) {
+TRACTOR_TEST(to_thread, exception_comes_out_of_the_await) {
   EXPECT_THROW(static_cast<void>(co_await sc::to_thread([]() -> int { throw std::invalid_argument("in the thread"); })),
                std::invalid_argument);
 }
 
-SC_TEST(to_thread, thread_is_used_again) {
+TRACTOR_TEST(to_thread, thread_is_used_again) {
   const auto first = co_await sc::to_thread([] { return std::this_thread::get_id(); });
   for (int i = 0; i < 10; ++i) {
     const auto again = co_await sc::to_thread([] { return std::this_thread::get_id(); });
@@ -62,7 +62,7 @@ SC_TEST(to_thread, thread_is_used_again) {
   EXPECT_EQ(workers().thread_count(), 1u);
 }
 
-SC_TEST(to_thread, calls_run_side_by_side) {
+TRACTOR_TEST(to_thread, calls_run_side_by_side) {
   // Two calls that wait for each other can only end when both run.
   std::promise<void> first, second;
   int ended = 0;
@@ -85,7 +85,7 @@ SC_TEST(to_thread, calls_run_side_by_side) {
   EXPECT_EQ(ended, 2);
 }
 
-SC_TEST(to_thread, limiter_bounds_how_many_run_at_once) {
+TRACTOR_TEST(to_thread, limiter_bounds_how_many_run_at_once) {
   sc::capacity_limiter limiter(3);
   std::atomic<int> inside = 0, most = 0;
   co_await sc::open_nursery([&](nursery& n) {
@@ -107,19 +107,19 @@ SC_TEST(to_thread, limiter_bounds_how_many_run_at_once) {
   EXPECT_EQ(limiter.borrowed_tokens(), 0u);
 }
 
-SC_TEST(to_thread, default_limiter_has_forty_tokens) {
+TRACTOR_TEST(to_thread, default_limiter_has_forty_tokens) {
   EXPECT_EQ(sc::default_thread_limiter().total_tokens(), 40u);
   co_return;
 }
 
-SC_TEST(to_thread, waiting_for_the_limiter_can_be_cancelled) {
+TRACTOR_TEST(to_thread, waiting_for_the_limiter_can_be_cancelled) {
   sc::capacity_limiter none(0);
   bool ran = false;
   EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await sc::to_thread([&] { ran = true; }, {.limiter = &none}); }));
   EXPECT_FALSE(ran);
 }
 
-SC_TEST(to_thread, running_call_is_awaited_when_cancelled_and_its_result_given) {
+TRACTOR_TEST(to_thread, running_call_is_awaited_when_cancelled_and_its_result_given) {
   std::promise<void> release;
   std::atomic<bool> running = false;
   sc::cancel_scope scope;
@@ -147,7 +147,7 @@ SC_TEST(to_thread, running_call_is_awaited_when_cancelled_and_its_result_given) 
   EXPECT_FALSE(passed);
 }
 
-SC_TEST(to_thread, abandoned_call_ends_the_wait_at_once_and_gives_its_token_back_later) {
+TRACTOR_TEST(to_thread, abandoned_call_ends_the_wait_at_once_and_gives_its_token_back_later) {
   auto release = std::make_shared<std::promise<void>>();
   auto ended = std::make_shared<std::promise<void>>();
   auto has_ended = ended->get_future();
@@ -180,7 +180,7 @@ SC_TEST(to_thread, abandoned_call_ends_the_wait_at_once_and_gives_its_token_back
   EXPECT_EQ(has_ended.wait_for(0s), std::future_status::ready);
 }
 
-SC_TEST(to_thread, cancelled_between_its_token_and_its_thread_does_not_call) {
+TRACTOR_TEST(to_thread, cancelled_between_its_token_and_its_thread_does_not_call) {
   // The cancel meets the task in the ready queue, where nothing can tell it: the next wait must see it by itself.
   for (const bool abandon : {false, true}) {
     sc::capacity_limiter limiter(1);
@@ -263,7 +263,7 @@ TEST(to_thread, idle_threads_end) {
   });
 }
 
-SC_TEST(to_thread, thread_blocks_signals_but_not_faults) {
+TRACTOR_TEST(to_thread, thread_blocks_signals_but_not_faults) {
   const sigset_t mask = co_await sc::to_thread([] {
     sigset_t blocked;
     ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
@@ -273,7 +273,7 @@ SC_TEST(to_thread, thread_blocks_signals_but_not_faults) {
   EXPECT_EQ(::sigismember(&mask, SIGSEGV), 0);
 }
 
-SC_TEST(to_thread, virtual_clock_waits_for_a_call) {
+TRACTOR_TEST(to_thread, virtual_clock_waits_for_a_call) {
   // The clock must neither jump over the call nor call the run deadlocked.
   std::promise<void> release;
   sc::time_point ended{};
@@ -291,7 +291,7 @@ SC_TEST(to_thread, virtual_clock_waits_for_a_call) {
   EXPECT_EQ(ended.time_since_epoch(), 0s);
 }
 
-SC_TEST(to_thread, run_of_its_own_inside_the_callable) {
+TRACTOR_TEST(to_thread, run_of_its_own_inside_the_callable) {
   const int got = co_await sc::to_thread([] {
     return sc::run([]() -> task<int> {
       co_await sc::checkpoint();
@@ -301,7 +301,7 @@ SC_TEST(to_thread, run_of_its_own_inside_the_callable) {
   EXPECT_EQ(got, 6);
 }
 
-SC_TEST(to_thread, many_calls_from_many_tasks) {
+TRACTOR_TEST(to_thread, many_calls_from_many_tasks) {
   std::atomic<int> sum = 0;
   co_await sc::open_nursery([&](nursery& n) {
     for (int task_number = 0; task_number < 60; ++task_number)

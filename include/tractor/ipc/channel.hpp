@@ -26,7 +26,7 @@
 #include "tractor/msg/framing.hpp"
 #include "tractor/msg/protocol.hpp"
 #include "tractor/sc/byte_stream.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor {
 
@@ -132,7 +132,7 @@ class TRACTOR_API channel {
   std::size_t read_bytes_ = read_bytes_first;
   std::string why_closed_;
   std::string peer_name_ = "a peer that has not said who it is";
-  sc::wait_queue congested_;
+  sc::parking_lot congested_;
   std::size_t waiters_ = 0;  // in drained() or flushed()
 };
 

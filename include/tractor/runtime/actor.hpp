@@ -111,7 +111,7 @@ class TRACTOR_API actor {
   std::string cancel_why_;
   sc::event cancel_requested_;
   std::size_t running_calls_ = 0;
-  sc::wait_queue calls_changed_;
+  sc::parking_lot calls_changed_;
   sc::nursery* service_ = nullptr;
   std::vector<std::string> modules_;  // a handful
   std::vector<std::shared_ptr<detail::peer>> peers_;

@@ -142,7 +142,7 @@ class TRACTOR_API actor_nursery {
   sc::cancel_scope body_scope_;
   std::vector<child_ptr> children_;
   std::vector<std::pair<uid, std::exception_ptr>> errors_;
-  sc::wait_queue changed_;
+  sc::parking_lot changed_;
   std::size_t starting_ = 0;  // calls of start_actor and run_in_actor that have not returned
   bool cancel_called_ = false;
   bool failing_ = false;

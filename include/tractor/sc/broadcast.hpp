@@ -30,7 +30,7 @@
 
 #include "tractor/sc/detail/broadcast_core.hpp"
 #include "tractor/sc/errors.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 

@@ -19,7 +19,7 @@
 #include <utility>
 
 #include "tractor/sc/errors.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 
@@ -86,13 +86,13 @@ class TRACTOR_API capacity_limiter {
   void release_checked(borrower by);
   void lend_to_waiting() noexcept;
 
-  wait_queue waiting_;
+  parking_lot waiting_;
   std::size_t total_;
   // A node is taken out of one and put into the other, so that lending to a waiting task cannot fail.
   std::set<borrower> borrowers_;
 };
 
-class TRACTOR_API capacity_limiter::acquire_awaiter : public wait_queue::node {
+class TRACTOR_API capacity_limiter::acquire_awaiter : public parking_lot::node {
  public:
   acquire_awaiter(capacity_limiter& wanted, borrower by) noexcept : limiter_(wanted), by_(by) {}
   bool await_ready() {

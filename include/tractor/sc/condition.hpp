@@ -23,8 +23,8 @@
 #include <limits>
 
 #include "tractor/sc/lock.hpp"
+#include "tractor/sc/parking_lot.hpp"
 #include "tractor/sc/task.hpp"
-#include "tractor/sc/wait_queue.hpp"
 
 namespace tractor::sc {
 
@@ -57,7 +57,7 @@ class TRACTOR_API condition {
   class wait_awaiter;
   void check_held(const char* doing) const;
 
-  wait_queue waiting_;
+  parking_lot waiting_;
   lock own_;
   lock& lock_;
 };

@@ -9,13 +9,13 @@
 #pragma once
 
 #include "tractor/sc/checkpoint.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 
 class TRACTOR_API event {
  public:
-  class wait_awaiter final : public wait_queue::node {
+  class wait_awaiter final : public parking_lot::node {
    public:
     explicit wait_awaiter(event& target) noexcept : target_(target) {}
     bool await_ready() {
@@ -49,7 +49,7 @@ class TRACTOR_API event {
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
 
  private:
-  wait_queue waiting_;
+  parking_lot waiting_;
   bool set_ = false;
 };
 

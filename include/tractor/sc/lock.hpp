@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "tractor/sc/errors.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 
@@ -54,16 +54,18 @@ class TRACTOR_API lock {
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
 
  private:
+  friend class condition;  // whose waiters it takes over
+
   // Takes the lock for the current task if it is free.
   bool try_acquire();
   void pass_on() noexcept;
   void release_owned() noexcept;
 
-  wait_queue waiting_;
+  parking_lot waiting_;
   std::uint64_t owner_ = 0;
 };
 
-class TRACTOR_API lock::acquire_awaiter : public wait_queue::node {
+class TRACTOR_API lock::acquire_awaiter : public parking_lot::node {
  public:
   explicit acquire_awaiter(lock& wanted) noexcept : lock_(wanted) {}
   bool await_ready() {

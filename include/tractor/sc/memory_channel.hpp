@@ -26,7 +26,7 @@
 
 #include "tractor/sc/detail/ring_buffer.hpp"
 #include "tractor/sc/errors.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 
@@ -49,7 +49,7 @@ enum class channel_status : std::uint8_t { waiting, done, closed, broken, ended 
 
 // A task in a channel's queue. `end` tells through which end it waits, so that closing that end finds it; ends have numbers because
 // they move.
-struct channel_waiter : wait_queue::node {
+struct channel_waiter : parking_lot::node {
   std::uint32_t end = 0;
   channel_status status = channel_status::waiting;
 
@@ -59,14 +59,14 @@ struct channel_waiter : wait_queue::node {
   }
 
  protected:
-  using wait_queue::node::leave;
+  using parking_lot::node::leave;
   ~channel_waiter() = default;
 };
 
 // What does not depend on the element type.
 struct TRACTOR_API channel_core {
-  wait_queue senders;
-  wait_queue receivers;
+  parking_lot senders;
+  parking_lot receivers;
   std::size_t capacity = 0;
   std::size_t open_senders = 0;
   std::size_t open_receivers = 0;
@@ -103,7 +103,7 @@ struct channel_state : channel_core {
   channel_status try_send(T& value) {
     if (open_receivers == 0) [[unlikely]]
       return channel_status::broken;
-    if (wait_queue::node* taker = receivers.pop_front()) {
+    if (parking_lot::node* taker = receivers.pop_front()) {
       auto& receiver = static_cast<channel_receiver<T>&>(*taker);
       receiver.value.emplace(std::move(value));
       receiver.complete(channel_status::done);
@@ -118,14 +118,14 @@ struct channel_state : channel_core {
     if (!buffer.empty()) {
       into.emplace(std::move(buffer.front()));
       buffer.drop_front();
-      if (wait_queue::node* giver = senders.pop_front()) {
+      if (parking_lot::node* giver = senders.pop_front()) {
         auto& sender = static_cast<channel_sender<T>&>(*giver);
         buffer.push(std::move(sender.value));
         sender.complete(channel_status::done);
       }
       return channel_status::done;
     }
-    if (wait_queue::node* giver = senders.pop_front()) {
+    if (parking_lot::node* giver = senders.pop_front()) {
       auto& sender = static_cast<channel_sender<T>&>(*giver);
       into.emplace(std::move(sender.value));
       sender.complete(channel_status::done);

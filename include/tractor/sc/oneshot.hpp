@@ -23,7 +23,7 @@
 #include <utility>
 
 #include "tractor/sc/errors.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 
@@ -33,11 +33,11 @@ enum class oneshot_status : std::uint8_t { waiting, done, taken, busy, closed, e
 
 [[noreturn]] TRACTOR_API void throw_oneshot_error(oneshot_status why, const char* doing);
 
-struct oneshot_waiter : wait_queue::node {
+struct oneshot_waiter : parking_lot::node {
   oneshot_status status = oneshot_status::waiting;
 
  protected:
-  using wait_queue::node::leave;
+  using parking_lot::node::leave;
   ~oneshot_waiter() = default;
 };
 
@@ -56,7 +56,7 @@ struct TRACTOR_API oneshot_core {
   // Tells the receiver's task, if there is one, how its wait ended.
   void complete(oneshot_status how) noexcept;
 
-  wait_queue receiver;  // its task
+  parking_lot receiver;  // its task
   bool sent = false;
   bool taken = false;
   bool sender_open = true;

@@ -28,6 +28,7 @@
 #include "tractor/sc/detail/reactor.hpp"
 #include "tractor/sc/detail/ready_queue.hpp"
 #include "tractor/sc/detail/timer_heap.hpp"
+#include "tractor/sc/instrument.hpp"
 #include "tractor/sc/nursery.hpp"
 #include "tractor/sc/task.hpp"
 
@@ -47,6 +48,7 @@ struct run_options {
 
 namespace detail {
 class external_queue;
+class idle_wait;
 struct trace_record {
   std::exception_ptr exception;        // held: a later one that lay where this lay would be taken for it
   const promise_base* next = nullptr;  // the promise the exception must reach next to continue this trace
@@ -108,11 +110,17 @@ class TRACTOR_API runner {
     current_->leaf = &leaf;
     schedule(*current_);
   }
-  void schedule(detail::task_record& task) {
+  // Puts it into the ready queue without telling anybody.
+  void enqueue(detail::task_record& task) {
     TRACTOR_ASSERT(!task.scheduled, "a task is woken once");
     task.scheduled = true;
     task.waiting = nullptr;
     ready_.push(&task);
+  }
+  void schedule(detail::task_record& task) {
+    enqueue(task);
+    if (instrumented_) [[unlikely]]
+      tell(&instrument::task_scheduled, task);
   }
   // A blocked task is to go on, and the current one has ended: gives what to resume. The task at once when it would be the next
   // anyhow.
@@ -144,9 +152,17 @@ class TRACTOR_API runner {
     deferred_ = &work;
   }
   void cancel_deferred(detail::deferred& work) noexcept;
+  // Woken when nothing else can go on.
+  void add_idle_wait(detail::idle_wait& waiting) noexcept;
+  void remove_idle_wait(detail::idle_wait& waiting) noexcept;
   // Something outside the run (a thread, a child process) will wake it: a virtual clock must not call it a deadlock.
   void add_external_wait() noexcept { ++external_waits_; }
   void remove_external_wait() noexcept { --external_waits_; }
+
+  void add_instrument(instrument& added);
+  void remove_instrument(instrument& removed) noexcept;
+  [[nodiscard]] bool instrumented() const noexcept { return instrumented_; }
+  void tell(void (instrument::*what)(const task_note&) noexcept, const detail::task_record& task) const noexcept;
 
   void record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept;
   void continue_trace(const std::exception_ptr& error) noexcept;
@@ -166,19 +182,22 @@ class TRACTOR_API runner {
   static constexpr int batches_before_deferred = 4;  // while there is always something to run
 
   struct main_record;
-  [[nodiscard]] static time_point monotonic_now() noexcept;
   void run_batch();
   void resume(detail::task_record& task);
+  void resume_instrumented(detail::task_record& task);
   void run_deferred();
   void fire_timers(time_point now) noexcept;
   void wait_for_events(bool may_block);
   bool jump_or_deadlock();
+  [[nodiscard]] duration least_cushion() const noexcept;
+  void wake_idle(duration cushion);
   static std::coroutine_handle<> main_ended(detail::completion_hook& self, detail::promise_base& ended) noexcept;
 
   run_options options_;
   detail::ready_queue ready_;
   detail::task_record* current_ = nullptr;
   int continues_left_ = continues_max;
+  bool instrumented_ = false;  // there are instruments
   std::uint32_t resumes_ = 0;
   int batches_ = 0;  // since deferred work was done
   std::uint64_t last_poll_cycles_ = 0;
@@ -194,9 +213,11 @@ class TRACTOR_API runner {
   std::uint64_t random_state_[4];
   bool random_ready_ = false;
   std::size_t external_waits_ = 0;
+  detail::idle_wait* idle_waits_ = nullptr;  // in no order
   void* root_actor_ = nullptr;
   bool timers_held_ = false;  // those that are due wait until who has got I/O has run
   detail::trace_record trace_;
+  std::vector<instrument*> instruments_;
   std::unique_ptr<detail::external_queue> external_;
 };
 

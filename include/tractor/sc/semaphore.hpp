@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "tractor/sc/errors.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 
@@ -64,12 +64,12 @@ class TRACTOR_API semaphore {
   }
   void give_one() noexcept;
 
-  wait_queue waiting_;
+  parking_lot waiting_;
   std::size_t value_;
   std::size_t maximum_;
 };
 
-class TRACTOR_API semaphore::acquire_awaiter : public wait_queue::node {
+class TRACTOR_API semaphore::acquire_awaiter : public parking_lot::node {
  public:
   explicit acquire_awaiter(semaphore& wanted) noexcept : semaphore_(wanted) {}
   bool await_ready() {

@@ -49,4 +49,8 @@ struct task_info {
 // One line a task, children indented, and one for each await. Ends with "…" when the text had to be cut.
 [[nodiscard]] TRACTOR_API std::string to_text(const task_info& tree);
 
+// The same as one JSON object, of the members above by name; state is "running", "ready", "waiting" or "ended", waiting is in
+// nanoseconds, a place {"function", "file", "line"} or null. Text that is not UTF-8 has U+FFFD in its place. All of the tree, in one line.
+[[nodiscard]] TRACTOR_API std::string to_json(const task_info& tree);
+
 }  // namespace tractor::sc

@@ -20,7 +20,7 @@
 #include "tractor/runtime/detail/endpoint.hpp"
 #include "tractor/runtime/errors.hpp"
 #include "tractor/sc/cancel_scope.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor {
 
@@ -77,7 +77,7 @@ class TRACTOR_API dialog {
   [[nodiscard]] context_side side() const noexcept { return side_; }
   [[nodiscard]] peer& via() const noexcept { return *via_; }
   [[nodiscard]] sc::cancel_scope& scope() noexcept { return scope_; }
-  [[nodiscard]] sc::wait_queue& news() noexcept { return news_; }
+  [[nodiscard]] sc::parking_lot& news() noexcept { return news_; }
 
   // --- from the message loop ---
   void on_start_ack(msg::function_kind kind);
@@ -200,7 +200,7 @@ class TRACTOR_API dialog {
   bool draining_ = false;          // only the result is wanted now
   bool discarded_ = false;         // messages, because of that
   sc::cancel_scope scope_;
-  sc::wait_queue news_;
+  sc::parking_lot news_;
   payload_queue yields_;
   msg::bytes started_payload_;
   msg::bytes return_payload_;

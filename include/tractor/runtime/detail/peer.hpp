@@ -19,7 +19,7 @@
 #include "tractor/runtime/detail/dialog.hpp"
 #include "tractor/runtime/errors.hpp"
 #include "tractor/sc/event.hpp"
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor {
 class actor;
@@ -156,7 +156,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   bool cancel_called_ = false;
   bool cancel_acknowledged_ = false;
   std::exception_ptr lost_;
-  sc::wait_queue loss_known_;
+  sc::parking_lot loss_known_;
   std::function<void()> cancel_hook_;
   // Keys point into the dialog, the call or the waiting request, which live longer than their entry.
   cid_table<ack_entry> dialogs_;

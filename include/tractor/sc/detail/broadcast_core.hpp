@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "tractor/sc/wait_queue.hpp"
+#include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::sc {
 struct broadcast_statistics;
@@ -27,7 +27,7 @@ class broadcast_cursor;
 
 // A task that waits through a receiver. They know each other, because the receiver can move, and can be closed, while the task waits
 // and also when it was woken but has not run yet.
-struct TRACTOR_API broadcast_waiter : wait_queue::node {
+struct TRACTOR_API broadcast_waiter : parking_lot::node {
   broadcast_cursor* receiver = nullptr;  // null: it was closed
   bool queued = false;
 
@@ -48,7 +48,7 @@ struct TRACTOR_API broadcast_core {
   void wake_all() noexcept;
   [[nodiscard]] broadcast_statistics statistics() const noexcept;
 
-  wait_queue waiting;
+  parking_lot waiting;
   std::size_t capacity;
   std::uint64_t sent = 0;  // with a receiver there; others have no number
   std::size_t buffered = 0;

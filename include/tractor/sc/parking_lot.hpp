@@ -16,25 +16,32 @@
 
 namespace tractor::sc {
 
-class TRACTOR_API wait_queue {
+class TRACTOR_API parking_lot {
  public:
-  wait_queue() noexcept = default;
-  wait_queue(const wait_queue&) = delete;
-  wait_queue& operator=(const wait_queue&) = delete;
-  ~wait_queue() { TRACTOR_ASSERT(first_ == nullptr, "a synchronisation object is destroyed while tasks wait for it"); }
+  parking_lot() noexcept = default;
+  parking_lot(const parking_lot&) = delete;
+  parking_lot& operator=(const parking_lot&) = delete;
+  ~parking_lot() { TRACTOR_ASSERT(first_ == nullptr, "a synchronisation object is destroyed while tasks wait for it"); }
 
   // One waiting task. Derive from it to carry what the waker hands over.
   struct node : detail::leaf_wait {
     using detail::leaf_wait::wake;
-    wait_queue* queue;  // these three are set when it enters one
+    parking_lot* queue;  // these three are set when it enters one
     node* previous;
     node* next;
 
     // `how` undoes the wait with `leave`.
     template <class Promise>
-    void enqueue(std::coroutine_handle<Promise> here, wait_queue& into, const detail::wait_kind& how) noexcept {
+    void enqueue(std::coroutine_handle<Promise> here, parking_lot& into, const detail::wait_kind& how) noexcept {
       into.append(*this);
       park(here, how);
+    }
+
+    // The task goes on waiting, as the last one of another queue, in a wait that `how` undoes.
+    void move_to(parking_lot& other, const detail::wait_kind& how) noexcept {
+      queue->remove(*this);
+      other.append(*this);
+      kind = &how;
     }
 
    protected:
@@ -49,7 +56,7 @@ class TRACTOR_API wait_queue {
 
   class park_awaiter final : public node {
    public:
-    park_awaiter(wait_queue& lot, const char* what_for) noexcept : lot_(lot), waits_{what_for, &leave} {}
+    park_awaiter(parking_lot& lot, const char* what_for) noexcept : lot_(lot), waits_{what_for, &leave} {}
     bool await_ready() { return refuse_if_cancelled(); }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> here) noexcept {
@@ -58,12 +65,12 @@ class TRACTOR_API wait_queue {
     void await_resume() { throw_if_cancelled(); }
 
    private:
-    wait_queue& lot_;
+    parking_lot& lot_;
     detail::wait_kind waits_;
   };
 
   // `what_for` is a literal for the task tree.
-  [[nodiscard]] park_awaiter park(const char* what_for = "wait_queue.park") noexcept { return {*this, what_for}; }
+  [[nodiscard]] park_awaiter park(const char* what_for = "parking_lot.park") noexcept { return {*this, what_for}; }
 
   // Wakes up to `count` tasks, those that wait longest first; gives how many.
   std::size_t unpark(std::size_t count = 1) {

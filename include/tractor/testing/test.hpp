@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Tests that are coroutines, for GoogleTest.
+//
+//     TRACTOR_TEST(event, set_wakes_all) {
+//       co_await …;
+//       EXPECT_TRUE(…);
+//     }
+//
+// The body is the main task of a run on a virtual clock that jumps (an hour's sleep takes no time, and waiting for what never comes fails
+// the test with the task tree), with shuffled scheduling and with swallow_policy::fail. It runs with `seeds_per_test` random seeds; the
+// failing one is printed, and TRACTOR_TEST_SEED=N in the environment replays it alone. The EXPECT_ macros work as ever. The ASSERT_ ones
+// return and cannot: use TRACTOR_REQUIRE. Of what needs real time or a fixture, run_test or sc::run is called in a plain test.
+
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <random>
+#include <string>
+
+#include "tractor/sc/clock.hpp"
+#include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/run.hpp"
+#include "tractor/sc/task.hpp"
+
+namespace tractor::testing {
+
+inline constexpr int seeds_per_test = 4;
+
+// Runs `body` once, with that seed; what it throws is a failure.
+inline void run_seeded(const std::function<sc::task<>()>& body, std::uint64_t seed) {
+  SCOPED_TRACE("replay with TRACTOR_TEST_SEED=" + std::to_string(seed));
+  sc::virtual_clock clock;
+  sc::runner scheduler({.clock = &clock, .seed = seed, .swallow = sc::swallow_policy::fail});
+  scheduler.start(body);
+  scheduler.run_to_completion();
+  if (const auto error = scheduler.error()) ADD_FAILURE() << "threw " << sc::type_name_of(error) << ": " << sc::describe(error);
+}
+
+// What TRACTOR_TEST does with the body of a test.
+inline void run_test(const std::function<sc::task<>()>& body) {
+  if (const char* fixed = std::getenv("TRACTOR_TEST_SEED")) {
+    run_seeded(body, std::strtoull(fixed, nullptr, 10));
+    return;
+  }
+  std::random_device entropy;
+  for (int i = 0; i < seeds_per_test && !::testing::Test::HasFailure(); ++i) run_seeded(body, entropy());
+}
+
+}  // namespace tractor::testing
+
+#define TRACTOR_TEST(suite, name)                                         \
+  static ::tractor::sc::task<> suite##_##name##_body();                   \
+  TEST(suite, name) {                                                     \
+    ::tractor::testing::run_test([] { return suite##_##name##_body(); }); \
+  }                                                                       \
+  static ::tractor::sc::task<> suite##_##name##_body()
+
+// Ends the test body when `condition` does not hold.
+#define TRACTOR_REQUIRE(condition)               \
+  if (!(condition)) {                            \
+    ADD_FAILURE() << "required: " << #condition; \
+    co_return;                                   \
+  }                                              \
+  static_assert(true)
