@@ -25,6 +25,22 @@ struct worker_threads::shared_state {
   std::chrono::milliseconds idle_max = idle_max_default;
 };
 
+namespace {
+// Of a worker thread, while it has a call.
+struct thread_place {
+  std::mutex* mutex = nullptr;
+  external_queue* const* queue = nullptr;
+  thread_call* call = nullptr;
+};
+constinit thread_local thread_place this_thread;
+
+thread_place& place_of_this_thread() {
+  if (this_thread.call == nullptr)
+    throw usage_error("from_thread is for threads that to_thread started: this one has no task that waits for it");
+  return this_thread;
+}
+}  // namespace
+
 worker_threads::worker_threads(runner& run) : run_(run), shared_(std::make_shared<shared_state>()) {
   shared_->queue = &run.external();
   free_later_.self = this;
@@ -41,6 +57,11 @@ worker_threads::~worker_threads() {
     shared_->queue = nullptr;
     for (const auto& each : workers_) {
       if (each->call != nullptr) {
+        each->call->cancelled = true;
+        if (each->call->request != nullptr) {
+          each->call->answered = thread_call::answer::refused;
+          each->call->answer_came.notify_one();
+        }
         busy.push_back(each.get());
         std::erase(left, each->call);  // freed by the thread
       }
@@ -113,7 +134,7 @@ void worker_threads::start(thread_call& call) {
   call.threads = this;
   call.run = [](external_job& self) noexcept {
     auto& done = static_cast<thread_call&>(self);
-    done.threads->finished(done);
+    done.threads->came(done);
   };
   calls_.reserve(calls_.size() + 1);
   worker* chosen = nullptr;
@@ -148,7 +169,9 @@ void worker_threads::serve(std::shared_ptr<shared_state> shared, std::shared_ptr
     if (self->call == nullptr) return;
     thread_call* const call = self->call;
     lock.unlock();
+    this_thread = {.mutex = &shared->mutex, .queue = &shared->queue, .call = call};
     call->job->work();
+    this_thread = {};
     lock.lock();
     if (shared->queue == nullptr) {
       lock.unlock();
@@ -170,6 +193,35 @@ void worker_threads::forget(thread_call& call) noexcept {
   std::erase(calls_, &call);
   call.limiter->release_on_behalf_of(call.job.get());
 }
+
+void worker_threads::came(thread_call& call) noexcept {
+  if (call.request == nullptr) return finished(call);  // the thread that would change it waits, or is through
+  if (call.waiting == nullptr) return answer(call, false);
+  run_.remove_external_wait();  // the thread waits for us: a virtual clock may jump meanwhile
+  call.waiting->asked(*call.request);
+}
+
+void worker_threads::answer(thread_call& call, bool served) noexcept {
+  if (call.waiting != nullptr) run_.add_external_wait();
+  const std::lock_guard lock(shared_->mutex);
+  call.answered = served ? thread_call::answer::served : thread_call::answer::refused;
+  call.answer_came.notify_one();
+}
+
+void worker_threads::ask(thread_request& request) {
+  const thread_place& here = place_of_this_thread();
+  thread_call& call = *here.call;
+  std::unique_lock lock(*here.mutex);
+  if (*here.queue == nullptr) throw thread_cancelled();
+  call.request = &request;
+  call.answered = thread_call::answer::none;
+  (*here.queue)->post(call);
+  call.answer_came.wait(lock, [&] { return call.answered != thread_call::answer::none; });
+  call.request = nullptr;
+  if (call.answered == thread_call::answer::refused) throw thread_cancelled();
+}
+
+bool worker_threads::asks_whether_cancelled() { return place_of_this_thread().call->cancelled; }
 
 void worker_threads::finished(thread_call& call) noexcept {
   forget(call);
@@ -200,6 +252,10 @@ void worker_threads::free_abandoned() noexcept {
 // --- the awaiting side ---
 
 thread_job::~thread_job() = default;
+thread_request::~thread_request() = default;
+
+void ask_run(thread_request& request) { worker_threads::ask(request); }
+bool ask_whether_cancelled() { return worker_threads::asks_whether_cancelled(); }
 
 thread_awaiter::thread_awaiter(std::unique_ptr<thread_job> job, capacity_limiter& limiter, bool abandon_on_cancel) noexcept
     : job_(std::move(job)), limiter_(limiter), abandon_on_cancel_(abandon_on_cancel) {}
@@ -220,13 +276,31 @@ void thread_awaiter::start() {
   call_ = call.release();
 }
 
+void thread_awaiter::asked(thread_request& request) noexcept {
+  request_ = &request;
+  wake();
+}
+
+void thread_awaiter::answer(bool served) noexcept {
+  request_ = nullptr;
+  call_->threads->answer(*call_, served);
+}
+
 void thread_awaiter::finished(std::unique_ptr<thread_job> job) noexcept {
   job_ = std::move(job);
+  call_ = nullptr;
   wake();
+}
+
+bool thread_awaiter::refuse_while_it_runs() noexcept {
+  if (!scope_cancelled(this_runner())) return false;
+  was_cancelled = abort_wait(*this);
+  return was_cancelled;
 }
 
 bool thread_awaiter::abort_wait(suspension& self) noexcept {
   auto& gone = static_cast<thread_awaiter&>(self);
+  gone.call_->cancelled = true;
   if (!gone.abandon_on_cancel_) return false;
   thread_call& call = *std::exchange(gone.call_, nullptr);
   call.threads->abandon(call);

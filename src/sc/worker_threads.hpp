@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -22,13 +23,19 @@ namespace tractor::sc::detail {
 
 class worker_threads;
 
-// A call on its way through a worker thread.
+// A call on its way through a worker thread. It is posted when the thread asks for something, and then waits, and when it is done.
 struct thread_call final : external_job {
+  enum class answer : unsigned char { none, served, refused };
+
   std::unique_ptr<thread_job> job;
   worker_threads* threads = nullptr;
   capacity_limiter* limiter = nullptr;
   thread_awaiter* waiting = nullptr;  // null: abandoned
   thread_call* next_abandoned = nullptr;
+  std::atomic<bool> cancelled = false;  // the task is, or does not wait any more
+  thread_request* request = nullptr;    // these three under the mutex of the threads
+  answer answered = answer::none;
+  std::condition_variable answer_came;
 };
 
 class worker_threads {
@@ -45,6 +52,11 @@ class worker_threads {
   // Throws os_error when no thread can be had; the call is then still the caller's.
   void start(thread_call& call);
   void abandon(thread_call& call) noexcept;
+  void answer(thread_call& call, bool served) noexcept;
+
+  // In a worker thread.
+  static void ask(thread_request& request);
+  [[nodiscard]] static bool asks_whether_cancelled();
 
   [[nodiscard]] capacity_limiter& limiter() noexcept { return limiter_; }
   [[nodiscard]] std::size_t thread_count() const noexcept { return workers_.size(); }
@@ -57,6 +69,7 @@ class worker_threads {
 
   static void serve(std::shared_ptr<shared_state> shared, std::shared_ptr<worker> self) noexcept;
   worker& add_worker();
+  void came(thread_call& call) noexcept;
   void finished(thread_call& call) noexcept;
   void forget(thread_call& call) noexcept;
   void reap(worker& ended) noexcept;

@@ -29,6 +29,7 @@
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/file.hpp"
 #include "tractor/sc/finally.hpp"
+#include "tractor/sc/from_thread.hpp"
 #include "tractor/sc/generator.hpp"
 #include "tractor/sc/instrument.hpp"
 #include "tractor/sc/lock.hpp"

@@ -11,7 +11,8 @@
 // Up to the start of the call it can be cancelled. Once the call runs a cancel does not reach it: the wait goes on and the result is
 // given; the next checkpoint is cancelled. With abandon_on_cancel the wait ends at once instead and the thread is left to
 // itself: its result is dropped, its token comes back when it ends, and it may outlive the run, so the callable must own what
-// it touches. Nothing of the kernel may be used in the callable, except a run of its own.
+// it touches. Nothing of the kernel may be used in the callable, except a run of its own, and from_thread (from_thread.hpp), by which it
+// has something done in the task that waits for it, or asks whether that is cancelled.
 
 #pragma once
 
@@ -21,11 +22,17 @@
 #include <type_traits>
 #include <utility>
 
+#include "tractor/sc/cancelled.hpp"
 #include "tractor/sc/capacity_limiter.hpp"
+#include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/detail/leaf.hpp"
 #include "tractor/sc/task.hpp"
 
 namespace tractor::sc {
+
+// Thrown in a thread by from_thread when the task that waits for it is cancelled, or does not wait any more. Where it leaves the callable,
+// to_thread throws `cancelled`. Like that it does not derive from std::exception.
+class thread_cancelled {};
 
 struct to_thread_options {
   capacity_limiter* limiter = nullptr;  // null: the run's default_thread_limiter()
@@ -39,6 +46,17 @@ namespace detail {
 
 struct thread_call;
 class worker_threads;
+
+// What a thread asks its task to do; see from_thread.hpp.
+class TRACTOR_API thread_request {
+ public:
+  thread_request() noexcept = default;
+  thread_request(const thread_request&) = delete;
+  thread_request& operator=(const thread_request&) = delete;
+  virtual ~thread_request();
+  // In the task. Keeps what it throws for the thread, except `cancelled`.
+  virtual task<> serve() = 0;
+};
 
 // What a worker thread is to do, and what came of it. It also stands for the call as a borrower of the limiter.
 class TRACTOR_API thread_job {
@@ -63,10 +81,15 @@ class typed_thread_job final : public thread_job {
         function_();
       else
         value_.emplace(function_());
+    } catch (const thread_cancelled&) {
+      gave_up_ = true;
+      error_ = std::current_exception();
     } catch (...) {
       error_ = std::current_exception();
     }
   }
+  // It threw thread_cancelled.
+  [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
   value_type take() {
     if (error_) std::rethrow_exception(std::move(error_));
     if constexpr (!std::is_void_v<value_type>) return std::move(*value_);
@@ -76,6 +99,7 @@ class typed_thread_job final : public thread_job {
   Function function_;
   std::optional<std::conditional_t<std::is_void_v<value_type>, char, value_type>> value_;
   std::exception_ptr error_;
+  bool gave_up_ = false;
 };
 
 // Has the job, which holds a token of the limiter, done by a worker thread. The token is given back when the thread is done, whoever
@@ -87,31 +111,41 @@ class TRACTOR_API thread_awaiter final : public leaf_wait {
   thread_awaiter& operator=(const thread_awaiter&) = delete;
   ~thread_awaiter();
 
-  // A cancel that came after the token was lent is seen here: from the moment on at which the thread runs it is too late.
+  // Until the thread is done or asks for something; awaited again after each answer. A cancel that came after the token was lent is seen
+  // here: from the moment on at which the thread runs it is too late.
   bool await_ready() {
+    if (call_ != nullptr) return refuse_while_it_runs();
     if (!refuse_if_cancelled()) return false;
     limiter_.release_on_behalf_of(job_.get());
     return true;
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
-    start();
+    if (call_ == nullptr) start();
     park(here, waits);
   }
   void await_resume() { throw_if_cancelled(); }
 
+  // Null: it is done.
+  [[nodiscard]] thread_request* request() const noexcept { return request_; }
+  // Lets the thread go on, with thread_cancelled unless it was `served`.
+  void answer(bool served) noexcept;
   [[nodiscard]] thread_job& job() noexcept { return *job_; }
 
  private:
   friend class worker_threads;
   void start();
+  // True: it is cancelled, and nobody waits for the thread any more.
+  bool refuse_while_it_runs() noexcept;
+  void asked(thread_request& request) noexcept;
   void finished(std::unique_ptr<thread_job> job) noexcept;
   static bool abort_wait(suspension& self) noexcept;
   static constexpr wait_kind waits{"to_thread", &abort_wait};
 
   std::unique_ptr<thread_job> job_;  // while the thread has it: null
   capacity_limiter& limiter_;
-  thread_call* call_ = nullptr;
+  thread_call* call_ = nullptr;  // while the thread runs
+  thread_request* request_ = nullptr;
   bool abandon_on_cancel_;
 };
 
@@ -126,7 +160,20 @@ template <class Function>
   co_await limiter.acquire_on_behalf_of(job.get());
   detail::thread_awaiter done(std::move(job), limiter, options.abandon_on_cancel);
   co_await done;
-  co_return static_cast<job_type&>(done.job()).take();
+  std::exception_ptr cancel;
+  while (detail::thread_request* const request = done.request()) {
+    try {
+      co_await request->serve();
+    } catch (const cancelled&) {
+      cancel = std::current_exception();  // goes on when the thread has ended
+    }
+    done.answer(!cancel);
+    co_await done;
+  }
+  if (cancel) std::rethrow_exception(cancel);
+  auto& done_job = static_cast<job_type&>(done.job());
+  if (done_job.gave_up()) co_await checkpoint_if_cancelled();
+  co_return done_job.take();
 }
 
 }  // namespace tractor::sc
