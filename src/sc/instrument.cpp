@@ -21,6 +21,7 @@ void remove_instrument(instrument& removed) { detail::this_runner().remove_instr
 void runner::add_instrument(instrument& added) {
   instruments_.push_back(&added);
   instrumented_ = true;
+  continues_left_ = 0;  // from now on, also in the step that is being taken
 }
 
 void runner::remove_instrument(instrument& removed) noexcept {

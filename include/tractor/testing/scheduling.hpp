@@ -19,7 +19,7 @@
 #include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/detail/idle_wait.hpp"
 #include "tractor/sc/event.hpp"
-#include "tractor/sc/nursery.hpp"
+#include "tractor/sc/instrument.hpp"
 #include "tractor/sc/task.hpp"
 #include "tractor/testing/check_failed.hpp"
 
@@ -27,7 +27,8 @@ namespace tractor::testing {
 
 // Returns when every other task of this run waits for something, and has for `cushion` of real time: until then no task ran, no I/O and
 // no timer was due. Several tasks may wait so; those with the shortest cushion are woken first, together. Who sleeps is blocked: an
-// autojump clock does not jump before this has returned. A call into a thread is a wait like any other. In a run that a host drives the cushion is not waited for. A checkpoint.
+// autojump clock does not jump before this has returned. A call into a thread is a wait like any other. In a run that a host drives the
+// cushion is not waited for. A checkpoint.
 [[nodiscard]] inline sc::detail::idle_wait wait_all_tasks_blocked(sc::duration cushion = sc::duration::zero()) noexcept {
   return sc::detail::idle_wait(cushion);
 }
@@ -35,6 +36,20 @@ namespace tractor::testing {
 namespace detail {
 [[noreturn]] TRACTOR_API void fail_no_checkpoint(std::source_location where);
 [[noreturn]] TRACTOR_API void fail_checkpoint(const char* what, std::source_location where);
+
+// How often a task was resumed since this was made.
+class step_counter final : sc::instrument {
+ public:
+  step_counter() { sc::add_instrument(*this); }
+  step_counter(const step_counter&) = delete;
+  step_counter& operator=(const step_counter&) = delete;
+  ~step_counter() override { sc::remove_instrument(*this); }
+  [[nodiscard]] int count() const noexcept { return count_; }
+
+ private:
+  void before_task_step(const sc::task_note& /*task*/) noexcept override { ++count_; }
+  int count_ = 0;
+};
 }  // namespace detail
 
 // Checks that what `body` does is a checkpoint, by having it done in a scope that is cancelled: it must throw `cancelled`, before it has
@@ -59,23 +74,20 @@ template <class Body>
   if (ended) detail::fail_no_checkpoint(where);
 }
 
-// Checks that `body` (which returns a task) neither lets another task run nor notices that it is cancelled. Throws check_failed.
+// Checks that `body` (which returns a task) neither stops, so that another task could run, nor notices that it is cancelled. Throws
+// check_failed.
 template <class Body>
 [[nodiscard]] sc::task<> assert_no_checkpoints(Body body, std::source_location where = std::source_location::current()) {
-  bool ended = false, others_ran = false;
-  co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
-    bool turned = false;  // until the run comes round to its other tasks
-    around.start_soon([&]() -> sc::task<> {
-      turned = true;
-      co_return;
-    });
-    around.cancel("to see whether there is a checkpoint", where);
+  bool ended = false;
+  detail::step_counter steps;  // with an instrument present whatever may stop does
+  sc::cancel_scope cancelled_before;
+  cancelled_before.cancel("to see whether there is a checkpoint", where);
+  co_await cancelled_before.run([&]() -> sc::task<> {
     co_await body();
     ended = true;
-    others_ran = turned;
   });
   if (!ended) detail::fail_checkpoint("a checkpoint was met: this threw cancelled", where);
-  if (others_ran) detail::fail_checkpoint("a checkpoint was met: another task ran meanwhile", where);
+  if (steps.count() != 0) detail::fail_checkpoint("a checkpoint was met: this stopped, and other tasks could run", where);
 }
 
 // Orders what tasks do: position 0 first, then 1, and so on, wherever they stand. Each position is used once (usage_error). A task that is
