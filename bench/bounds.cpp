@@ -44,6 +44,18 @@ constexpr bound table[] = {
     {"kill.intermediate.forkserver", "worst 1000 ms", &worst_at_most<1000>},
     {"kill.intermediate.exec", "worst 1000 ms", &worst_at_most<1000>},
     {"kill.forkserver", "worst 1000 ms", &worst_at_most<1000>},
+    {"kernel.await", "<= 1.2 x floor", &ratio_at_most<120>},
+    {"kernel.yield", "<= 2.4 x floor", &ratio_at_most<240>},
+    {"kernel.nursery.one", "<= 45 ns", &median_at_most<45>},
+    {"kernel.nursery.hundred", "<= 22 ns", &median_at_most<22>},
+    {"kernel.move_on_after", "<= 45 ns", &median_at_most<45>},
+    {"kernel.event", "<= 35 ns", &median_at_most<35>},
+    {"kernel.channel.0", "<= 30 ns", &median_at_most<30>},
+    {"kernel.channel.64", "<= 15 ns", &median_at_most<15>},
+    {"kernel.cancel.100k", "<= 1500 ns", &median_at_most<1500>},
+    {"kernel.cancel.level", "<= 1300 ns", &median_at_most<1300>},
+    {"kernel.memory", "<= 340 bytes", &median_at_most<340>},
+    {"kernel.pingpong", "<= 1.1 x floor", &ratio_at_most<110>},
 };
 
 }  // namespace

@@ -45,9 +45,10 @@ inline constexpr floor_spec memory_private_dirty{"memory", "--n {n} --cpu {cpu}"
 // The kernel, ns an operation; of the nursery of a hundred and the cancel of 100,000, ns a task.
 inline constexpr floor_spec kernel_await{"kernel", "--mode await --n {n} --cpu {cpu}", "kernel.await", 50};
 inline constexpr floor_spec kernel_yield{"kernel", "--mode yield --n {n} --cpu {cpu}", "kernel.yield", 50};
-inline constexpr floor_spec kernel_nursery1{"kernel", "--mode nursery1 --n {n} --cpu {cpu}", "kernel.nursery1", 50};
-inline constexpr floor_spec kernel_nursery100{"kernel", "--mode nursery100 --n {n} --cpu {cpu}", "kernel.nursery100", 50};
-inline constexpr floor_spec kernel_cancel100k{"kernel", "--mode cancel100k --n {n} --cpu {cpu}", "kernel.cancel100k", 3};
+inline constexpr floor_spec kernel_two_yields{"kernel", "--mode yield --n {n} --cpu {cpu}", "kernel.yield", 50, 2};
+inline constexpr floor_spec kernel_nursery1{"kernel", "--mode nursery.one --n {n} --cpu {cpu}", "kernel.nursery.one", 50};
+inline constexpr floor_spec kernel_nursery100{"kernel", "--mode nursery.hundred --n {n} --cpu {cpu}", "kernel.nursery.hundred", 50};
+inline constexpr floor_spec kernel_cancel100k{"kernel", "--mode cancel.100k --n {n} --cpu {cpu}", "kernel.cancel.100k", 3};
 
 // Single calls, ns.
 inline constexpr floor_spec clock_gettime{"syscalls", "--n {n} --cpu {cpu}", "syscall.clock_gettime", 20};

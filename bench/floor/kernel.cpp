@@ -5,8 +5,8 @@
 //
 //   kernel.await          a nested coroutine made, awaited and destroyed
 //   kernel.yield          a coroutine puts itself at the end of the queue and is resumed from it
-//   kernel.nursery1       one child queued, run and joined;  kernel.nursery100: each of a hundred
-//   kernel.cancel100k     each of 100,000 suspended coroutines resumed with an exception, which ends it
+//   kernel.nursery.one       one child queued, run and joined;  kernel.nursery.hundred: each of a hundred
+//   kernel.cancel.100k     each of 100,000 suspended coroutines resumed with an exception, which ends it
 #include "coroutine.hpp"
 
 namespace {
@@ -71,7 +71,7 @@ void cancels(std::size_t n) {
     samples.push_back((raw::now_ns() - before) / sleepers);
     if (nursery.running != 0) errno = EBUSY, raw::fail("a sleeper survived");
   }
-  raw::report("kernel.cancel100k", "ns", samples);
+  raw::report("kernel.cancel.100k", "ns", samples);
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
   const auto wanted = [&](std::string_view mode) { return o.mode.empty() || o.mode == mode; };
   if (wanted("await")) measure("kernel.await", o.n, awaits);
   if (wanted("yield")) measure("kernel.yield", o.n, yields);
-  if (wanted("nursery1")) measure("kernel.nursery1", o.n, [] { return nurseries(1); });
-  if (wanted("nursery100")) measure("kernel.nursery100", o.n, [] { return nurseries(100); });
-  if (wanted("cancel100k")) cancels(o.n);
+  if (wanted("nursery.one")) measure("kernel.nursery.one", o.n, [] { return nurseries(1); });
+  if (wanted("nursery.hundred")) measure("kernel.nursery.hundred", o.n, [] { return nurseries(100); });
+  if (wanted("cancel.100k")) cancels(o.n);
 }

@@ -52,7 +52,7 @@ void release_token(cancel_token* token) noexcept {
 void task_record::drop_extras() noexcept {
   // Out of the record first: the destructor of a value may look for it, or for another one.
   if (locals != nullptr) drop_locals(std::exchange(locals, nullptr));
-  delete given_name;
+  delete std::exchange(given_name, nullptr);  // a stall detector's handler may ask for the name at any time
   if (token != nullptr) release_token(token);
 }
 

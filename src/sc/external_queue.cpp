@@ -4,6 +4,10 @@
 
 #include <sys/eventfd.h>
 
+#include <string>
+#include <utility>
+
+#include "tractor/sc/run_handle.hpp"
 #include "worker_threads.hpp"
 
 namespace tractor::sc::detail {
@@ -16,7 +20,12 @@ external_queue::external_queue(runner& run) : run_(run), event_(check_syscall(::
 }
 
 external_queue::~external_queue() {
-  threads_.reset();  // the last ones to post
+  threads_.reset();  // the last ones to post, but for run handles
+  if (mailbox_) {
+    const std::lock_guard<std::mutex> lock(mailbox_->mutex);
+    mailbox_->queue = nullptr;
+  }
+  run_.cancel_deferred(call_posted_);
   source_.reader = nullptr;
   source_.detach();
 }
@@ -31,7 +40,20 @@ void external_queue::post(external_job& job) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   *last_ = &job;
   last_ = &job.next;
-  // Under the lock: once the run has taken the last job it may end and destroy this queue.
+  wake();
+}
+
+void external_queue::post(std::move_only_function<void()> function) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (posted_.size() >= run_handle::posted_max)
+    throw error("run_handle::post: " + std::to_string(run_handle::posted_max) + " functions wait for the run to call them",
+                error_category::overloaded);
+  posted_.push_back(std::move(function));
+  wake();
+}
+
+// Under the lock: once the run has taken the last job it may end and destroy this queue.
+void external_queue::wake() noexcept {
   const std::uint64_t one = 1;
   static_cast<void>(!::write(event_.get(), &one, sizeof one));  // EAGAIN means a wake-up is pending already
 }
@@ -45,6 +67,7 @@ void external_queue::drain() noexcept {
     job = first_;
     first_ = nullptr;
     last_ = &first_;
+    if (!posted_.empty()) run_.defer(call_posted_);
   }
   source_.reader = &waiter_;  // waiters are asked once
   while (job != nullptr) {
@@ -54,4 +77,43 @@ void external_queue::drain() noexcept {
   }
 }
 
+std::shared_ptr<run_mailbox> external_queue::mailbox() {
+  if (!mailbox_) {
+    mailbox_ = std::make_shared<run_mailbox>(*this);
+    call_posted_.self = this;
+    call_posted_.run = [](deferred& self) noexcept { static_cast<call_posted&>(self).self->call_those_posted(); };
+  }
+  return mailbox_;
+}
+
+// Those that have come so far: what they post in turn is called next time, so that others have their turn.
+void external_queue::call_those_posted() noexcept {
+  std::vector<std::move_only_function<void()>> calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    calls.swap(posted_);
+  }
+  for (auto& each : calls) {
+    try {
+      each();
+    } catch (...) {
+      run_.fail(std::current_exception(), "a function posted to the run failed");
+    }
+    each = nullptr;
+  }
+}
+
 }  // namespace tractor::sc::detail
+
+namespace tractor::sc {
+
+run_handle::run_handle() : mailbox_(detail::this_runner().external().mailbox()) {}
+
+bool run_handle::post(std::move_only_function<void()> function) const {
+  const std::lock_guard<std::mutex> lock(mailbox_->mutex);
+  if (mailbox_->queue == nullptr) return false;
+  mailbox_->queue->post(std::move(function));
+  return true;
+}
+
+}  // namespace tractor::sc

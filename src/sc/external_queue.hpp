@@ -4,8 +4,11 @@
 
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "tractor/sc/detail/reactor.hpp"
 #include "tractor/sc/run.hpp"
@@ -13,11 +16,20 @@
 namespace tractor::sc::detail {
 
 class worker_threads;
+class external_queue;
 
 // One completed job; runs in the run's thread, inside the poll. It must not run user code, only wake a task.
 struct external_job {
   void (*run)(external_job& self) noexcept = nullptr;
   external_job* next = nullptr;
+};
+
+// What run handles have in common: the queue of their run, while there is one.
+class run_mailbox {
+ public:
+  std::mutex mutex;
+  external_queue* queue;  // null: the run has ended
+  explicit run_mailbox(external_queue& of) noexcept : queue(&of) {}
 };
 
 // Jobs come in from any thread through post(); the run takes them when its reactor sees the eventfd. Bounded by the number of
@@ -34,11 +46,20 @@ class external_queue {
   // The run's worker threads, which report here; made on first use.
   [[nodiscard]] worker_threads& threads();
 
+  [[nodiscard]] std::shared_ptr<run_mailbox> mailbox();
+  void post(std::move_only_function<void()> function);  // under the mailbox's mutex
+
  private:
   struct drain_waiter : io_source::waiter {
     external_queue* self = nullptr;
   };
+  void wake() noexcept;
   void drain() noexcept;
+  // Not in the poll, where nothing but the waking of tasks is allowed: what is posted may close what the poll has yet to tell of.
+  struct call_posted : deferred {
+    external_queue* self = nullptr;
+  };
+  void call_those_posted() noexcept;
 
   runner& run_;
   unique_fd event_;
@@ -47,7 +68,10 @@ class external_queue {
   std::mutex mutex_;
   external_job* first_ = nullptr;
   external_job** last_ = &first_;
+  std::vector<std::move_only_function<void()>> posted_;
   std::unique_ptr<worker_threads> threads_;
+  std::shared_ptr<run_mailbox> mailbox_;
+  call_posted call_posted_;
 };
 
 }  // namespace tractor::sc::detail

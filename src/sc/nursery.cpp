@@ -63,9 +63,11 @@ std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detai
     child.owner->tell(&instrument::task_exited, child);
   // The coroutine stands at its final suspension point and nothing of it is touched after this. Its arguments are destroyed here, then
   // its locals; their destructors may ask for the current task, which is this one until its record is gone.
+  runner& run = *child.owner;
   child.kind->dispose(child);
+  run.forget_running();
   if (!home.join_complete()) return std::noop_coroutine();
-  return home.owner_->owner->switch_to(*home.owner_);
+  return run.switch_to(*home.owner_);
 }
 
 // Of a task that failed, or in which a cancel was thrown.

@@ -55,6 +55,18 @@ class current_run_guard {
   ~current_run_guard() { detail::current_runner = nullptr; }
 };
 
+// The run is at work, and at rest again when the block ends.
+class resting_guard {
+ public:
+  explicit resting_guard(std::atomic<bool>& resting) : resting_(resting) { resting_.store(false, std::memory_order_relaxed); }
+  resting_guard(const resting_guard&) = delete;
+  resting_guard& operator=(const resting_guard&) = delete;
+  ~resting_guard() { resting_.store(true, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool>& resting_;
+};
+
 }  // namespace
 
 constexpr detail::task_kind main_kind{.name = "main", .dispose = nullptr};  // the run itself owns it
@@ -123,6 +135,11 @@ void runner::cancel(std::string_view why, std::source_location where) noexcept {
   root_scope_.cancel(cancel_reason{.source = cancel_source::run_shutdown, .text = std::string(why), .task = {}, .where = where});
 }
 
+void runner::fail(std::exception_ptr failure, std::string_view why) noexcept {
+  if (!main_error_) main_error_ = std::move(failure);
+  cancel(why);
+}
+
 void runner::resume_instrumented(detail::task_record& task) {
   const std::uint64_t id = task.id;
   tell(&instrument::before_task_step, task);
@@ -154,12 +171,13 @@ void runner::run_batch() {
     if (options_.seed && left > 1) [[unlikely]]
       ready_.bring_forward(random() % left);
     resume(*ready_.pop());
-    ++resumes_;
+    steps_.store(steps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 }
 
 void runner::run_to_completion() {
   const current_run_guard guard(*this);
+  const resting_guard working(resting_);
   main_->began = true;
   last_poll_cycles_ = cycle_counter();
   while (!main_done_) {
@@ -172,9 +190,9 @@ void runner::run_to_completion() {
     }
     if (ready_.empty()) {
       wait_for_events(true);
-    } else if (resumes_ >= resumes_per_look) {
+    } else if (const std::uint64_t steps = steps_.load(std::memory_order_relaxed); steps - looked_at_step_ >= resumes_per_look) {
       // Work is plenty: look at I/O and timers only every so often, because a poll costs as much as many resumptions.
-      resumes_ = 0;
+      looked_at_step_ = steps;
       if (options_.clock != nullptr || cycle_counter() - last_poll_cycles_ >= cycles_per_poll) wait_for_events(false);
     }
   }
@@ -183,6 +201,7 @@ void runner::run_to_completion() {
 
 void runner::step() {
   const current_run_guard guard(*this);
+  const resting_guard working(resting_);
   main_->began = true;
   run_batch();
   if (main_done_) return;
@@ -234,7 +253,9 @@ void runner::wait_for_events(bool may_block) {
   const bool cushioned = idle && (timeout < duration::zero() || cushion < timeout);
   if (cushioned) timeout = cushion;
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->before_io_wait(timeout);
+  resting_.store(true, std::memory_order_relaxed);
   const int events = reactor_.poll(timeout);
+  resting_.store(false, std::memory_order_relaxed);
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_io_wait(timeout, events);
   last_poll_cycles_ = cycle_counter();
   if (cushioned && events == 0 && ready_.empty()) wake_idle(cushion);

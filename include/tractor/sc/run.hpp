@@ -13,6 +13,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -49,6 +50,7 @@ struct run_options {
 namespace detail {
 class external_queue;
 class idle_wait;
+class stall_watch;
 struct trace_record {
   std::exception_ptr exception;        // held: a later one that lay where this lay would be taken for it
   const promise_base* next = nullptr;  // the promise the exception must reach next to continue this trace
@@ -164,6 +166,19 @@ class TRACTOR_API runner {
   [[nodiscard]] bool instrumented() const noexcept { return instrumented_; }
   void tell(void (instrument::*what)(const task_note&) noexcept, const detail::task_record& task) const noexcept;
 
+  // For a thread that watches this one: a number that changes with every step; at_rest while the run waits in its poll, or does not run.
+  static constexpr std::uint64_t at_rest = 0;
+  [[nodiscard]] std::uint64_t progress() const noexcept {
+    return resting_.load(std::memory_order_relaxed) ? at_rest : steps_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] detail::stall_watch* watched_by() const noexcept { return watched_by_; }
+  void set_watched_by(detail::stall_watch* watch) noexcept { watched_by_ = watch; }
+
+  // Ends the run with `failure`: cancels it, and run() throws that.
+  void fail(std::exception_ptr failure, std::string_view why) noexcept;
+  // The record of the task that is running goes, or has gone.
+  void forget_running() noexcept { current_ = nullptr; }
+
   void record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept;
   void continue_trace(const std::exception_ptr& error) noexcept;
   [[nodiscard]] time_point loop_time() const noexcept { return loop_time_; }  // when the loop last looked; no system call
@@ -177,7 +192,7 @@ class TRACTOR_API runner {
 
  private:
   static constexpr int continues_max = 64;               // ready operations in a row without a schedule point
-  static constexpr std::uint32_t resumes_per_look = 32;  // resumptions between two looks at the cycle counter
+  static constexpr std::uint64_t resumes_per_look = 32;  // resumptions between two looks at the cycle counter
   static constexpr std::uint64_t cycles_per_poll = 200'000;
   static constexpr int batches_before_deferred = 4;  // while there is always something to run
 
@@ -197,8 +212,10 @@ class TRACTOR_API runner {
   detail::ready_queue ready_;
   detail::task_record* current_ = nullptr;
   int continues_left_ = continues_max;
-  bool instrumented_ = false;  // there are instruments
-  std::uint32_t resumes_ = 0;
+  bool instrumented_ = false;             // there are instruments
+  std::atomic<std::uint64_t> steps_ = 1;  // written here only
+  std::uint64_t looked_at_step_ = 1;
+  std::atomic<bool> resting_ = true;
   int batches_ = 0;  // since deferred work was done
   std::uint64_t last_poll_cycles_ = 0;
   time_point loop_time_{};
@@ -215,6 +232,7 @@ class TRACTOR_API runner {
   std::size_t external_waits_ = 0;
   detail::idle_wait* idle_waits_ = nullptr;  // in no order
   void* root_actor_ = nullptr;
+  detail::stall_watch* watched_by_ = nullptr;
   bool timers_held_ = false;  // those that are due wait until who has got I/O has run
   detail::trace_record trace_;
   std::vector<instrument*> instruments_;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/base/stack_trace.hpp"
+
+#include <execinfo.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+[[gnu::noinline]] std::vector<tractor::stack_frame> stack_of_here() {
+  std::array<void*, 16> addresses{};
+  const int count = ::backtrace(addresses.data(), static_cast<int>(addresses.size()));
+  return tractor::symbolise({addresses.data(), static_cast<std::size_t>(count)});
+}
+
+TEST(stack_trace, names_functions_files_and_modules) {
+  const auto frames = stack_of_here();
+  ASSERT_GE(frames.size(), 2U);
+  const auto here = std::ranges::find_if(frames, [](const auto& each) { return each.function.find("stack_of_here") != std::string::npos; });
+  ASSERT_NE(here, frames.end()) << "a function that is in no dynamic symbol table has a name all the same";
+  EXPECT_THAT(here->module, HasSubstr("base_tests"));
+  EXPECT_NE(here->offset, 0U);
+  EXPECT_THAT(to_text(*here), HasSubstr("stack_of_here()"));
+}
+
+TEST(stack_trace, address_that_lies_nowhere_is_a_number) {
+  std::array<void*, 1> nowhere{reinterpret_cast<void*>(16)};
+  const auto frames = tractor::symbolise(nowhere, true);
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(to_text(frames[0]), "0x10");
+}
+
+TEST(stack_trace, texts) {
+  EXPECT_EQ(to_text({.address = nullptr, .function = "f()", .file = "a.cpp", .line = 7, .module = "/bin/app", .offset = 1}),
+            "f() at a.cpp:7");
+  EXPECT_EQ(to_text({.address = nullptr, .function = "f()", .module = "/bin/app", .offset = 0x1234}), "f() in app+0x1234");
+  EXPECT_EQ(to_text({.address = nullptr, .module = "/bin/app", .offset = 0x1234}), "app+0x1234");
+}
+
+TEST(stack_trace, nothing_gives_nothing) { EXPECT_TRUE(tractor::symbolise({}).empty()); }
+
+}  // namespace
