@@ -9,6 +9,7 @@
 #include "external_queue.hpp"
 #include "task_local_list.hpp"
 #include "tractor/sc/detail/idle_wait.hpp"
+#include "tractor/sc/detail/io_host.hpp"
 #include "tractor/sc/run.hpp"
 #include "tractor/sc/task_tree.hpp"
 
@@ -123,6 +124,16 @@ void runner::cancel(std::string_view why, std::source_location where) noexcept {
   root_scope_.cancel(cancel_reason{.source = cancel_source::run_shutdown, .text = std::string(why), .task = {}, .where = where});
 }
 
+void runner::set_io_host(std::unique_ptr<detail::io_host> host) noexcept {
+  TRACTOR_ASSERT(io_host_ == nullptr, "one host waits for a run");
+  io_host_ = std::move(host);
+}
+
+void runner::fail(std::exception_ptr error, std::string_view why) noexcept {
+  if (!main_error_) main_error_ = std::move(error);
+  cancel(why);
+}
+
 void runner::resume_instrumented(detail::task_record& task) {
   const std::uint64_t id = task.id;
   tell(&instrument::before_task_step, task);
@@ -148,9 +159,9 @@ void runner::resume(detail::task_record& task) {
   current_ = nullptr;
 }
 
-// The tasks that were ready when the batch began; those they wake come in the next one.
-void runner::run_batch() {
-  for (std::size_t left = ready_.size(); left > 0 && !main_done_; --left) {
+// The first of those that are ready: in a batch all that were when it began; those they wake come in the next one.
+inline void runner::run_tasks(std::size_t count) {
+  for (std::size_t left = count; left > 0 && !main_done_; --left) {
     if (options_.seed && left > 1) [[unlikely]]
       ready_.bring_forward(random() % left);
     resume(*ready_.pop());
@@ -184,9 +195,9 @@ void runner::run_to_completion() {
 void runner::step() {
   const current_run_guard guard(*this);
   main_->began = true;
-  run_batch();
-  if (main_done_) return;
+  run_tasks(std::min(ready_.size(), tasks_per_step_max));
   run_deferred();
+  if (main_done_) return;
   wait_for_events(false);
   if (idle_waits_ != nullptr && !has_ready_tasks()) wake_idle(least_cushion());  // the host waits, not we
 }
@@ -234,7 +245,7 @@ void runner::wait_for_events(bool may_block) {
   const bool cushioned = idle && (timeout < duration::zero() || cushion < timeout);
   if (cushioned) timeout = cushion;
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->before_io_wait(timeout);
-  const int events = reactor_.poll(timeout);
+  const int events = io_host_ == nullptr ? reactor_.poll(timeout) : io_host_->wait(timeout);
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_io_wait(timeout, events);
   last_poll_cycles_ = cycle_counter();
   if (cushioned && events == 0 && ready_.empty()) wake_idle(cushion);

@@ -49,6 +49,7 @@ struct run_options {
 namespace detail {
 class external_queue;
 class idle_wait;
+class io_host;
 struct trace_record {
   std::exception_ptr exception;        // held: a later one that lay where this lay would be taken for it
   const promise_base* next = nullptr;  // the promise the exception must reach next to continue this trace
@@ -57,8 +58,8 @@ struct trace_record {
 };
 }  // namespace detail
 
-// The scheduler of one run. `sc::run` is all that most programs need; a host loop uses the parts: start, then step() whenever fd()
-// is readable or next_deadline() has come, until done().
+// The scheduler of one run. `sc::run` is all that most programs need; a host loop uses sc::guest_run (guest.hpp), which is made of
+// these parts: start, then step() whenever fd() is readable, next_deadline() has come, or has_ready_tasks(), until done().
 class TRACTOR_API runner {
  public:
   explicit runner(run_options options = {});
@@ -71,7 +72,7 @@ class TRACTOR_API runner {
   [[nodiscard]] bool done() const noexcept { return main_done_; }
   // Runs until the main task ended.
   void run_to_completion();
-  // Runs what can run now and looks at I/O without waiting. For hosts.
+  // Runs what can run now, at most tasks_per_step_max tasks once each, and looks at I/O without waiting. For hosts.
   void step();
   [[nodiscard]] int fd() const noexcept { return reactor_.fd(); }
   [[nodiscard]] time_point next_deadline() const noexcept { return timers_.empty() ? never : timers_.earliest().at; }
@@ -80,6 +81,8 @@ class TRACTOR_API runner {
   [[nodiscard]] std::exception_ptr error() const noexcept { return main_error_; }
   // Cancels everything: the main task ends at its next checkpoint.
   void cancel(std::string_view why, std::source_location where = std::source_location::current()) noexcept;
+
+  static constexpr std::size_t tasks_per_step_max = 1024;
 
   [[nodiscard]] static runner* current() noexcept { return detail::current_runner; }
 
@@ -159,6 +162,12 @@ class TRACTOR_API runner {
   void add_external_wait() noexcept { ++external_waits_; }
   void remove_external_wait() noexcept { --external_waits_; }
 
+  // Who waits in place of the reactor; null: nobody. Once; before the run's tasks notice.
+  void set_io_host(std::unique_ptr<detail::io_host> host) noexcept;
+  [[nodiscard]] detail::io_host* io_host() const noexcept { return io_host_.get(); }
+  // Something outside of all tasks failed, such as a callback of a host: the run is cancelled and ends with this error.
+  void fail(std::exception_ptr error, std::string_view why) noexcept;
+
   void add_instrument(instrument& added);
   void remove_instrument(instrument& removed) noexcept;
   [[nodiscard]] bool instrumented() const noexcept { return instrumented_; }
@@ -182,7 +191,8 @@ class TRACTOR_API runner {
   static constexpr int batches_before_deferred = 4;  // while there is always something to run
 
   struct main_record;
-  void run_batch();
+  void run_batch() { run_tasks(ready_.size()); }
+  void run_tasks(std::size_t count);
   void resume(detail::task_record& task);
   void resume_instrumented(detail::task_record& task);
   void run_deferred();
@@ -219,6 +229,7 @@ class TRACTOR_API runner {
   detail::trace_record trace_;
   std::vector<instrument*> instruments_;
   std::unique_ptr<detail::external_queue> external_;
+  std::unique_ptr<detail::io_host> io_host_;
 };
 
 namespace detail {
