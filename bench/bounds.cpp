@@ -56,6 +56,7 @@ constexpr bound table[] = {
     {"kernel.cancel.level", "<= 1300 ns", &median_at_most<1300>},
     {"kernel.memory", "<= 340 bytes", &median_at_most<340>},
     {"kernel.pingpong", "<= 1.1 x floor", &ratio_at_most<110>},
+    {"kernel.pingpong.asio", "<= 1.4 x floor", &ratio_at_most<140>},
 };
 
 }  // namespace

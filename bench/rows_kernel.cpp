@@ -4,20 +4,14 @@
 #include "floors.hpp"
 #include "row.hpp"
 
-#include <tractor/base/fd.hpp>
 #include <tractor/sc/sc.hpp>
 
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <stdexcept>
-#include <system_error>
 
 namespace {
 
@@ -167,43 +161,6 @@ void memory(pass& p) {
   });
 }
 
-constexpr std::size_t message_bytes = 64;  // as the floor's
-
-sc::task<> echo(sc::socket_stream& peer) {
-  std::array<std::byte, message_bytes> message;
-  while (co_await peer.receive_some(message) != 0) co_await peer.send_all(message);
-}
-
-void pingpong(pass& p) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    throw std::system_error(errno, std::generic_category(), "socketpair");
-  tractor::unique_fd near(ends[0]), far(ends[1]);
-  const pid_t peer = ::fork();
-  if (peer < 0) throw std::system_error(errno, std::generic_category(), "fork");
-  if (peer == 0) {
-    near.reset();
-    sc::run([&]() -> sc::task<> {
-      sc::socket_stream stream(std::move(far));
-      co_await echo(stream);
-    });
-    ::_exit(EXIT_SUCCESS);
-  }
-  far.reset();
-  sc::run([&]() -> sc::task<> {
-    sc::socket_stream stream(std::move(near));
-    std::array<std::byte, message_bytes> message{};
-    while (p.wanted()) {
-      const double before = now_ns();
-      co_await stream.send_all(message);
-      if (co_await stream.receive_some(message) != message_bytes) throw std::runtime_error("a torn message");
-      p.add_ns(now_ns() - before);
-    }
-  });
-  int status = 0;
-  if (::waitpid(peer, &status, 0) != peer || status != 0) throw std::runtime_error("the peer failed");
-}
-
 constexpr bench::row kernel_rows[] = {
     {
         .id = "kernel.await",
@@ -298,14 +255,6 @@ constexpr bench::row kernel_rows[] = {
         .what = "resident memory of one of 100,000 sleeping tasks",
         .run = &memory,
         .n = 1,
-    },
-    {
-        .id = "kernel.pingpong",
-        .unit = "us",
-        .what = "64 bytes there and back between tasks in two processes",
-        .run = &pingpong,
-        .n = 5000,
-        .floor = &bench::floors::pingpong_uds_same_core,
     },
 };
 

@@ -4,6 +4,7 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <link.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -33,9 +34,10 @@ std::string demangled(const char* symbol) {
 
 void ask_linker(stack_frame& frame, const void* at) {
   Dl_info found{};
-  if (::dladdr(at, &found) == 0 || found.dli_fname == nullptr) return;
+  link_map* map = nullptr;
+  if (::dladdr1(at, &found, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) == 0 || found.dli_fname == nullptr) return;
   frame.module = found.dli_fname;
-  frame.offset = reinterpret_cast<std::uintptr_t>(frame.address) - reinterpret_cast<std::uintptr_t>(found.dli_fbase);
+  frame.offset = reinterpret_cast<std::uintptr_t>(at) - map->l_addr;
   if (found.dli_sname != nullptr) frame.function = demangled(found.dli_sname);
 }
 

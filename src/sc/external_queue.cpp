@@ -43,7 +43,8 @@ void external_queue::post(external_job& job) noexcept {
   wake();
 }
 
-void external_queue::post(std::move_only_function<void()> function) {
+// By reference: where it is refused, it is its owner who destroys it, when no lock is held.
+void external_queue::post(std::move_only_function<void()>&& function) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (posted_.size() >= run_handle::posted_max)
     throw error("run_handle::post: " + std::to_string(run_handle::posted_max) + " functions wait for the run to call them",
@@ -93,6 +94,7 @@ void external_queue::call_those_posted() noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     calls.swap(posted_);
   }
+  if (run_.done()) return;  // what they refer to may be gone with the main task
   for (auto& each : calls) {
     try {
       each();

@@ -47,7 +47,7 @@ class external_queue {
   [[nodiscard]] worker_threads& threads();
 
   [[nodiscard]] std::shared_ptr<run_mailbox> mailbox();
-  void post(std::move_only_function<void()> function);  // under the mailbox's mutex
+  void post(std::move_only_function<void()>&& function);  // under the mailbox's mutex
 
  private:
   struct drain_waiter : io_source::waiter {

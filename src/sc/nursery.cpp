@@ -2,6 +2,7 @@
 
 #include "tractor/sc/nursery.hpp"
 
+#include <atomic>
 #include <cstdio>
 
 #include "task_local_list.hpp"
@@ -30,7 +31,8 @@ void nursery::adopt(detail::task_record& child, detail::promise_base& outermost)
   child.id = run.next_task_id();
   child.waiting_since = run.loop_time();
   // Task-local values are inherited from the task that starts the child, which need not be the nursery's owner.
-  if (const detail::task_record* starter = run.running()) child.locals = detail::share_locals(starter->locals);
+  if (const detail::task_record* starter = run.running(); starter != nullptr && starter->locals != nullptr)
+    child.locals = detail::share_locals(starter->locals);
   outermost.hook = &child;
   child.next = first_child_;
   if (first_child_ != nullptr) first_child_->previous = &child;
@@ -64,8 +66,11 @@ std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detai
   // The coroutine stands at its final suspension point and nothing of it is touched after this. Its arguments are destroyed here, then
   // its locals; their destructors may ask for the current task, which is this one until its record is gone.
   runner& run = *child.owner;
-  child.kind->dispose(child);
+  const std::size_t bytes = child.kind->bytes;
+  child.kind->destroy(child);
   run.forget_running();
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // a stall detector's handler must not find what is freed
+  detail::frame_pool::deallocate(&child, bytes);
   if (!home.join_complete()) return std::noop_coroutine();
   return run.switch_to(*home.owner_);
 }

@@ -80,9 +80,10 @@ void reactor::forget(const io_source& source) noexcept {
     if (polled_[i].data.ptr == &source) polled_[i].data.ptr = nullptr;
 }
 
-void io_source::attach(int fd) {
+void io_source::attach(int fd) { attach(fd, this_runner().io()); }
+
+void io_source::attach(int fd, reactor& into) {
   TRACTOR_ASSERT(owner_ == nullptr, "a source is attached once");
-  reactor& into = this_runner().io();
   epoll_event event = event_for(*this, false);
   fd_ = fd;
   if (::epoll_ctl(into.epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_os_error("epoll_ctl(ADD, " + std::to_string(fd) + ")", errno);

@@ -9,6 +9,7 @@
 #include "external_queue.hpp"
 #include "task_local_list.hpp"
 #include "tractor/sc/detail/idle_wait.hpp"
+#include "tractor/sc/detail/io_host.hpp"
 #include "tractor/sc/run.hpp"
 #include "tractor/sc/task_tree.hpp"
 
@@ -69,7 +70,7 @@ class resting_guard {
 
 }  // namespace
 
-constexpr detail::task_kind main_kind{.name = "main", .dispose = nullptr};  // the run itself owns it
+constexpr detail::task_kind main_kind{.name = "main", .destroy = nullptr, .bytes = 0};  // the run itself owns it
 
 struct runner::main_record : detail::task_record {
   bool began = false;  // until then the run may be given up: one refused because another is active
@@ -110,7 +111,7 @@ void runner::start(std::function<task<>()> main) {
   auto handle = main_->coroutine->kernel_handle();
   handle.promise().hook = &record;
   record.leaf = &handle.promise();
-  schedule(record);
+  enqueue(record);
 }
 
 std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail::promise_base& ended) noexcept {
@@ -118,13 +119,13 @@ std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail
   runner& run = *record.owner;
   if (run.instrumented_) [[unlikely]]
     run.tell(&instrument::task_exited, record);
-  if (ended.outcome == detail::outcome_kind::error) run.main_error_ = ended.error;
+  if (ended.outcome == detail::outcome_kind::error && !run.main_error_) run.main_error_ = ended.error;  // not what came of fail()
   const bool absorbed = run.root_scope_.exit(ended.outcome) != cancel_scope::exit_result::keep;
   if (absorbed && !run.main_error_)
     run.main_error_ = std::make_exception_ptr(
         scope_cancelled_error("the run was cancelled: " + (run.root_scope_.reason() != nullptr ? to_string(*run.root_scope_.reason())
                                                                                                : std::string("reason unknown"))));
-  if (record.swallowed && run.options_.swallow == swallow_policy::fail)
+  if (record.swallowed && run.options_.swallow == swallow_policy::fail && !run.main_error_)
     run.main_error_ = std::make_exception_ptr(swallowed_cancel_error("the main task caught sc::cancelled and dropped it"));
   detail::drop_locals(std::exchange(record.locals, nullptr));
   run.main_done_ = true;
@@ -135,19 +136,26 @@ void runner::cancel(std::string_view why, std::source_location where) noexcept {
   root_scope_.cancel(cancel_reason{.source = cancel_source::run_shutdown, .text = std::string(why), .task = {}, .where = where});
 }
 
-void runner::fail(std::exception_ptr failure, std::string_view why) noexcept {
-  if (!main_error_) main_error_ = std::move(failure);
+void runner::set_io_host(std::unique_ptr<detail::io_host> host) noexcept {
+  TRACTOR_ASSERT(io_host_ == nullptr, "one host waits for a run");
+  io_host_ = std::move(host);
+}
+
+void runner::nudge_host() noexcept {
+  if (io_host_ != nullptr) io_host_->nudge();
+}
+
+void runner::fail(std::exception_ptr error, std::string_view why) noexcept {
+  if (!main_error_) main_error_ = std::move(error);
   cancel(why);
 }
 
 void runner::resume_instrumented(detail::task_record& task) {
   const std::uint64_t id = task.id;
-  tell(&instrument::before_task_step, task);
   current_ = &task;
-  task.scheduled = false;
-  const std::coroutine_handle<> at = std::exchange(task.leaf, nullptr)->handle();
+  tell(&instrument::before_task_step, task);
   continues_left_ = 0;  // so that one step is of one task
-  at.resume();
+  task.leaf->handle().resume();
   current_ = nullptr;
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_task_step(id);
 }
@@ -158,21 +166,20 @@ void runner::resume(detail::task_record& task) {
     return;
   }
   current_ = &task;
-  task.scheduled = false;
-  const std::coroutine_handle<> at = std::exchange(task.leaf, nullptr)->handle();  // the frames it was suspended in may go now
   continues_left_ = continues_max;
-  at.resume();
-  current_ = nullptr;
+  task.leaf->handle().resume();
 }
 
-// The tasks that were ready when the batch began; those they wake come in the next one.
-void runner::run_batch() {
-  for (std::size_t left = ready_.size(); left > 0 && !main_done_; --left) {
-    if (options_.seed && left > 1) [[unlikely]]
+// The first of those that are ready: in a batch all that were when it began; those they wake come in the next one.
+inline void runner::run_tasks(std::size_t count) {
+  const bool shuffled = options_.seed.has_value();
+  for (std::size_t left = count; left > 0 && !main_done_; --left) {
+    if (shuffled && left > 1) [[unlikely]]
       ready_.bring_forward(random() % left);
     resume(*ready_.pop());
     steps_.store(steps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  current_ = nullptr;
 }
 
 void runner::run_to_completion() {
@@ -181,13 +188,10 @@ void runner::run_to_completion() {
   main_->began = true;
   last_poll_cycles_ = cycle_counter();
   while (!main_done_) {
-    run_batch();
+    // Deferred work not after every batch: what a chain of tasks sends in answer to one event leaves together.
+    for (int batches = 0; batches < batches_before_deferred && !ready_.empty() && !main_done_; ++batches) run_tasks(ready_.size());
     if (main_done_) break;
-    // Not after every batch: what a chain of tasks sends in answer to one event leaves together.
-    if (ready_.empty() || ++batches_ >= batches_before_deferred) {
-      batches_ = 0;
-      run_deferred();
-    }
+    run_deferred();
     if (ready_.empty()) {
       wait_for_events(true);
     } else if (const std::uint64_t steps = steps_.load(std::memory_order_relaxed); steps - looked_at_step_ >= resumes_per_look) {
@@ -203,9 +207,9 @@ void runner::step() {
   const current_run_guard guard(*this);
   const resting_guard working(resting_);
   main_->began = true;
-  run_batch();
-  if (main_done_) return;
+  run_tasks(std::min(ready_.size(), tasks_per_step_max));
   run_deferred();
+  if (main_done_) return;
   wait_for_events(false);
   if (idle_waits_ != nullptr && !has_ready_tasks()) wake_idle(least_cushion());  // the host waits, not we
 }
@@ -238,6 +242,7 @@ void runner::fire_timers(time_point now) noexcept {
 }
 
 void runner::wait_for_events(bool may_block) {
+  steps_.store(steps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // progress, also where no task takes a step
   const bool virtual_time = options_.clock != nullptr;
   duration timeout = may_block ? duration(-1) : duration::zero();
   if (timeout != duration::zero() && !timers_.empty()) {
@@ -253,12 +258,14 @@ void runner::wait_for_events(bool may_block) {
   const bool cushioned = idle && (timeout < duration::zero() || cushion < timeout);
   if (cushioned) timeout = cushion;
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->before_io_wait(timeout);
+  const time_point before = cushioned ? monotonic_now() : time_point{};
   resting_.store(true, std::memory_order_relaxed);
-  const int events = reactor_.poll(timeout);
+  const int events = io_host_ == nullptr ? reactor_.poll(timeout) : io_host_->wait(timeout);
   resting_.store(false, std::memory_order_relaxed);
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_io_wait(timeout, events);
   last_poll_cycles_ = cycle_counter();
-  if (cushioned && events == 0 && ready_.empty()) wake_idle(cushion);
+  // (A signal ends a poll early.)
+  if (cushioned && events == 0 && ready_.empty() && monotonic_now() - before >= cushion) wake_idle(cushion);
   if (jump && events == 0 && ready_.empty() && external_waits_ == 0 && !jump_or_deadlock()) return;
   loop_time_ = now();
   // What has arrived counts, though the deadline for it has passed: after a task that held the loop for long, both are found at once. So

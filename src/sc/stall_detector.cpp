@@ -3,7 +3,6 @@
 #include "tractor/sc/stall_detector.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +13,7 @@
 #include <system_error>
 #include <thread>
 
+#include "blocked_signals.hpp"
 #include "stall_watch.hpp"
 #include "tractor/base/error.hpp"
 #include "tractor/sc/run.hpp"
@@ -104,17 +104,12 @@ stall_detector::stall_detector(duration bound, std::function<void(const stall&)>
   if (bound < bound_min) throw usage_error("stall_detector: the bound is at least 1 ms");
   if (run.watched_by() != nullptr) throw usage_error("stall_detector: this run is watched by another one already");
   state_ = std::make_unique<state>(run, bound, std::move(report));
-  // The thread takes no signals: those are for the program's own threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const detail::blocked_signals masked;
   try {
     state_->thread = std::thread([watching = state_.get()] { watching->watch(); });
   } catch (const std::system_error& failed) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw os_error("stall_detector: pthread_create()", failed.code().value());
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   run.set_watched_by(&state_->stack_taker);
 }
 

@@ -53,7 +53,10 @@ stall_watch::stall_watch() {
 stall_watch::~stall_watch() {
   {
     const std::lock_guard<std::mutex> lock(handler_mutex);
-    if (--handler_users == 0) ::sigaction(SIGURG, &before_us, nullptr);
+    struct sigaction now{};
+    // Who has installed a handler since keeps it.
+    if (--handler_users == 0 && ::sigaction(SIGURG, nullptr, &now) == 0 && now.sa_sigaction == &handle)
+      ::sigaction(SIGURG, &before_us, nullptr);
   }
   ::sem_destroy(&answered_);
 }
@@ -62,7 +65,8 @@ void stall_watch::handle(int number, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const runner* const run = current_runner;
   stall_watch* const watch = run != nullptr ? run->watched_by() : nullptr;
-  if (watch != nullptr && watch->turn_.load(std::memory_order_acquire) == turn::asked) {
+  turn asked = turn::asked;
+  if (watch != nullptr && watch->turn_.compare_exchange_strong(asked, turn::answering)) {
     watch->answer(*run, interrupted_at(context));
   } else if ((before_us.sa_flags & SA_SIGINFO) != 0) {
     before_us.sa_sigaction(number, info, context);
@@ -72,8 +76,8 @@ void stall_watch::handle(int number, siginfo_t* info, void* context) {
   errno = saved_errno;
 }
 
-// In the handler, so in the run's thread, anywhere. What it reads of the run is whole all the same: the running task is one word, and it is
-// taken out before its record goes.
+// In the handler, so in the run's thread, anywhere. What it reads of the run is whole all the same: the running task is one word, it is
+// taken out before the memory of its record goes (nursery::child_done), and the name is taken out of the record before that goes.
 void stall_watch::answer(const runner& run, void* interrupted_at) noexcept {
   frame_count_ = static_cast<std::size_t>(std::max(0, ::backtrace(frames_, stall_detector::frames_max)));
   void** const found = std::find(frames_, frames_ + frame_count_, interrupted_at);
@@ -87,29 +91,28 @@ void stall_watch::answer(const runner& run, void* interrupted_at) noexcept {
     name_bytes_ = std::min(name.size(), name_bytes_max);
     std::copy_n(name.data(), name_bytes_, name_);
   }
-  turn_.store(turn::answered, std::memory_order_release);
   ::sem_post(&answered_);
 }
 
 bool stall_watch::ask(pthread_t thread, stall& into) {
-  turn_.store(turn::asked, std::memory_order_release);
-  if (::pthread_kill(thread, SIGURG) != 0) return false;
+  turn_.store(turn::asked);
   timespec until{};
   ::clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_nsec += answer_max_ms * 1'000'000;
   until.tv_sec += until.tv_nsec / 1'000'000'000;
   until.tv_nsec %= 1'000'000'000;
-  int waited = 0;
-  while ((waited = ::sem_clockwait(&answered_, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR) {
-  }
-  // The answer may begin as we give up; the handler is the faster one then, so we wait for its end.
-  turn expected = turn::asked;
-  if (waited != 0) {
-    if (turn_.compare_exchange_strong(expected, turn::idle)) return false;
-    while (::sem_wait(&answered_) != 0) {
+  int waited = ::pthread_kill(thread, SIGURG);
+  if (waited == 0) {
+    while ((waited = ::sem_clockwait(&answered_, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR) {
     }
   }
-  turn_.store(turn::idle, std::memory_order_relaxed);
+  if (waited != 0) {
+    turn expected = turn::asked;
+    if (turn_.compare_exchange_strong(expected, turn::idle)) return false;
+    while (::sem_wait(&answered_) != 0) {  // the handler is at it
+    }
+  }
+  turn_.store(turn::idle);
   if (in_task_) {
     into.task_id = task_id_;
     into.task_name.assign(name_, name_bytes_);

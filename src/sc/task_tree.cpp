@@ -31,7 +31,8 @@ class tree_builder {
     }
     info.cancelled = task.scope != nullptr && task.scope->effectively_cancelled();
     info.spawned_at = task.spawned_at;
-    for (const detail::promise_base* at = task.leaf; at != nullptr && info.await_chain.size() < await_chain_max; at = at->parent)
+    const detail::promise_base* const leaf = info.state == task_state::running || info.state == task_state::ended ? nullptr : task.leaf;
+    for (const detail::promise_base* at = leaf; at != nullptr && info.await_chain.size() < await_chain_max; at = at->parent)
       if (at->site.line() != 0) info.await_chain.push_back(at->site);
     add_children(task, info, levels_left);
     return info;

@@ -3,10 +3,11 @@
 #include "worker_threads.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <system_error>
+
+#include "blocked_signals.hpp"
 
 namespace tractor::sc::detail {
 
@@ -85,27 +86,6 @@ void worker_threads::set_idle_max(std::chrono::milliseconds idle_max) {
   const std::lock_guard lock(shared_->mutex);
   shared_->idle_max = idle_max;
 }
-
-namespace {
-
-// A new thread inherits the mask. Faults are left alone: a blocked SIGSEGV could not even reach a crash handler.
-class blocked_signals {
- public:
-  blocked_signals() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) ::sigdelset(&all, fault);
-    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
-  }
-  blocked_signals(const blocked_signals&) = delete;
-  blocked_signals& operator=(const blocked_signals&) = delete;
-  ~blocked_signals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
-}  // namespace
 
 worker_threads::worker& worker_threads::add_worker() {
   workers_.reserve(workers_.size() + 1);

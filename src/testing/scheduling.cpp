@@ -36,6 +36,7 @@ sc::task<> sequencer::wait_for(std::size_t position) {
 }
 
 void sequencer::done(std::size_t position) {
+  turns_.erase(position);
   turn_ = position + 1;
   if (const auto next = turns_.find(turn_); next != turns_.end()) next->second.set();
 }

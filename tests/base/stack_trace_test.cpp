@@ -38,10 +38,10 @@ TEST(stack_trace, address_that_lies_nowhere_is_a_number) {
 }
 
 TEST(stack_trace, texts) {
-  EXPECT_EQ(to_text({.address = nullptr, .function = "f()", .file = "a.cpp", .line = 7, .module = "/bin/app", .offset = 1}),
+  EXPECT_EQ(tractor::to_text({.address = nullptr, .function = "f()", .file = "a.cpp", .line = 7, .module = "/bin/app", .offset = 1}),
             "f() at a.cpp:7");
-  EXPECT_EQ(to_text({.address = nullptr, .function = "f()", .module = "/bin/app", .offset = 0x1234}), "f() in app+0x1234");
-  EXPECT_EQ(to_text({.address = nullptr, .module = "/bin/app", .offset = 0x1234}), "app+0x1234");
+  EXPECT_EQ(tractor::to_text({.address = nullptr, .function = "f()", .module = "/bin/app", .offset = 0x1234}), "f() in app+0x1234");
+  EXPECT_EQ(tractor::to_text({.address = nullptr, .module = "/bin/app", .offset = 0x1234}), "app+0x1234");
 }
 
 TEST(stack_trace, nothing_gives_nothing) { EXPECT_TRUE(tractor::symbolise({}).empty()); }

@@ -75,6 +75,8 @@ def main():
     check(checks, programs / "remote_error_propagation",
           out=rb"idle_0 is idle\nidle_1 is idle\nidle_2 is idle\nall four are gone; a ValueError came from 'extra':\n"
               rb"the task in actor 'extra' raised 'ValueError': this function always fails\n(.*\n)*")
+    if (programs / "beast_http_get").exists():  # built where there is Boost
+        check(checks, programs / "beast_http_get", out=rb"200 OK\nthis is /greeting\n/never: not within 50 ms\n")
     check_processes(checks, programs)
     check_primes(checks, programs)
     checks.finish()

@@ -8,6 +8,7 @@
 #include "sc_test.hpp"
 #include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/event.hpp"
+#include "tractor/sc/memory_channel.hpp"
 
 namespace {
 
@@ -28,6 +29,19 @@ TRACTOR_TEST(deadline, move_on_after_gives_the_value_in_time) {
     co_return 1;
   });
   EXPECT_EQ(got, 1);
+}
+
+TRACTOR_TEST(deadline, body_may_be_anything_to_await) {
+  sc::event now, never;
+  now.set();
+  auto [send, receive] = sc::open_memory_channel<int>(1);
+  EXPECT_TRUE(co_await sc::move_on_after(1s, [&] { return now.wait(); }));
+  EXPECT_FALSE(co_await sc::move_on_after(1s, [&] { return never.wait(); }));
+  EXPECT_FALSE(co_await sc::move_on_after(1s, [] { return sc::sleep(1h); }));
+  co_await send.send(7);
+  EXPECT_EQ(co_await sc::move_on_after(1s, [&] { return receive.receive(); }), 7);
+  EXPECT_EQ(co_await sc::move_on_after(1s, [&] { return receive.receive(); }), std::nullopt);
+  co_await sc::fail_after(1s, [&](sc::cancel_scope&) { return now.wait(); });
 }
 
 TRACTOR_TEST(deadline, move_on_after_zero_cancels_the_first_checkpoint) {

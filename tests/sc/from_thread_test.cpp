@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -148,16 +149,16 @@ TEST(from_thread_in_real_time, abandoned_thread_is_refused) {
 // The run ends while an abandoned thread stands in its request, or comes with one: it must not stand there for ever.
 TEST(from_thread_in_real_time, end_of_the_run_frees_who_asks) {
   for (int i = 0; i < 50; ++i) {
-    std::promise<bool> refused;
-    auto outcome = refused.get_future();
+    const auto refused = std::make_shared<std::promise<bool>>();  // the thread may outlive this round
+    auto outcome = refused->get_future();
     sc::run([&]() -> task<> {
       static_cast<void>(co_await sc::move_on_after(1ms, [&] {
         return sc::to_thread(
-            [&refused] {
+            [refused] {
               try {
                 for (;;) from_thread::run_sync([] {});
               } catch (const sc::thread_cancelled&) {
-                refused.set_value(true);
+                refused->set_value(true);
               }
             },
             {.abandon_on_cancel = true});

@@ -91,6 +91,7 @@ TEST(instrument, is_told_when_the_run_waits) {
     sc::remove_instrument(told);
   });
   EXPECT_GE(told.looks, 1);
+  EXPECT_EQ(told.events, 0) << "a deadline is no event";
 }
 
 TEST(instrument, needs_a_run) {

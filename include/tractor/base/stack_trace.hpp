@@ -27,7 +27,7 @@ struct stack_frame {
   std::string file = {};      // of the source; empty: not known
   unsigned line = 0;          // in that file
   std::string module = {};    // the program or shared library; empty: the address lies in none
-  std::uintptr_t offset = 0;  // of the address in the module: what addr2line and llvm-symbolizer take
+  std::uintptr_t offset = 0;  // in the module, of the call: what addr2line and llvm-symbolizer take
 };
 
 // In the order of `addresses`, one for each. All are taken for return addresses but the first when `first_is_exact`: it is where a signal

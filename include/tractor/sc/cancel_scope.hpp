@@ -9,8 +9,8 @@
 //
 // Cancellation is level-triggered: once a scope is cancelled every checkpoint in it throws `cancelled`, until its body is
 // left. It reaches the tasks of every nursery opened in it. A shielded scope ignores the cancels around it, not its own.
-// The body is a callable that returns a task (or a task-returning callable that takes `cancel_scope&`); it is moved into the
-// awaiting frame and lives until the body ended. A body that ended before it saw the cancel keeps its result.
+// The body is a callable, with or without a `cancel_scope&`, that returns a task, or something else to await such as `event.wait()`; it is
+// moved into the awaiting frame and lives until the body ended. A body that ended before it saw the cancel keeps its result.
 // `run` throws what the body throws. A scope is entered once, by one task; it does not move; it must outlive its body.
 
 #pragma once
@@ -156,6 +156,35 @@ auto call_with_scope(Body& body, cancel_scope& scope) {
     return body();
 }
 
+template <class Awaitable>
+decltype(auto) awaiter_of(Awaitable&& awaitable) {
+  if constexpr (requires { std::forward<Awaitable>(awaitable).operator co_await(); })
+    return std::forward<Awaitable>(awaitable).operator co_await();
+  else
+    return std::forward<Awaitable>(awaitable);
+}
+// What a co_await of it gives.
+template <class Awaitable>
+using await_result_t = decltype(awaiter_of(std::declval<Awaitable&>()).await_resume());
+
+template <class Body>
+auto await_body(Body& body, cancel_scope& scope) -> task<await_result_t<decltype(call_with_scope(body, scope))>> {
+  co_return co_await call_with_scope(body, scope);
+}
+
+// The body as a task, whatever it returns that can be awaited.
+template <class Body>
+auto start_body(Body& body, cancel_scope& scope) {
+  using returned = decltype(call_with_scope(body, scope));
+  static_assert(
+      requires { typename returned::sc_awaitable; },
+      "the body of a cancel scope returns a task, or something else of tractor::sc to await");
+  if constexpr (is_task<returned>::value)
+    return call_with_scope(body, scope);
+  else
+    return await_body(body, scope);
+}
+
 [[noreturn]] TRACTOR_API void throw_no_task();
 // Throws usage_error outside a task.
 task_record& running_task();
@@ -165,8 +194,7 @@ template <class Body>
 class scope_awaiter {
  public:
   using sc_awaitable = void;
-  using task_type = decltype(call_with_scope(std::declval<Body&>(), std::declval<cancel_scope&>()));
-  static_assert(is_task<task_type>::value, "the body of a cancel scope returns a task");
+  using task_type = decltype(start_body(std::declval<Body&>(), std::declval<cancel_scope&>()));
   using value_type = typename task_type::value_type;
   using result_type = std::conditional_t<std::is_void_v<value_type>, bool, std::optional<value_type>>;
 
@@ -181,7 +209,7 @@ class scope_awaiter {
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) {
     scope_.enter(running_task());
     try {
-      task_.emplace(call_with_scope(body_, scope_));
+      task_.emplace(start_body(body_, scope_));
     } catch (...) {
       scope_.exit(outcome_kind::error);
       throw;

@@ -25,10 +25,7 @@ class checkpoint_awaiter {
   checkpoint_awaiter& operator=(const checkpoint_awaiter&) = delete;
   ~checkpoint_awaiter() = default;
 
-  static bool await_ready() {
-    runner& run = this_runner();
-    return (!Shielded && scope_cancelled(run)) || run.may_continue();
-  }
+  static bool await_ready() { return this_runner().may_continue(); }
   template <class Promise>
   static void await_suspend(std::coroutine_handle<Promise> here) {
     current_runner->yield(here.promise());

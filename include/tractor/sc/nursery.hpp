@@ -104,7 +104,8 @@ constexpr std::string_view default_task_name() noexcept {
 template <class Block, class Callable>
 inline constexpr task_kind kind_of_task{
     .name = default_task_name<Callable>(),
-    .dispose = [](task_record& self) noexcept { delete static_cast<Block*>(&self); },
+    .destroy = [](task_record& self) noexcept { static_cast<Block&>(self).~Block(); },
+    .bytes = sizeof(Block),
 };
 
 }  // namespace detail

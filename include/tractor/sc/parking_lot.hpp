@@ -49,7 +49,7 @@ class TRACTOR_API parking_lot {
 
     static bool leave(detail::suspension& self) noexcept {
       auto& gone = static_cast<node&>(self);
-      gone.queue->remove(gone);
+      if (gone.queue != nullptr) gone.queue->remove(gone);  // else it was taken out, and is about to be woken
       return true;
     }
   };
@@ -104,6 +104,7 @@ class TRACTOR_API parking_lot {
   void remove(node& gone) noexcept {
     (gone.previous != nullptr ? gone.previous->next : first_) = gone.next;
     (gone.next != nullptr ? gone.next->previous : last_) = gone.previous;
+    gone.queue = nullptr;
     --size_;
   }
 

@@ -50,6 +50,7 @@ struct run_options {
 namespace detail {
 class external_queue;
 class idle_wait;
+class io_host;
 class stall_watch;
 struct trace_record {
   std::exception_ptr exception;        // held: a later one that lay where this lay would be taken for it
@@ -59,8 +60,8 @@ struct trace_record {
 };
 }  // namespace detail
 
-// The scheduler of one run. `sc::run` is all that most programs need; a host loop uses the parts: start, then step() whenever fd()
-// is readable or next_deadline() has come, until done().
+// The scheduler of one run. `sc::run` is all that most programs need; a host loop uses sc::guest_run (guest.hpp), which is made of
+// these parts: start, then step() whenever fd() is readable, next_deadline() has come, or has_ready_tasks(), until done().
 class TRACTOR_API runner {
  public:
   explicit runner(run_options options = {});
@@ -73,7 +74,7 @@ class TRACTOR_API runner {
   [[nodiscard]] bool done() const noexcept { return main_done_; }
   // Runs until the main task ended.
   void run_to_completion();
-  // Runs what can run now and looks at I/O without waiting. For hosts.
+  // Runs what can run now, at most tasks_per_step_max tasks once each, and looks at I/O without waiting. For hosts.
   void step();
   [[nodiscard]] int fd() const noexcept { return reactor_.fd(); }
   [[nodiscard]] time_point next_deadline() const noexcept { return timers_.empty() ? never : timers_.earliest().at; }
@@ -82,6 +83,8 @@ class TRACTOR_API runner {
   [[nodiscard]] std::exception_ptr error() const noexcept { return main_error_; }
   // Cancels everything: the main task ends at its next checkpoint.
   void cancel(std::string_view why, std::source_location where = std::source_location::current()) noexcept;
+
+  static constexpr std::size_t tasks_per_step_max = 1024;
 
   [[nodiscard]] static runner* current() noexcept { return detail::current_runner; }
 
@@ -109,18 +112,23 @@ class TRACTOR_API runner {
   }
   // Puts the current task at the end of the ready queue, to be resumed at `leaf`.
   void yield(detail::promise_base& leaf) {
-    current_->leaf = &leaf;
-    schedule(*current_);
+    detail::task_record* const task = current_;
+    task->leaf = &leaf;
+    ready_.push(task);
+    if (instrumented_) [[unlikely]]
+      tell(&instrument::task_scheduled, *task);
   }
-  // Puts it into the ready queue without telling anybody.
+  // Puts a new task into the ready queue, without telling anybody.
   void enqueue(detail::task_record& task) {
-    TRACTOR_ASSERT(!task.scheduled, "a task is woken once");
-    task.scheduled = true;
+    ready_.push(&task);
+    notice_from_outside();
+  }
+  // A blocked task is to go on.
+  void schedule(detail::task_record& task) {
+    TRACTOR_ASSERT(task.waiting != nullptr, "a task is woken once, from a wait");
     task.waiting = nullptr;
     ready_.push(&task);
-  }
-  void schedule(detail::task_record& task) {
-    enqueue(task);
+    notice_from_outside();
     if (instrumented_) [[unlikely]]
       tell(&instrument::task_scheduled, task);
   }
@@ -133,7 +141,7 @@ class TRACTOR_API runner {
     }
     task.waiting = nullptr;
     current_ = &task;
-    return std::exchange(task.leaf, nullptr)->handle();
+    return task.leaf->handle();
   }
   // The cancel of a blocked task, if its wait can be undone.
   void deliver_cancel(detail::task_record& task) noexcept {
@@ -143,7 +151,10 @@ class TRACTOR_API runner {
       schedule(task);
     }
   }
-  void arm(detail::timer& node) { timers_.arm(node); }
+  void arm(detail::timer& node) {
+    timers_.arm(node);
+    notice_from_outside();
+  }
   void disarm(detail::timer& node) noexcept {
     if (node.armed()) timers_.disarm(node);
   }
@@ -161,6 +172,12 @@ class TRACTOR_API runner {
   void add_external_wait() noexcept { ++external_waits_; }
   void remove_external_wait() noexcept { --external_waits_; }
 
+  // Who waits in place of the reactor; null: nobody. Once; before the run's tasks notice.
+  void set_io_host(std::unique_ptr<detail::io_host> host) noexcept;
+  [[nodiscard]] detail::io_host* io_host() const noexcept { return io_host_.get(); }
+  // Something outside of all tasks failed, such as a callback of a host: the run is cancelled and ends with this error.
+  void fail(std::exception_ptr error, std::string_view why) noexcept;
+
   void add_instrument(instrument& added);
   void remove_instrument(instrument& removed) noexcept;
   [[nodiscard]] bool instrumented() const noexcept { return instrumented_; }
@@ -174,8 +191,6 @@ class TRACTOR_API runner {
   [[nodiscard]] detail::stall_watch* watched_by() const noexcept { return watched_by_; }
   void set_watched_by(detail::stall_watch* watch) noexcept { watched_by_ = watch; }
 
-  // Ends the run with `failure`: cancels it, and run() throws that.
-  void fail(std::exception_ptr failure, std::string_view why) noexcept;
   // The record of the task that is running goes, or has gone.
   void forget_running() noexcept { current_ = nullptr; }
 
@@ -196,8 +211,15 @@ class TRACTOR_API runner {
   static constexpr std::uint64_t cycles_per_poll = 200'000;
   static constexpr int batches_before_deferred = 4;  // while there is always something to run
 
+  // A host's own code has woken a task, between two steps: the host must be told that there is one to take.
+  void notice_from_outside() noexcept {
+    if (detail::current_runner != this) [[unlikely]]
+      nudge_host();
+  }
+  void nudge_host() noexcept;
+
   struct main_record;
-  void run_batch();
+  void run_tasks(std::size_t count);
   void resume(detail::task_record& task);
   void resume_instrumented(detail::task_record& task);
   void run_deferred();
@@ -216,7 +238,6 @@ class TRACTOR_API runner {
   std::atomic<std::uint64_t> steps_ = 1;  // written here only
   std::uint64_t looked_at_step_ = 1;
   std::atomic<bool> resting_ = true;
-  int batches_ = 0;  // since deferred work was done
   std::uint64_t last_poll_cycles_ = 0;
   time_point loop_time_{};
   detail::timer_heap timers_;
@@ -237,6 +258,7 @@ class TRACTOR_API runner {
   detail::trace_record trace_;
   std::vector<instrument*> instruments_;
   std::unique_ptr<detail::external_queue> external_;
+  std::unique_ptr<detail::io_host> io_host_;
 };
 
 namespace detail {

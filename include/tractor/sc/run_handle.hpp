@@ -2,12 +2,12 @@
 //
 // The way into a run for those who do not belong to it: threads of a foreign library, callbacks, other loops.
 //
-//     sc::event ready;
-//     library.on_ready([home = sc::run_handle(), &ready] { home.post([&ready] { ready.set(); }); });   // called in any thread
-//     co_await ready.wait();
+//     auto ready = std::make_shared<sc::event>();                 // shared: the wait below may be cancelled
+//     library.on_ready([home = sc::run_handle(), ready] { home.post([ready] { ready->set(); }); });   // called in any thread
+//     co_await ready->wait();
 //
-// What is posted runs in the run's thread, between the steps of its tasks and in the order it came. It may use whatever does not wait: set
-// an event, send_nowait, start_soon, cancel. What it refers to must live until then, or until the run has ended.
+// What is posted is called in the run's thread, between the steps of its tasks and in the order it came, and not any more once the main
+// task has ended. It may use whatever does not wait: set an event, send_nowait, start_soon, cancel. What it refers to must live until then.
 
 #pragma once
 
@@ -27,7 +27,7 @@ class TRACTOR_API run_handle {
  public:
   static constexpr std::size_t posted_max = 65'536;  // functions that wait to be run
 
-  // Of the current run; usage_error outside one. May outlive the run, and be copied in any thread.
+  // Of the current run; usage_error outside one, os_error when no descriptor is left. May outlive the run, and be copied in any thread.
   run_handle();
 
   // Wakes the run and has it call `function`. From any thread, also from the run's own. False: the run has ended, and `function` was

@@ -31,6 +31,7 @@
 #include "tractor/sc/finally.hpp"
 #include "tractor/sc/from_thread.hpp"
 #include "tractor/sc/generator.hpp"
+#include "tractor/sc/guest.hpp"
 #include "tractor/sc/instrument.hpp"
 #include "tractor/sc/lock.hpp"
 #include "tractor/sc/memory_channel.hpp"

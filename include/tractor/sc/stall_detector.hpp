@@ -10,8 +10,12 @@
 //       #1 index(document&) at app.cpp:12
 //
 // A thread of the detector's own looks at the run's progress a few times in `bound`. When there was none for that long it has the run's
-// thread take its stack, by a SIGURG with a handler (what the program does with SIGURG itself goes on), and reports. One report a
-// stall. What waits in the run's own poll is at rest, not stalled. A step costs what it did without a detector.
+// thread take its stack, by a SIGURG, and reports. One report a stall. What waits in the run's own poll is at rest, not stalled; what runs
+// inside it (handlers of Asio, for one) is not seen. A step costs what it did without a detector.
+//
+// The signal ends some system calls that block, the very one that is looked for: sleeps, poll, waits with a timeout give EINTR, though the
+// handler has SA_RESTART. A handler that the program had for SIGURG gets every other SIGURG; it must be there before the first detector of
+// the process. A forked child has the handler and no detector: it must not destroy one, which _exit and exec do not.
 
 #pragma once
 

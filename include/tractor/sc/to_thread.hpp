@@ -162,12 +162,17 @@ template <class Function>
   co_await done;
   std::exception_ptr cancel;
   while (detail::thread_request* const request = done.request()) {
-    try {
-      co_await request->serve();
-    } catch (const cancelled&) {
-      cancel = std::current_exception();  // goes on when the thread has ended
+    bool served = false;
+    if (!cancel) {
+      try {
+        co_await checkpoint_if_cancelled();
+        co_await request->serve();
+        served = true;
+      } catch (const cancelled&) {
+        cancel = std::current_exception();  // goes on when the thread has ended
+      }
     }
-    done.answer(!cancel);
+    done.answer(served);
     co_await done;
   }
   if (cancel) std::rethrow_exception(cancel);

@@ -52,10 +52,10 @@ class step_counter final : sc::instrument {
 };
 }  // namespace detail
 
-// Checks that what `body` does is a checkpoint, by having it done in a scope that is cancelled: it must throw `cancelled`, before it has
-// done anything. Throws check_failed when it ends otherwise, with the error nested that it ended with. `body` is called once and returns
-// something that can be awaited. Whether other tasks get to run as well is not looked at: what is ready at once need not let them,
-// a bounded number of times.
+// Checks that what `body` does is a checkpoint, by having it done in a scope that is cancelled: it must throw `cancelled`. (That it
+// has done nothing by then is for the test to see.) Throws check_failed when it ends otherwise, with the error nested that it ended with.
+// `body` is called once and returns something that can be awaited. Whether other tasks get to run as well is not looked at: what is ready
+// at once need not let them, a bounded number of times.
 template <class Body>
 [[nodiscard]] sc::task<> assert_checkpoints(Body body, std::source_location where = std::source_location::current()) {
   sc::cancel_scope cancelled_before;

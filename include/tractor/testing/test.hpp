@@ -60,7 +60,7 @@ inline void run_test(const std::function<sc::task<>()>& body) {
   }                                                                       \
   static ::tractor::sc::task<> suite##_##name##_body()
 
-// Ends the test body when `condition` does not hold.
+// Ends the coroutine it stands in, a task<>, when `condition` does not hold; in the test's body, the test.
 #define TRACTOR_REQUIRE(condition)               \
   if (!(condition)) {                            \
     ADD_FAILURE() << "required: " << #condition; \

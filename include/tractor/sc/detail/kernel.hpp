@@ -72,7 +72,8 @@ struct deferred {
 // What all tasks made of one callable have in common: a constant, so that a task carries one pointer.
 struct task_kind {
   std::string_view name;                        // where the program gave none
-  void (*dispose)(task_record& self) noexcept;  // destroys the coroutine, the callable and the record
+  void (*destroy)(task_record& self) noexcept;  // the coroutine, the callable and the record; the memory is then the caller's to free
+  std::size_t bytes;
 };
 
 // One task: made by a nursery (or by the run, for the main task), gone when its outermost coroutine ended. A program may have a
@@ -92,7 +93,7 @@ struct TRACTOR_API task_record : completion_hook {
 
   runner* owner = nullptr;
   cancel_scope* scope = nullptr;    // innermost
-  promise_base* leaf = nullptr;     // the innermost coroutine, which is to be resumed; null while running, and when it has ended
+  promise_base* leaf = nullptr;     // the innermost coroutine, which is to be resumed; while the task runs it may be gone
   suspension* waiting = nullptr;    // null while ready or running
   nursery* home = nullptr;          // null: the main task
   task_record* previous = nullptr;  // siblings in the home nursery
@@ -108,8 +109,7 @@ struct TRACTOR_API task_record : completion_hook {
   task_record* work_next;       // while a cancel spreads: the next task to look at
   std::uint32_t delivered = 0;  // how often `cancelled` was thrown here first
   std::uint32_t accounted = 0;  // up to which delivery a scope has absorbed or replaced it
-  bool scheduled = false;
-  bool swallowed = false;  // dropped a `cancelled`; the run's policy decides what follows
+  bool swallowed = false;       // dropped a `cancelled`; the run's policy decides what follows
 
  private:
   void drop_extras() noexcept;

@@ -35,7 +35,8 @@ class TRACTOR_API io_source {
   ~io_source() { detach(); }
 
   // Throws os_error (EPERM for what epoll cannot watch, ENOSPC, ENOMEM).
-  void attach(int fd);
+  void attach(int fd);  // to the run of this thread
+  void attach(int fd, reactor& into);
   void detach() noexcept;
   [[nodiscard]] bool attached() const noexcept { return owner_ != nullptr; }
   [[nodiscard]] int fd() const noexcept { return fd_; }
