@@ -19,12 +19,15 @@ import tempfile
 import time
 
 import wordcount_data
-from example_tools import (Checks, Program, adopt_orphans, children, descendants, send, state, title, wait_until, workers)
+from birth import born_stopped, first_actor
+from example_tools import Checks, Program, adopt_orphans, children, descendants, send, state, title, wait_until, workers
 
 SMALL = {"mebibytes": 4, "line_mebibytes": 1, "piece_bytes": 64 << 10}
 FULL = {"mebibytes": wordcount_data.FULL_MIB, "line_mebibytes": 10, "piece_bytes": 2 << 20}
 POISON_BYTES = 16 << 20  # the most that wordcount takes for a piece
-TRIES_MAX = 60  # to hit a moment that lasts a fraction of a millisecond
+TRIES_MAX = 60  # to hit a moment that does not last
+AT_BIRTH = ("boot", "not ready")
+BOOT_STOPS_MAX = 40  # in its first 20 system calls an actor has not said hello yet
 MOMENTS = {"boot": 3, "not ready": 3, "middle": 6, "idle": 3, "two at once": 3, "all in turn": 2}  # how often each
 SAID = {"boot": rb"actor 'worker_\d+' did not start: .*killed by SIGKILL",
         "not ready": rb"actor 'worker_\d+' \(pid \d+\) died before it was ready: killed by SIGKILL",
@@ -44,11 +47,6 @@ def ended(program):
     return state(program.pid) in "ZX"
 
 
-def newborn(program):
-    """Children of the fork server, the first child of the program: actors, from their first instant on."""
-    return [pid for server in children(program.pid) for pid in children(server)]
-
-
 def reading(pid, folder):
     """Whether a worker has one of our files open: it counts right now."""
     try:
@@ -62,18 +60,14 @@ def busy(program, folder):
 
 
 def kill_at_boot(program, rnd, folder):
-    born = wait_until(lambda: newborn(program) or ended(program))
-    pause(rnd.random() * 1e-4)
-    return sum(send(pid, signal.SIGKILL) for pid in born[:1]) if born is not True else 0
+    with first_actor(program.pid, rnd.randrange(BOOT_STOPS_MAX)) as victim:
+        return send(victim, signal.SIGKILL)
 
 
 def kill_before_ready(program, rnd, folder):
     """The root is stopped while the actor comes up, so that its first request cannot reach the actor."""
-    born = wait_until(lambda: newborn(program) or ended(program))
-    if born is True:
-        return 0
-    send(program.pid, signal.SIGSTOP)
-    victim = born[-1]
+    with first_actor(program.pid) as victim:
+        send(program.pid, signal.SIGSTOP)
     wait_until(lambda: title(victim).startswith("_subactor[") and state(victim) in "SZX")
     killed = send(victim, signal.SIGKILL)
     send(program.pid, signal.SIGCONT)
@@ -133,8 +127,8 @@ def hit(kind, killed, stderr):
     return replaced >= (2 if kind == "two at once" else max(1, killed // 2))
 
 
-def one_core():
-    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])  # actors come up one after another: more time to catch one
+def run(wordcount, kind, *arguments):
+    return Program(*(born_stopped([*wordcount, *arguments]) if kind in AT_BIRTH else [*wordcount, *arguments]))
 
 
 def check_moment(checks, wordcount, folder, kind, rnd, wanted):
@@ -142,8 +136,7 @@ def check_moment(checks, wordcount, folder, kind, rnd, wanted):
     for attempt in range(TRIES_MAX):
         count = rnd.choice([1, 2, 8] if kind in SAID and kind != "idle" else [2, 8])
         text = f"restart, killed {kind}, {count} workers, try {attempt}"
-        options = {"preexec_fn": one_core} if kind in ("boot", "not ready") else {}
-        with Program(*wordcount, folder, "--restart", "--attempts", "20", "--workers", str(count), **options) as program:
+        with run(wordcount, kind, folder, "--restart", "--attempts", "20", "--workers", str(count)) as program:
             killed = KILL[kind](program, rnd, folder)
             status = program.wait()
             right = checks.clean(program, text)
@@ -161,7 +154,7 @@ def check_moment(checks, wordcount, folder, kind, rnd, wanted):
 def check_without_restart(checks, wordcount, folder, kind, rnd):
     for attempt in range(TRIES_MAX):
         text = f"no restart, killed {kind}, try {attempt}"
-        with Program(*wordcount, folder, "--workers", "2") as program:
+        with run(wordcount, kind, folder, "--workers", "2") as program:
             killed = KILL[kind](program, rnd, folder)
             status = program.wait()
             checks.clean(program, text)

@@ -23,9 +23,10 @@ from example_tools import Checks, Program, adopt_orphans
 from wordcount_data import encode, words_by_wc
 
 MIB = 1 << 20
-FULL = {"mebibytes": wordcount_data.FULL_MIB, "line_mebibytes": 10, "awkward_files": 40, "options": []}
-SMALL = {"mebibytes": 16, "line_mebibytes": 10, "awkward_files": 40, "options": []}
-QUICK = {"mebibytes": 2, "line_mebibytes": 1, "awkward_files": 12, "options": ["--piece-bytes", "65536"]}  # so that files are cut
+FULL = {"mebibytes": wordcount_data.FULL_MIB, "line_mebibytes": 10, "awkward_files": 40, "word_bytes": 5000, "options": []}
+SMALL = {"mebibytes": 16, "line_mebibytes": 10, "awkward_files": 40, "word_bytes": 5000, "options": []}
+QUICK = {"mebibytes": 2, "line_mebibytes": 1, "awkward_files": 12, "word_bytes": 1500,
+         "options": ["--piece-bytes", "65536"]}  # so that files are cut
 
 
 class Wordcount:
@@ -132,12 +133,12 @@ def check_awkward_text(wordcount, folder, rnd, files):
     (folder / "text").unlink()
 
 
-def check_long_words(wordcount, folder):
-    word = b"y" * 5000
+def check_long_words(wordcount, folder, length):
+    word = b"y" * length
     (folder / "text").write_bytes(b" ".join([word, b"short", word, word + b"y", word]))
     plain, _ = wordcount.run(folder)
-    wordcount.checks.that(re.match(rb" *3  y{64}\.\.\.\[5000 bytes, hash [0-9a-f]{16}\]\n", plain), "a word of 5000 bytes", plain)
-    for piece in ("1", "700", "4999", "5001"):
+    wordcount.checks.that(re.match(rb" *3  y{64}\.\.\.\[%d bytes, hash [0-9a-f]{16}\]\n" % length, plain), f"a word of {length} bytes", plain)
+    for piece in ("1", "700", str(length - 1), str(length + 1)):
         wordcount.checks.equal(wordcount.run(folder, "--piece-bytes", piece)[0], plain, f"long words cut into ranges of {piece} bytes")
     (folder / "text").unlink()
 
@@ -234,7 +235,7 @@ def main():
         check_arguments(wordcount, folder)
         check_every_code_point(wordcount, folder)
         check_awkward_text(wordcount, folder, rnd, size["awkward_files"])
-        check_long_words(wordcount, folder)
+        check_long_words(wordcount, folder, size["word_bytes"])
         check_terminal(wordcount, folder)
         check_generated(wordcount, folder, arguments.seed, size["mebibytes"], size["line_mebibytes"], size["options"])
     checks.finish()
