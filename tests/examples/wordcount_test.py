@@ -137,7 +137,8 @@ def check_long_words(wordcount, folder, length):
     word = b"y" * length
     (folder / "text").write_bytes(b" ".join([word, b"short", word, word + b"y", word]))
     plain, _ = wordcount.run(folder)
-    wordcount.checks.that(re.match(rb" *3  y{64}\.\.\.\[%d bytes, hash [0-9a-f]{16}\]\n" % length, plain), f"a word of {length} bytes", plain)
+    shown = rb" *3  y{64}\.\.\.\[%d bytes, hash [0-9a-f]{16}\]\n" % length
+    wordcount.checks.that(re.match(shown, plain), f"a word of {length} bytes", plain)
     for piece in ("1", "700", str(length - 1), str(length + 1)):
         wordcount.checks.equal(wordcount.run(folder, "--piece-bytes", piece)[0], plain, f"long words cut into ranges of {piece} bytes")
     (folder / "text").unlink()
