@@ -320,6 +320,12 @@ bool runner::jump_or_deadlock() {
   return false;
 }
 
+std::uint64_t random_seed() noexcept {
+  std::uint32_t seed = 0;
+  static_cast<void>(::getrandom(&seed, sizeof seed, 0));  // cannot fail for so few once the kernel's pool is ready
+  return seed;
+}
+
 std::uint64_t runner::random() noexcept {
   if (!random_ready_) {
     // Cannot fail for 32 bytes once the kernel's pool is ready; a partial read leaves address bits, good enough for an order.

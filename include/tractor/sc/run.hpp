@@ -47,6 +47,9 @@ struct run_options {
   swallow_policy swallow = swallow_policy::warn;
 };
 
+// A seed that nobody chose, for run_options; below 2^32, so that it can be typed.
+[[nodiscard]] TRACTOR_API std::uint64_t random_seed() noexcept;
+
 namespace detail {
 class external_queue;
 class idle_wait;

@@ -19,7 +19,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
-#include <random>
 #include <string>
 
 #include "tractor/sc/clock.hpp"
@@ -47,8 +46,7 @@ inline void run_test(const std::function<sc::task<>()>& body) {
     run_seeded(body, std::strtoull(fixed, nullptr, 10));
     return;
   }
-  std::random_device entropy;
-  for (int i = 0; i < seeds_per_test && !::testing::Test::HasFailure(); ++i) run_seeded(body, entropy());
+  for (int i = 0; i < seeds_per_test && !::testing::Test::HasFailure(); ++i) run_seeded(body, sc::random_seed());
 }
 
 }  // namespace tractor::testing
