@@ -3,6 +3,7 @@
 // Receivers of a broadcast: clones, moves, closing under a task that waits, misuse, cancels, and a random crowd of them.
 
 #include <memory>
+#include <random>
 
 #include "sc_test.hpp"
 #include "tractor/sc/broadcast.hpp"

@@ -5,6 +5,7 @@
 #include "tractor/sc/cancel_scope.hpp"
 
 #include <optional>
+#include <random>
 #include <stdexcept>
 
 #include "sc_test.hpp"

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <numeric>
+#include <random>
 
 #include "sc_test.hpp"
 #include "tractor/sc/condition.hpp"

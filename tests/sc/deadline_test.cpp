@@ -3,6 +3,7 @@
 // Deadlines of cancel scopes, reasons of cancels, and the races of cancels with what a task waits for.
 
 #include <optional>
+#include <random>
 #include <stdexcept>
 
 #include "sc_test.hpp"

@@ -2,6 +2,8 @@
 //
 // Events and the wait queue below all synchronisation objects.
 
+#include <random>
+
 #include "tractor/sc/event.hpp"
 
 #include "sc_test.hpp"

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <random>
 
 #include "sc_test.hpp"
 

@@ -4,6 +4,7 @@
 // TRACTOR_MODEL_PROGRAMS says how many (this many by default), TRACTOR_TEST_SEED replays one.
 
 #include <algorithm>
+#include <random>
 
 #include "model_program.hpp"
 #include "sc_test.hpp"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <random>
+
 #include "model_program.hpp"
 
 namespace sc_model {
