@@ -25,7 +25,7 @@ FLOORS = [
     ("oneway --mode bulk --n 1", ["oneway.64k.free MB/s"]),
     ("memory --n 5", ["memory.pss KiB", "memory.private_dirty KiB"]),
     (f"exec_hello --n 2 --exe {PROGRAM}", ["exec.hello us"]),
-    ("kernel --n 1", ["kernel.await ns", "kernel.yield ns", "kernel.nursery1 ns", "kernel.nursery100 ns", "kernel.cancel100k ns"]),
+    ("kernel --n 1", ["kernel.await ns", "kernel.yield ns", "kernel.nursery.one ns", "kernel.nursery.hundred ns", "kernel.cancel.100k ns"]),
 ]
 
 
