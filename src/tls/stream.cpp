@@ -280,12 +280,11 @@ sc::task<> stream::do_handshake() {
   co_await sc::checkpoint();
   for (;;) {
     if (closed_) throw_closed("do_handshake()");
+    // What it still has to say leaves by itself: a peer that does not receive, or another task's bytes behind it, hold nobody up here.
     const sc::io_result agreed = operate([this] { return attempt_handshake(); });
-    // A server's tickets leave by themselves; a client that never receives would hold them up.
-    const bool must_leave = agreed.errno_value == 0 && !session_->is_server();
-    const sc::io_result left = must_leave ? operate([this] { return attempt_flush(); }) : agreed;
-    if (!left.would_block()) {
-      if (left.errno_value != 0) std::rethrow_exception(error_of("do_handshake()", left.errno_value));
+    if (!agreed.would_block()) {
+      if (session_->failure()) std::rethrow_exception(session_->failure());
+      if (agreed.errno_value != 0) std::rethrow_exception(error_of("do_handshake()", agreed.errno_value));
       co_return;
     }
     co_await changed_.park("do_handshake");
@@ -305,6 +304,8 @@ sc::task<> stream::aclose() {
 
 sc::task<stream::unwrapped> stream::unwrap() {
   co_await do_handshake();
+  if (cut_off_)
+    throw tls_error("unwrap(): a cancelled send has left a hole, so this stream has no end in good order", error_category::failed);
   send_eof();
   for (;;) {
     if (closed_) throw_closed("unwrap()");

@@ -130,6 +130,32 @@ TRACTOR_TEST(tls_end, unwrap_refuses_a_peer_that_goes_on) {
   EXPECT_THAT(co_await error_from<tls::tls_error>([&] { return pair.client->unwrap(); }), HasSubstr("goes on sending"));
 }
 
+TRACTOR_TEST(tls_end, unwrap_refuses_a_stream_with_a_hole) {
+  tls_pair pair = secure(sc::open_memory_streams(1000));
+  co_await agree(pair);
+  EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { co_await send_text(*pair.client, std::string(10'000, 'x')); }));
+  EXPECT_THAT(co_await error_from<tls::tls_error>([&] { return pair.client->unwrap(); }), HasSubstr("left a hole"));
+}
+
+TRACTOR_TEST(tls_end, close_while_a_task_sends_is_no_end_in_good_order) {
+  tls_pair pair = secure(sc::open_memory_streams(1000));
+  co_await agree(pair);
+  co_await sc::open_nursery([&](sc::nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> { EXPECT_THROW(co_await send_text(*pair.client, std::string(10'000, 'x')), sc::closed_resource_error); });
+    co_await testing::wait_all_tasks_blocked();
+    pair.client->close();
+    EXPECT_THROW(static_cast<void>(co_await receive_all(*pair.server)), tls::truncated_error);
+  });
+}
+
+TRACTOR_TEST(tls_end, errors_of_the_transport_pass_through) {
+  tls_pair pair = open_pair();
+  co_await agree(pair);
+  pair.server->transport()->close();
+  EXPECT_THAT(co_await error_from<sc::broken_resource_error>([&] { return send_text(*pair.client, "x"); }),
+              HasSubstr("the peer is gone [EPIPE]"));
+}
+
 TRACTOR_TEST(tls_end, eof_before_the_handshake_comes_behind_it) {
   tls_pair pair = open_pair();
   pair.client->send_eof();

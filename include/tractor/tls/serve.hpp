@@ -9,7 +9,8 @@
 //
 // The contract is serve_tcp's, but for the handshake, which comes before the handler: a client that fails in it, or has not ended it within
 // `handshake_within`, is dropped, and `on_refused` is told. So whoever scans ports ends no server. What the handler throws ends the
-// server, as ever. A handler that has returned has `goodbye_within` to get its last bytes and close_notify out.
+// server, as ever: so it catches sc::broken_resource_error, which truncated_error is, too. When it has returned there is `goodbye_within`
+// for close_notify to get out.
 
 #pragma once
 

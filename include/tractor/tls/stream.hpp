@@ -65,8 +65,8 @@ class TRACTOR_API stream final : public sc::byte_stream {
   stream(std::unique_ptr<sc::byte_stream> transport, const context& with, stream_options options = {});
   ~stream() override;
 
-  // Returns when both sides have agreed. Idempotent; by any number of tasks at a time. A checkpoint. A client of TLS 1.3 hears of a server
-  // that does not like its certificate only afterwards, from what it receives.
+  // Returns when this side knows that both have agreed. Idempotent; by any number of tasks at a time. A checkpoint. A client of TLS 1.3
+  // hears of a server that does not like its certificate only afterwards, from what it receives.
   [[nodiscard]] sc::task<> do_handshake();
 
   // Sends close_notify, unless a send is under way or was cut off, and closes the transport, whatever happens: cancelled, or when the
@@ -78,7 +78,7 @@ class TRACTOR_API stream final : public sc::byte_stream {
     std::vector<std::byte> trailing;  // what was received behind the end of TLS
   };
   // Ends TLS on both sides and gives the transport back, to go on in the clear. This stream is closed then. Throws tls_error when the peer
-  // sends anything but its end, closed_resource_error, busy_resource_error. The peer must end its side, too.
+  // sends anything but its end, or when a send was cut off, closed_resource_error, busy_resource_error. The peer must end its side, too.
   [[nodiscard]] sc::task<unwrapped> unwrap();
 
   // Has both sides go on with new keys; the next send tells the peer. Of no effect before the handshake is done and with TLS 1.2.
