@@ -11,12 +11,17 @@ namespace tractor::tls::detail {
 
 namespace {
 
+// RFC 2253 escapes control characters and what is not ASCII (with all that a terminal or a reader may be fooled with), not the quote.
 std::string text_of(const X509_NAME* name) {
   const bio_ptr into(BIO_new(BIO_s_mem()));
-  if (!into || X509_NAME_print_ex(into.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) return {};
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(into.get(), &text);
-  return {text, static_cast<std::size_t>(length)};
+  if (!into || X509_NAME_print_ex(into.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
+  char* data = nullptr;
+  const long length = BIO_get_mem_data(into.get(), &data);
+  const std::string_view text(data, static_cast<std::size_t>(length));
+  std::string safe;
+  for (const char each : text.substr(0, shown_bytes_max)) safe += each == '\'' ? std::string("\\27") : std::string(1, each);
+  if (text.size() > shown_bytes_max) safe += "…";
+  return safe;
 }
 
 std::string hexadecimal(std::string_view bytes) {
@@ -77,12 +82,14 @@ std::vector<std::string> names_of(const X509& certificate) {
 
 std::string subject_of(const X509& certificate) { return text_of(X509_get_subject_name(&certificate)); }
 
+std::string issuer_of(const X509& certificate) { return text_of(X509_get_issuer_name(&certificate)); }
+
 certificate_summary summary_of(const X509& certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int length = 0;
   if (X509_digest(&certificate, EVP_sha256(), digest.data(), &length) != 1) length = 0;
   return {.subject = subject_of(certificate),
-          .issuer = text_of(X509_get_issuer_name(&certificate)),
+          .issuer = issuer_of(certificate),
           .names = names_of(certificate),
           .sha256 = hexadecimal({reinterpret_cast<const char*>(digest.data()), length})};
 }

@@ -61,7 +61,8 @@ void use_identity(SSL_CTX* into, const pem& chain, const pem& key) {
   const detail::bio_ptr from = open(key);
   const detail::key_ptr read(PEM_read_bio_PrivateKey(from.get(), nullptr, &no_password, nullptr));
   if (!read) fail("cannot read a private key without a password from " + name_of(key));
-  if (SSL_CTX_use_PrivateKey(into, read.get()) != 1)
+  // One of another kind than the certificate's is only noticed by the check.
+  if (SSL_CTX_use_PrivateKey(into, read.get()) != 1 || SSL_CTX_check_private_key(into) != 1)
     fail("the key in " + name_of(key) + " does not go with the certificate in " + name_of(chain));
 }
 
@@ -94,7 +95,9 @@ std::shared_ptr<detail::context_state> make_state(bool server, protocol_version 
   state->ssl.reset(SSL_CTX_new(server ? TLS_server_method() : TLS_client_method()));
   if (!state->ssl) fail("OpenSSL gives none");
   SSL_CTX* const ssl = state->ssl.get();
-  if (SSL_CTX_set_min_proto_version(ssl, version_min == protocol_version::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1)
+  const int wanted = version_min == protocol_version::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+  // The system's configuration, which is in there already, may ask for more.
+  if (SSL_CTX_get_min_proto_version(ssl) < wanted && SSL_CTX_set_min_proto_version(ssl, wanted) != 1)
     fail("cannot ask for " + std::string(to_string(version_min)));
   SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);

@@ -49,7 +49,9 @@ inline constexpr std::size_t shown_bytes_max = 256;
 [[nodiscard]] std::string shown(std::string_view text);
 
 [[nodiscard]] std::vector<std::string> names_of(const X509& certificate);
+// As RFC 2253 writes them, for a message as well.
 [[nodiscard]] std::string subject_of(const X509& certificate);
+[[nodiscard]] std::string issuer_of(const X509& certificate);
 [[nodiscard]] certificate_summary summary_of(const X509& certificate);
 
 }  // namespace tractor::tls::detail

@@ -54,11 +54,12 @@ void session::check_host(const std::string& host) {
   const bool address = is_address(host);
   // The dot that ends an absolute name is not part of the name in a certificate.
   const std::string name = !address && host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
-  bool set = name.find('\0') == std::string::npos && !name.empty();
+  // With a dot in front it would stand for every host below.
+  bool set = name.find('\0') == std::string::npos && !name.empty() && !name.starts_with('.');
   if (set && address) {
     set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str()) == 1;
   } else if (set) {
-    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     set = SSL_set1_host(ssl_.get(), name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl_.get(), name.c_str()) == 1;
   }
   if (!set) throw usage_error("tls::stream: '" + shown(host) + "' is no host name: " + take_reason());
@@ -73,13 +74,15 @@ int session::on_verify(int accepted, X509_STORE_CTX* store) noexcept {
   self.verify_code_ = code;
   self.refusal_ = X509_verify_cert_error_string(code);
   if (certificate == nullptr) return 0;
+  ERR_set_mark();  // what an odd certificate leaves in the queue is not why the handshake fails
   if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH) {
     const auto names = names_of(*certificate);
     self.refusal_ += ": expected " + shown(self.asked_name_) + ", the certificate is for " +
                      (names.empty() ? "'" + subject_of(*certificate) + "'" : listed(names));
   } else {
-    self.refusal_ += ": of '" + subject_of(*certificate) + "', issued by '" + summary_of(*certificate).issuer + "'";
+    self.refusal_ += ": of '" + subject_of(*certificate) + "', issued by '" + issuer_of(*certificate) + "'";
   }
+  ERR_pop_to_mark();
   return 0;
 }
 
@@ -144,11 +147,15 @@ outcome session::write(std::span<const std::byte> from, std::size_t& bytes) noex
   return result == 1 ? outcome::done : judge(result);
 }
 
-void session::say_goodbye() noexcept {
-  if (failure_ || !agreed_) return;
+bool session::say_goodbye() noexcept {
+  if (failure_ || !agreed_) return false;
+  // A key update that has yet to be sent, and a message that came in part, are a handshake to OpenSSL, which then refuses to shut down.
+  if (SSL_in_init(ssl_.get()) != 0 && handshake() != outcome::done) return false;
   ERR_clear_error();
-  // 0 says that the peer has yet to answer.
-  if (SSL_shutdown(ssl_.get()) < 0) ERR_clear_error();
+  const int result = SSL_shutdown(ssl_.get());
+  if (result >= 0) return true;  // 0 says that the peer has yet to answer
+  static_cast<void>(judge(result));
+  return false;
 }
 
 void session::update_keys() noexcept {
@@ -174,6 +181,8 @@ void session::take(std::span<std::byte> output) noexcept {
   const int taken = BIO_read(output_, output.data(), static_cast<int>(output.size()));
   TRACTOR_ASSERT(taken == static_cast<int>(output.size()), "no more is taken than there is");
 }
+
+void session::drop_output() noexcept { static_cast<void>(BIO_reset(output_)); }
 
 std::optional<protocol_version> session::version() const {
   if (!agreed_) return std::nullopt;

@@ -34,7 +34,9 @@ class session {
   outcome handshake() noexcept;
   outcome read(std::span<std::byte> into, std::size_t& bytes) noexcept;
   outcome write(std::span<const std::byte> from, std::size_t& bytes) noexcept;
-  void say_goodbye() noexcept;
+  // close_notify, behind what else the protocol has to say first. False: it was not said. Before the rest of a message of the peer's it
+  // cannot be: more input helps then, unless there is a failure().
+  [[nodiscard]] bool say_goodbye() noexcept;
   void update_keys() noexcept;
 
   // Ciphertext from the peer.
@@ -43,6 +45,7 @@ class session {
   // Ciphertext for the peer.
   [[nodiscard]] std::size_t output_bytes() const noexcept;
   void take(std::span<std::byte> output) noexcept;  // no more than there is
+  void drop_output() noexcept;
 
   // The transport ended where it should not.
   void fail_truncated() noexcept;

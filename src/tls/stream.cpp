@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "session.hpp"
+#include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/socket_stream.hpp"
@@ -53,7 +54,11 @@ stream::stream(std::unique_ptr<sc::byte_stream> transport, const context& with, 
 
 stream::~stream() {
   TRACTOR_ASSERT(reader_ == nullptr && writer_ == nullptr && changed_.empty(), "a TLS stream is destroyed while a task waits in it");
-  close();
+  if (closed_) return;
+  // Not close(): whoever unwinds, out of an error or a cancel, has not said that this was all. The transport is left to its own end, which
+  // for another TLS stream is none in good order either.
+  closed_ = true;
+  detach_transport();
 }
 
 // --- news of the transport ---
@@ -87,14 +92,21 @@ sc::io_result stream::repeat(Attempt attempt) noexcept {
 
 template <class Attempt>
 sc::io_result stream::operate(Attempt attempt) noexcept {
-  const sc::io_result result = repeat(attempt);
-  if (progress_) tell_waiters();
-  return result;
+  for (;;) {
+    const sc::io_result result = repeat(attempt);
+    if (!progress_) return result;
+    const std::size_t before = tellings_;
+    tell_waiters();
+    // Who was told made attempts of its own, and these may have taken the transport's news, or made progress for this one, before the
+    // caller could say that it waits. Each round needs progress of another one's.
+    if (!result.would_block() || tellings_ == before + 1) return result;
+  }
 }
 
 // Whoever waits tries again. It may have waited for the other one's doing: both of them make the handshake.
 void stream::tell_waiters() noexcept {
   progress_ = false;
+  ++tellings_;
   changed_.unpark_all();
   if (auto* const told = std::exchange(reader_, nullptr)) told->ready(*told);
   if (auto* const told = std::exchange(writer_, nullptr)) told->ready(*told);
@@ -103,7 +115,7 @@ void stream::tell_waiters() noexcept {
 // --- attempts ---
 
 sc::io_result stream::attempt_flush() noexcept {
-  if (send_errno_ != 0) return {.errno_value = send_errno_};
+  if (send_errno_ != 0) return cannot_send();
   for (;;) {
     if (outgoing_sent_ == outgoing_.size()) {
       outgoing_sent_ = 0;
@@ -120,11 +132,19 @@ sc::io_result stream::attempt_flush() noexcept {
     if (sent.errno_value != 0) {
       send_errno_ = sent.errno_value;
       progress_ = true;
-      return sent;
+      return cannot_send();
     }
     outgoing_sent_ += sent.bytes;
     if (outgoing_sent_ == outgoing_.size()) progress_ = true;
   }
+}
+
+// Nobody will hear what there was to say, nor what the protocol finds to say later.
+sc::io_result stream::cannot_send() noexcept {
+  outgoing_.clear();
+  outgoing_sent_ = 0;
+  session_->drop_output();
+  return {.errno_value = send_errno_};
 }
 
 stream::feed_result stream::feed() noexcept {
@@ -144,6 +164,7 @@ stream::feed_result stream::feed() noexcept {
   transport_ended_ = got.bytes == 0;
   if (transport_ended_) return feed_result::ended;
   session_->put(std::span(chunk).first(got.bytes));
+  if (eof_sent_) say_goodbye();  // which may have waited for this
   return feed_result::fed;
 }
 
@@ -213,6 +234,19 @@ sc::io_result stream::attempt_send(std::span<const std::byte> from) noexcept {
   return {.bytes = std::exchange(unreported_bytes_, 0)};
 }
 
+// Until close_notify, if it can be said, and all before it has left.
+sc::io_result stream::attempt_goodbye() noexcept {
+  for (;;) {
+    say_goodbye();
+    if (const sc::io_result flushed = attempt_flush(); flushed.errno_value != 0) return flushed;
+    if (goodbye_said_ || !handshake_done_ || cut_off_) return done;
+    if (session_->failure()) return session_failed;
+    // The peer is in the middle of a message of the protocol.
+    if (const sc::io_result fed = feed_or_fail(); fed.errno_value != 0) return fed;
+    if (transport_ended_) return done;
+  }
+}
+
 // --- the stream ---
 
 sc::io_result stream::try_receive(std::span<std::byte> into) noexcept {
@@ -224,14 +258,18 @@ sc::io_result stream::try_receive(std::span<std::byte> into) noexcept {
 sc::io_result stream::try_send(std::span<const std::byte> from) noexcept {
   if (closed_ || eof_sent_) return {.errno_value = EBADF};
   if (from.empty()) return done;
-  return operate([&] { return attempt_send(from); });
+  const sc::io_result sent = operate([&] { return attempt_send(from); });
+  if (sent.errno_value == 0) mid_send_ = sent.bytes < from.size();
+  return sent;
 }
 
 void stream::set_reader(sc::detail::io_source::waiter* waiter) noexcept { reader_ = waiter; }
 
 void stream::set_writer(sc::detail::io_source::waiter* waiter) {
   writer_ = waiter;
-  if (waiter == nullptr && std::exchange(unreported_bytes_, 0) > 0) cut_off_ = true;
+  if (waiter != nullptr) return;
+  const bool unheard_of = std::exchange(unreported_bytes_, 0) > 0, rest_missing = std::exchange(mid_send_, false);
+  if (unheard_of || rest_missing) cut_off_ = true;
 }
 
 std::exception_ptr stream::error_of(const char* doing, int errno_value) const noexcept {
@@ -240,12 +278,11 @@ std::exception_ptr stream::error_of(const char* doing, int errno_value) const no
 }
 
 void stream::update_keys() noexcept {
-  if (handshake_done_ && !closed_) session_->update_keys();
+  if (handshake_done_ && !closed_ && !eof_sent_) session_->update_keys();
 }
 
 void stream::say_goodbye() noexcept {
-  if (!handshake_done_ || cut_off_ || std::exchange(goodbye_said_, true)) return;
-  session_->say_goodbye();
+  if (handshake_done_ && !cut_off_ && !goodbye_said_) goodbye_said_ = session_->say_goodbye();
 }
 
 void stream::send_eof() {
@@ -263,6 +300,11 @@ void stream::close() noexcept {
     say_goodbye();
     static_cast<void>(repeat([this] { return attempt_flush(); }));
   }
+  shut();
+}
+
+void stream::shut() noexcept {
+  if (closed_) return;
   closed_ = true;
   detach_transport();
   transport_->close();
@@ -294,12 +336,43 @@ sc::task<> stream::do_handshake() {
 sc::task<> stream::aclose() {
   struct closer {
     stream& self;
-    ~closer() { self.close(); }
+    ~closer() { self.shut(); }
   } const closes_always{*this};
   co_await sc::checkpoint();
   if (closed_ || writer_ != nullptr) co_return;
-  say_goodbye();
-  while (!closed_ && operate([this] { return attempt_flush(); }).would_block()) co_await changed_.park("aclose");
+  eof_sent_ = true;
+  for (;;) {
+    const sc::io_result said = operate([this] { return attempt_goodbye(); });
+    if (said.errno_value == 0) break;
+    if (!said.would_block()) co_return;
+    co_await changed_.park("aclose");
+    if (closed_) co_return;
+  }
+  if (!handshake_done_ || session_->failure() || !end_transport()) co_return;
+  static_cast<void>(co_await sc::move_on_after(aclose_drain_within, [this] { return drain(); }));
+}
+
+bool stream::end_transport() noexcept {
+  try {
+    transport_->set_writer(nullptr);  // everything has left
+    transport_->send_eof();
+  } catch (...) {
+    return false;  // it is broken, and will be closed
+  }
+  return true;
+}
+
+sc::task<> stream::drain() {
+  std::array<std::byte, 4096> unwanted;
+  for (std::size_t drained = 0; !closed_ && drained < aclose_drain_bytes_max;) {
+    const sc::io_result got = operate([&] { return attempt_receive(unwanted); });
+    if (got.would_block()) {
+      co_await changed_.park("aclose");
+      continue;
+    }
+    if (got.errno_value != 0 || got.bytes == 0) co_return;
+    drained += got.bytes;
+  }
 }
 
 sc::task<stream::unwrapped> stream::unwrap() {
@@ -309,15 +382,16 @@ sc::task<stream::unwrapped> stream::unwrap() {
   send_eof();
   for (;;) {
     if (closed_) throw_closed("unwrap()");
-    const sc::io_result flushed = operate([this] { return attempt_flush(); });
-    if (!flushed.would_block()) {
-      if (flushed.errno_value != 0) std::rethrow_exception(error_of("unwrap()", flushed.errno_value));
+    const sc::io_result said = operate([this] { return attempt_goodbye(); });
+    if (!said.would_block()) {
+      if (said.errno_value != 0) std::rethrow_exception(error_of("unwrap()", said.errno_value));
       break;
     }
     co_await changed_.park("unwrap");
   }
   std::array<std::byte, 1> more;
   if (co_await receive_some(more) > 0) throw tls_error("unwrap(): the peer goes on sending, where it should end TLS");
+  if (closed_) throw_closed("unwrap()");  // by another task, when the end was there and this one had yet to go on
   detach_transport();
   closed_ = true;
   unwrapped result{.transport = std::move(transport_), .trailing = session_->unread_input()};

@@ -100,6 +100,14 @@ const identity& localhost_identity() {
   return the_one;
 }
 
+tls::pem key_of_another_kind() {
+  EVP_PKEY* const key = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
+  check(key != nullptr, "EVP_PKEY_Q_keygen");
+  const auto text = to_pem([&](BIO* into) { return PEM_write_bio_PrivateKey(into, key, nullptr, nullptr, 0, nullptr, nullptr); });
+  EVP_PKEY_free(key);
+  return tls::pem::text(text);
+}
+
 tls::context trusting_client(tls::client_options options) {
   if (options.trust.empty()) options.trust = {authority().certificate()};
   return tls::context::client(std::move(options));

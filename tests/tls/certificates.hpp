@@ -45,6 +45,8 @@ class certificate_authority {
 const certificate_authority& authority();
 const identity& localhost_identity();  // for localhost and 127.0.0.1
 
+tls::pem key_of_another_kind();  // than the certificates'
+
 // Contexts with them.
 tls::context trusting_client(tls::client_options options = {});
 tls::context localhost_server(tls::server_options options = {});

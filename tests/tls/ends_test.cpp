@@ -123,6 +123,29 @@ TRACTOR_TEST(tls_end, unwrap_is_cancelled_and_done_later) {
   EXPECT_NE((co_await pair.client->unwrap()).transport, nullptr);
 }
 
+TRACTOR_TEST(tls_end, one_of_two_unwraps_gets_the_transport) {
+  tls_pair pair = open_pair();
+  co_await agree(pair);
+  pair.server->send_eof();
+  int got = 0, refused = 0;
+  co_await sc::open_nursery([&](sc::nursery& n) -> task<> {
+    for (int i = 0; i < 2; ++i) {
+      n.start_soon([&]() -> task<> {
+        try {
+          if ((co_await pair.client->unwrap()).transport != nullptr) ++got;
+        } catch (const sc::closed_resource_error&) {
+          ++refused;
+        } catch (const sc::busy_resource_error&) {
+          ++refused;
+        }
+      });
+    }
+    co_return;
+  });
+  EXPECT_EQ(got, 1);
+  EXPECT_EQ(refused, 1);
+}
+
 TRACTOR_TEST(tls_end, unwrap_refuses_a_peer_that_goes_on) {
   tls_pair pair = open_pair();
   co_await agree(pair);

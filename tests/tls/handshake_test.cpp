@@ -2,6 +2,7 @@
 //
 // Who is let in and who is not, and what is said about it.
 
+#include <openssl/conf.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -83,6 +84,12 @@ TRACTOR_TEST(tls_handshake, no_alpn_in_common_is_refused) {
   EXPECT_THAT(said.server, HasSubstr("no application protocol"));
 }
 
+TRACTOR_TEST(tls_handshake, client_without_alpn_is_served) {
+  tls_pair pair = open_pair({.server = localhost_server({.alpn = {"http/1.1"}})});
+  co_await agree(pair);
+  EXPECT_EQ(pair.server->selected_alpn(), "");
+}
+
 TRACTOR_TEST(tls_handshake, no_version_in_common_is_refused) {
   pair_options options{.server = localhost_server({.version_min = tls::protocol_version::tls1_3})};
   SSL_CTX_set_max_proto_version(options.client.state().ssl.get(), TLS1_2_VERSION);
@@ -103,10 +110,30 @@ TRACTOR_TEST(tls_handshake, certificate_for_another_address_is_refused) {
 }
 
 TRACTOR_TEST(tls_handshake, address_in_the_certificate_and_absolute_name_are_accepted) {
-  for (const char* name : {"127.0.0.1", "localhost."}) {
+  for (const auto& [name, told] : {std::pair("127.0.0.1", ""), std::pair("localhost.", "localhost")}) {
     tls_pair pair = open_pair({.client_stream = {.server_name = name}});
     co_await agree(pair);
+    EXPECT_EQ(pair.server->server_name(), told) << "SNI is for names";
   }
+}
+
+TRACTOR_TEST(tls_handshake, name_that_stands_in_the_subject_alone_is_refused) {
+  const auto said = co_await refused<tls::certificate_error>({.server = server_with(authority().sign({.common_name = "localhost"}))});
+  EXPECT_THAT(said.client, HasSubstr("hostname mismatch: expected localhost, the certificate is for 'CN=localhost'"));
+}
+
+TRACTOR_TEST(tls_handshake, subject_that_could_fool_a_reader_is_escaped_and_bounded) {
+  const auto subject_shown = [](const std::string& common_name) -> task<std::string> {
+    tls_pair pair = open_pair({.client = tls::context::client({.server = tls::verify::none}),
+                               .server = server_with(authority().sign({.common_name = common_name}))});
+    co_await agree(pair);
+    const auto shown = pair.client->peer_certificate();
+    co_return shown ? shown->subject : "no certificate";
+  };
+  EXPECT_EQ(co_await subject_shown("M\u00fcller\u009b\u202e' was\n"), "CN=M\\C3\\BCller\\C2\\9B\\E2\\80\\AE\\27 was\\0A");
+  std::string long_name;
+  for (int i = 0; i < 60; ++i) long_name += "\u202e";
+  EXPECT_EQ((co_await subject_shown(long_name)).size(), 256 + std::string_view("…").size());
 }
 
 TRACTOR_TEST(tls_handshake, unknown_authority_is_refused) {
@@ -211,6 +238,7 @@ TEST(tls_context, what_cannot_be_used_is_named) {
   EXPECT_THAT(server(tls::pem::file("/none/chain.pem"), other.key), AllOf(HasSubstr("'/none/chain.pem'"), HasSubstr("ENOENT")));
   EXPECT_THAT(server(tls::pem::text("nothing"), other.key), HasSubstr("cannot read certificates from a PEM text: no start line"));
   EXPECT_THAT(server(other.chain, localhost_identity().key), HasSubstr("does not go with"));
+  EXPECT_THAT(server(other.chain, key_of_another_kind()), HasSubstr("does not go with"));
   EXPECT_THAT(server(other.chain, tls::pem::text("nothing")), HasSubstr("private key"));
   EXPECT_THAT(server(other.chain, {}), HasSubstr("one is missing"));
   EXPECT_THAT(server({}, {}), HasSubstr("needs a certificate"));
@@ -238,12 +266,29 @@ TEST(tls_context, files_are_read) {
   });
 }
 
+TEST(tls_context, later_minimum_of_the_system_is_kept) {
+  // Given: a configuration of OpenSSL, loaded behind the system's own.
+  const auto before = localhost_server();
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("tractor-tls-test-" + std::to_string(getpid()) + "-openssl.cnf");
+  std::ofstream(file) << "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = here\n[here]\nMinProtocol = TLSv1.3\n";
+  ASSERT_EQ(CONF_modules_load_file(file.c_str(), nullptr, 0), 1);
+  std::filesystem::remove(file);
+
+  const auto asks_for_less = localhost_server({.version_min = tls::protocol_version::tls1_2});
+  CONF_modules_finish();
+
+  EXPECT_EQ(SSL_CTX_get_min_proto_version(asks_for_less.state().ssl.get()), TLS1_3_VERSION);
+  EXPECT_EQ(SSL_CTX_get_min_proto_version(localhost_server().state().ssl.get()), TLS1_2_VERSION);
+}
+
 TEST(tls_context, stream_needs_a_name_to_verify_and_a_transport) {
   const auto make = [](std::unique_ptr<sc::byte_stream> transport, std::string name) {
     return context_refusal([&] { tls::stream(std::move(transport), trusting_client(), {.server_name = name}); });
   };
   EXPECT_THAT(make(sc::open_memory_streams().first, ""), HasSubstr("verify::none"));
   EXPECT_THAT(make(sc::open_memory_streams().first, std::string("a\0b", 3)), HasSubstr("'a\\x00b' is no host name"));
+  EXPECT_THAT(make(sc::open_memory_streams().first, ".example.org"), HasSubstr("'.example.org' is no host name"));
   EXPECT_THAT(make(nullptr, "localhost"), HasSubstr("no transport"));
 }
 

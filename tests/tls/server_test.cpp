@@ -57,6 +57,7 @@ TEST_F(tls_server, drops_who_does_not_agree_and_goes_on) {
     const auto client = co_await tls::open_tls_over_tcp_stream("127.0.0.1", port, trusting_client());
     co_await send_text(*client, "still there");
     EXPECT_EQ(co_await receive_text(*client), "still there");
+    co_await client->aclose();
   });
   EXPECT_THAT(refused, ElementsAre(AllOf(HasSubstr("'127.0.0.1 port "), HasSubstr("http request"))));
 }

@@ -108,6 +108,36 @@ TRACTOR_TEST(tls_stream, goes_through_another_tls_stream) {
   co_await exchange_megabytes(secure(std::pair(std::move(outer.client), std::move(outer.server))));
 }
 
+// A response comes only when the request got through, whoever of those that wait makes the handshake.
+TRACTOR_TEST(tls_stream, request_and_response_through_another_tls_stream_by_tasks_that_wait_for_the_handshake) {
+  for (const std::size_t buffer_bytes : {100u, 64u * 1024}) {
+    for (const int order : {0, 1, 2, 3}) {
+      tls_pair outer = secure(sc::open_memory_streams(buffer_bytes));
+      if (order < 2) co_await agree(outer);
+      tls_pair pair = secure(std::pair(std::move(outer.client), std::move(outer.server)));
+      const auto send = [&]() -> task<> { co_await send_text(*pair.client, "request"); };
+      const auto receive = [&]() -> task<> { EXPECT_EQ(co_await receive_text(*pair.client), "response"); };
+      const auto answer = [&]() -> task<> {
+        EXPECT_EQ(co_await receive_text(*pair.server), "request");
+        co_await send_text(*pair.server, "response");
+      };
+
+      EXPECT_TRUE(co_await sc::move_on_after(1s,
+                                             [&]() -> task<> {
+                                               co_await sc::open_nursery([&](nursery& n) -> task<> {
+                                                 order % 2 == 0 ? n.start_soon(send) : n.start_soon(receive);
+                                                 co_await kit::wait_all_tasks_blocked();
+                                                 order % 2 == 0 ? n.start_soon(receive) : n.start_soon(send);
+                                                 co_await kit::wait_all_tasks_blocked();
+                                                 n.start_soon(answer);
+                                                 n.start_soon([&]() -> task<> { co_await pair.server->do_handshake(); });
+                                               });
+                                             }))
+          << buffer_bytes << " bytes, order " << order;
+    }
+  }
+}
+
 // --- one task at a time ---
 
 TRACTOR_TEST(tls_stream, second_task_of_a_direction_is_refused) {
@@ -208,6 +238,33 @@ TRACTOR_TEST(tls_stream, key_updates_are_answered_while_the_sender_is_clogged) {
     while (got.size() < back.size()) got += co_await receive_text(*pair.client);
     EXPECT_TRUE(got == back);
   });
+}
+
+TRACTOR_TEST(tls_stream, peer_that_asks_and_does_not_listen_is_not_received_from_until_it_does) {
+  // Given: a server whose answers to requests for new keys are long.
+  constexpr std::size_t answer_bytes = 4096, requests = 100;
+  pair_options options;
+  SSL_CTX_set_block_padding(options.server.state().ssl.get(), answer_bytes);
+  tls_pair pair = secure(sc::open_memory_streams(1000), options);
+  co_await agree(pair);
+  std::size_t received = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      for (std::size_t i = 0; i < requests; ++i) {
+        pair.client->update_keys();
+        co_await send_text(*pair.client, "x");
+      }
+    });
+    n.start_soon([&]() -> task<> {
+      while (received < requests) received += (co_await receive_text(*pair.server)).size();
+      pair.server->send_eof();
+    });
+    co_await kit::wait_all_tasks_blocked();
+    EXPECT_LT(received, tls::outgoing_bytes_max / answer_bytes + 2);
+
+    EXPECT_EQ(co_await receive_text(*pair.client), "");
+  });
+  EXPECT_EQ(received, requests);
 }
 
 TRACTOR_TEST(tls_stream, server_that_only_sends_and_client_that_only_receives_need_nothing_more) {

@@ -10,7 +10,8 @@
 namespace tractor::tls {
 
 struct certificate_summary {
-  std::string subject;  // "CN=example.org,O=Example"; characters that are no text are escaped
+  // "CN=example.org,O=Example", at most 256 bytes of it; what is not printable ASCII is escaped: "CN=M\C3\BCller".
+  std::string subject;
   std::string issuer;
   std::vector<std::string> names;  // the hosts and IP addresses it is for
   std::string sha256;              // of the whole certificate, 64 hexadecimal digits

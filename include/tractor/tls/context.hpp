@@ -8,7 +8,8 @@
 //
 // A client checks the certificate of the server, and that it is for the host it asked for, unless verify::none says otherwise. A
 // context is a value: copies share what it was made of, which does not change. It may be used by several runs, in several threads. Files
-// are read when it is made. Throws context_error, which names the file or the option and OpenSSL's reason.
+// are read when it is made. Where the system's configuration of OpenSSL asks for a later protocol than `version_min`, that holds.
+// Throws context_error, which names the file or the option and OpenSSL's reason.
 
 #pragma once
 
@@ -37,7 +38,8 @@ enum class verify : unsigned char {
 // What a server asks of its clients.
 enum class client_certificates : unsigned char { none, required };
 
-// One or more PEM blocks, in a file or at hand; or nothing.
+// One or more PEM blocks, in a file or at hand; or nothing. A key that is given as text is not wiped from memory: neither what the
+// caller keeps nor the copies that are made on the way; one in a file is read by OpenSSL.
 class TRACTOR_API pem {
  public:
   pem() = default;
@@ -67,8 +69,10 @@ struct server_options {
   pem chain = {};  // both are needed
   pem key = {};
   client_certificates clients = client_certificates::none;
-  std::vector<pem> trust = {};         // who may sign the certificates of clients; needed when those are required
-  std::vector<std::string> alpn = {};  // what is spoken, the preferred one first; a client that offers none of it is refused
+  std::vector<pem> trust = {};  // who may sign the certificates of clients; needed when those are required
+  // What is spoken, the preferred one first. A client that offers only others is refused; one that does not use ALPN at all is served, and
+  // selected_alpn() is empty then.
+  std::vector<std::string> alpn = {};
   protocol_version version_min = protocol_version::tls1_2;
 };
 

@@ -9,8 +9,9 @@
 //
 // The contract is serve_tcp's, but for the handshake, which comes before the handler: a client that fails in it, or has not ended it within
 // `handshake_within`, is dropped, and `on_refused` is told. So whoever scans ports ends no server. What the handler throws ends the
-// server, as ever: so it catches sc::broken_resource_error, which truncated_error is, too. When it has returned there is `goodbye_within`
-// for close_notify to get out.
+// server, as ever: so it catches what a single peer can cause, sc::broken_resource_error (truncated_error is one) and os_error (a network
+// that cannot be reached any more). When it has returned there is `goodbye_within` for close_notify to get out and for aclose() to end;
+// when it throws or is cancelled no close_notify is sent.
 
 #pragma once
 

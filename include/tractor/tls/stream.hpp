@@ -13,11 +13,17 @@
 //
 // Ends. A peer's close_notify is the end of the stream, and sending may go on. A transport that ends without one is a
 // truncated_error, unless `https_compatible` says that this, too, is an end. close() sends close_notify if the transport takes it at once;
-// aclose() waits until it does. A failure of the handshake or of a record is final: everything after it throws the same error.
+// aclose() waits until it does. A stream that is destroyed without them sends none: what an error or a cancel has interrupted shall not
+// look complete. A failure of the handshake or of a record is final: everything after it throws the same error.
 //
-// Cancellation. A cancelled receive, handshake or unwrap loses nothing and may be done again. A cancelled send_all may have sent a part:
-// records stay whole, so that the stream can still be received from and sent on, but what the peer gets has a hole in it, and the
-// ends that follow send no close_notify: the peer shall not take it for complete. Cancelled, aclose() closes at once.
+// Over TCP, a connection that is closed while bytes of the peer lie unread is reset, and the peer may lose what was sent last. aclose()
+// therefore goes on reading, and throws away, until the peer ends its side, for at most `aclose_drain_bytes_max` and `aclose_drain_within`.
+// A peer that sends more, or later, and close() in any case, can meet with the reset still.
+//
+// Cancellation. A cancelled receive or handshake loses nothing and may be done again; so does an unwrap, but it has sent close_notify, and
+// nothing can be sent any more. A cancelled send_all may have sent a part: records stay whole, so that the stream can still be received
+// from and sent on, but what the peer gets has a hole in it, and the ends that follow send no close_notify: the peer shall not take it for
+// complete. Cancelled, aclose() closes at once.
 //
 // Errors are tls_error and its kin (errors.hpp); those of the transport pass through. Of one connection no more is buffered than
 // `ciphertext_chunk_bytes` received and `outgoing_bytes_max` to be sent. Not to be destroyed while a task waits in it, in aclose(),
@@ -46,6 +52,10 @@ inline constexpr std::size_t ciphertext_chunk_bytes = 16 * 1024;
 // With that much to be sent, which only a peer can bring about that asks and does not listen, receiving pauses.
 inline constexpr std::size_t outgoing_bytes_max = 128 * 1024;
 
+// How much of a peer that has not ended its side aclose() reads, and for how long.
+inline constexpr std::size_t aclose_drain_bytes_max = 256 * 1024;
+inline constexpr sc::duration aclose_drain_within = std::chrono::seconds(1);
+
 struct stream_options {
   // Of a client: the host name or IP literal that the server's certificate must be for. May be empty with verify::none only.
   std::string server_name = {};
@@ -63,14 +73,15 @@ class TRACTOR_API stream final : public sc::byte_stream {
  public:
   // A client's or a server's end, as the context says. Throws usage_error without a transport, or without a name to verify.
   stream(std::unique_ptr<sc::byte_stream> transport, const context& with, stream_options options = {});
-  ~stream() override;
+  ~stream() override;  // no close_notify; the transport is destroyed, too
 
   // Returns when this side knows that both have agreed. Idempotent; by any number of tasks at a time. A checkpoint. A client of TLS 1.3
   // hears of a server that does not like its certificate only afterwards, from what it receives.
   [[nodiscard]] sc::task<> do_handshake();
 
   // Sends close_notify, unless a send is under way or was cut off, and closes the transport, whatever happens: cancelled, or when the
-  // peer is gone, without having sent it. Does not wait for the peer's. Idempotent. A checkpoint.
+  // peer is gone, without having sent it. Waits for the end of the peer's side as long as the bounds above say. Nothing can be sent from
+  // the call on. Idempotent. A checkpoint.
   [[nodiscard]] sc::task<> aclose();
 
   struct unwrapped {
@@ -81,16 +92,19 @@ class TRACTOR_API stream final : public sc::byte_stream {
   // sends anything but its end, or when a send was cut off, closed_resource_error, busy_resource_error. The peer must end its side, too.
   [[nodiscard]] sc::task<unwrapped> unwrap();
 
-  // Has both sides go on with new keys; the next send tells the peer. Of no effect before the handshake is done and with TLS 1.2.
+  // Has both sides go on with new keys; the next send tells the peer. Of no effect before the handshake is done, after
+  // send_eof() and with TLS 1.2.
   void update_keys() noexcept;
 
-  // Sends close_notify, behind the handshake if that is still to be done.
+  // Sends close_notify: behind the handshake if that is still to be done, and behind the rest of a message of the protocol (a ticket, say)
+  // of which a part has been received.
   void send_eof() override;
   void close() noexcept override;
   [[nodiscard]] bool closed() const noexcept override { return closed_; }
 
   sc::io_result try_receive(std::span<std::byte> into) noexcept override;
-  // Bytes count as sent when their record has left. After would_block the same bytes must be sent again, or set_writer(nullptr) called.
+  // Bytes count as sent when their record has left. After would_block the same bytes must be sent again, or set_writer(nullptr) called,
+  // which gives up the rest of a send of which a part has left: such a stream sends no close_notify.
   sc::io_result try_send(std::span<const std::byte> from) noexcept override;
   void set_reader(sc::detail::io_source::waiter* waiter) noexcept override;
   void set_writer(sc::detail::io_source::waiter* waiter) override;
@@ -117,6 +131,7 @@ class TRACTOR_API stream final : public sc::byte_stream {
   sc::io_result attempt_receive(std::span<std::byte> into) noexcept;
   sc::io_result attempt_send(std::span<const std::byte> from) noexcept;
   sc::io_result attempt_flush() noexcept;
+  sc::io_result attempt_goodbye() noexcept;
   template <class Attempt>
   sc::io_result repeat(Attempt attempt) noexcept;
   // And tells who waits when it has changed anything.
@@ -126,7 +141,11 @@ class TRACTOR_API stream final : public sc::byte_stream {
   [[nodiscard]] feed_result feed() noexcept;
   sc::io_result feed_or_fail() noexcept;
   sc::io_result failed() noexcept;
+  sc::io_result cannot_send() noexcept;
   void say_goodbye() noexcept;
+  void shut() noexcept;
+  bool end_transport() noexcept;
+  [[nodiscard]] sc::task<> drain();
   void detach_transport() noexcept;
   void tell_waiters() noexcept;
   void on_transport() noexcept;
@@ -136,14 +155,16 @@ class TRACTOR_API stream final : public sc::byte_stream {
   bool https_compatible_;
   bool handshake_done_ = false;
   bool eof_sent_ = false;
-  bool cut_off_ = false;  // a send was cancelled in the middle
+  bool mid_send_ = false;  // the last send was reported in part
+  bool cut_off_ = false;   // a send was cancelled in the middle
   bool goodbye_said_ = false;
   bool closed_ = false;
   bool transport_ended_ = false;
   bool in_operation_ = false;  // the transport's news wait until it is over
   bool news_ = false;
   bool progress_ = false;
-  int receive_errno_ = 0;  // of the transport, for good
+  std::size_t tellings_ = 0;  // calls of tell_waiters
+  int receive_errno_ = 0;     // of the transport, for good
   int send_errno_ = 0;
   std::vector<std::byte> outgoing_;  // is being sent
   std::size_t outgoing_sent_ = 0;
