@@ -12,7 +12,7 @@
 // direction waits for the other.
 //
 // Ends. A peer's close_notify is the end of the stream, and sending may go on. A transport that ends without one is a
-// truncated_error, unless `https_compatible` says that this, too, is an end. close() sends close_notify if the transport takes it at once;
+// truncated_error, unless `https_compatible` says that this, too, is an end. close() sends close_notify if that can leave at once;
 // aclose() waits until it does. A stream that is destroyed without them sends none: what an error or a cancel has interrupted shall not
 // look complete. A failure of the handshake or of a record is final: everything after it throws the same error.
 //
