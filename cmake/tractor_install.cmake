@@ -6,8 +6,19 @@ include(CMakePackageConfigHelpers)
 set(tractor_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tractor)
 
 install(TARGETS tractor EXPORT tractorTargets)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tractor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+if(TRACTOR_TLS)
+  set(tractor_headers_left_out)
+else()
+  set(tractor_headers_left_out PATTERN tls EXCLUDE)
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tractor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp"
+        ${tractor_headers_left_out})
 install(EXPORT tractorTargets NAMESPACE tractor:: DESTINATION ${tractor_package_dir})
+if(TRACTOR_TLS)
+  # A set of its own, because whoever loads it needs OpenSSL.
+  install(TARGETS tractor_tls EXPORT tractorTlsTargets)
+  install(EXPORT tractorTlsTargets NAMESPACE tractor:: DESTINATION ${tractor_package_dir})
+endif()
 
 configure_package_config_file(cmake/tractorConfig.cmake.in tractorConfig.cmake INSTALL_DESTINATION ${tractor_package_dir})
 # Before 1.0 a minor version may break what the one before offered.
@@ -20,4 +31,8 @@ install(FILES ${PROJECT_BINARY_DIR}/tractorConfig.cmake ${PROJECT_BINARY_DIR}/tr
 file(RELATIVE_PATH tractor_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" tractor_prefix_from_pc "${tractor_prefix_from_pc}")
 configure_file(cmake/tractor.pc.in tractor.pc @ONLY)
+if(TRACTOR_TLS)
+  configure_file(cmake/tractor-tls.pc.in tractor-tls.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/tractor-tls.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
 install(FILES ${PROJECT_BINARY_DIR}/tractor.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

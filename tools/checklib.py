@@ -19,7 +19,9 @@ import tempfile
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 # A layer includes only itself and layers listed before it.
-LAYERS = ["base", "sc", "msg", "ipc", "discovery", "spawn", "runtime", "trionics", "devx", "interop", "testing", "cli"]
+LAYERS = ["base", "sc", "tls", "msg", "ipc", "discovery", "spawn", "runtime", "trionics", "devx", "interop", "testing", "cli"]
+# A library of its own each, which no other layer may include.
+LAYERS_APART = {"tls"}
 
 
 def files(root, folders, suffixes=(".hpp", ".cpp")):

@@ -26,13 +26,27 @@ namespace {
 
 byte_stream::~byte_stream() = default;
 
+std::exception_ptr byte_stream::error_of(const char* doing, int errno_value) const noexcept {
+  try {
+    throw_stream_error(doing, errno_value);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 // --- receiving ---
+
+bool byte_stream::receive_awaiter::advance() noexcept {
+  result_ = stream_.try_receive(into_);
+  if (result_.would_block()) return false;
+  if (result_.errno_value != 0) error_ = stream_.error_of("receive_some()", result_.errno_value);
+  return true;
+}
 
 bool byte_stream::receive_awaiter::await_ready() {
   if (refuse_if_cancelled()) return true;
   if (stream_.receiving_) throw busy_resource_error("another task is receiving from this stream");
-  result_ = stream_.try_receive(into_);
-  if (!result_.would_block()) {
+  if (advance()) {
     ready_ = true;
     return detail::this_runner().may_continue();
   }
@@ -40,8 +54,7 @@ bool byte_stream::receive_awaiter::await_ready() {
   waiter_.ready = [](detail::io_source::waiter& told) noexcept {
     receive_awaiter& self = *static_cast<waiter&>(told).self;
     // The run reads into the waiting task's buffer: when the task runs it has its bytes.
-    self.result_ = self.stream_.try_receive(self.into_);
-    if (self.result_.would_block()) {
+    if (!self.advance()) {
       self.stream_.set_reader(&self.waiter_);
       return;
     }
@@ -55,7 +68,7 @@ bool byte_stream::receive_awaiter::await_ready() {
 
 std::size_t byte_stream::receive_awaiter::await_resume() {
   throw_if_cancelled();
-  if (result_.errno_value != 0) throw_stream_error("receive_some()", result_.errno_value);
+  if (error_) std::rethrow_exception(error_);
   return result_.bytes;
 }
 
@@ -73,7 +86,7 @@ bool byte_stream::send_awaiter::advance() noexcept {
     const io_result sent = stream_.try_send(from_);
     if (sent.would_block()) return false;
     if (sent.errno_value != 0) {
-      errno_value_ = sent.errno_value;
+      error_ = stream_.error_of("send_all()", sent.errno_value);
       return true;
     }
     from_ = from_.subspan(sent.bytes);
@@ -105,7 +118,7 @@ bool byte_stream::send_awaiter::await_ready() {
 
 void byte_stream::send_awaiter::await_resume() {
   throw_if_cancelled();
-  if (errno_value_ != 0) throw_stream_error("send_all()", errno_value_);
+  if (error_) std::rethrow_exception(error_);
 }
 
 bool byte_stream::send_awaiter::abort_wait(detail::suspension& self) noexcept {

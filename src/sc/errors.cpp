@@ -8,6 +8,7 @@ closed_resource_error::closed_resource_error(std::string message) : error(std::m
 closed_resource_error::~closed_resource_error() = default;
 
 broken_resource_error::broken_resource_error(std::string message) : error(std::move(message), error_category::disconnected) {}
+broken_resource_error::broken_resource_error(std::string message, error_category category) : error(std::move(message), category) {}
 broken_resource_error::~broken_resource_error() = default;
 
 end_of_channel::end_of_channel(std::string message) : error(std::move(message), error_category::disconnected) {}

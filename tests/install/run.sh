@@ -26,6 +26,8 @@ cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 compiler="$(cached CMAKE_CXX_COMPILER)"
 build_type="$(cached CMAKE_BUILD_TYPE)"
 ccache="$(cached TRACTOR_CCACHE)"
+tls="$(cached TRACTOR_TLS)"
+[[ $tls == ON || $tls == TRUE || $tls == 1 ]] || tls=
 [[ $ccache != *-NOTFOUND ]] || ccache=
 # The same flags as the build's, so that ccache has what it compiled.
 like_build=(-G Ninja "-DCMAKE_CXX_COMPILER=$compiler" "-DCMAKE_BUILD_TYPE=$build_type"
@@ -65,24 +67,30 @@ expect() {
   [[ $output == *"consumer of tractor"* ]] || { printf '%s did not speak as a consumer\n' "$1" >&2; return 1; }
 }
 
+# pkg_config_consumer CONSUMER PACKAGE [OPTION...]: compiles tests/install/CONSUMER to $temporary/CONSUMER.
 pkg_config_consumer() {
-  local flags
-  flags="$(pkg-config --cflags --libs "$@" tractor)"
+  local consumer="$1" package="$2" flags; shift 2
+  flags="$(pkg-config --cflags --libs "$@" "$package")"
   printf 'pkg-config: %s\n' "$flags"
   # shellcheck disable=SC2086  # words, as in a Makefile
-  "$compiler" -Wall -Wextra -Wpedantic -Werror "$here/consumer/main.cpp" $flags -o "$temporary/consumer"
+  "$compiler" -Wall -Wextra -Wpedantic -Werror "$here/$consumer/main.cpp" $flags -o "$temporary/$consumer"
 }
 
 case "$kind" in
   find_package)
     install_from "$build"
-    cmake_consumer find_package
+    cmake_consumer find_package ${tls:+-DCONSUME_TLS=ON}
     expect 0 "$temporary/find_package/consumer"
+    [[ -z $tls ]] || expect 0 "$temporary/find_package/consumer_tls"
     ;;
   pkg_config)
     install_from "$build"
-    pkg_config_consumer
+    pkg_config_consumer consumer tractor
     expect 0 env "LD_LIBRARY_PATH=$(pkg-config --variable=libdir tractor)" "$temporary/consumer"
+    if [[ -n $tls ]]; then
+      pkg_config_consumer consumer_tls tractor-tls
+      expect 0 env "LD_LIBRARY_PATH=$(pkg-config --variable=libdir tractor)" "$temporary/consumer_tls"
+    fi
     version="$(pkg-config --modversion tractor)"
     [[ $version == "$(cached CMAKE_PROJECT_VERSION)" ]] || { echo "tractor.pc says version $version" >&2; exit 1; }
     ;;
@@ -98,15 +106,20 @@ case "$kind" in
     expect 0 "$temporary/subdirectory/consumer"
     ;;
   static)
-    quietly cmake -S "$source" -B "$temporary/static" "${like_build[@]}" -DBUILD_SHARED_LIBS=OFF -DTRACTOR_BUILD_TESTS=OFF \
-      -DTRACTOR_BUILD_EXAMPLES=OFF -DTRACTOR_BUILD_BENCH=OFF
+    quietly cmake -S "$source" -B "$temporary/static" "${like_build[@]}" -DBUILD_SHARED_LIBS=OFF "-DTRACTOR_TLS=${tls:-OFF}" \
+      -DTRACTOR_BUILD_TESTS=OFF -DTRACTOR_BUILD_EXAMPLES=OFF -DTRACTOR_BUILD_BENCH=OFF
     quietly cmake --build "$temporary/static"
     install_from "$temporary/static"
     [[ -z "$(find "$prefix" -name 'libtractor.so*')" ]] || { echo "the static build installs a shared library" >&2; exit 1; }
-    cmake_consumer find_package
+    cmake_consumer find_package ${tls:+-DCONSUME_TLS=ON}
     expect 0 "$temporary/find_package/consumer"
-    pkg_config_consumer --static
+    pkg_config_consumer consumer tractor --static
     expect 0 "$temporary/consumer"
+    if [[ -n $tls ]]; then
+      expect 0 "$temporary/find_package/consumer_tls"
+      pkg_config_consumer consumer_tls tractor-tls --static
+      expect 0 "$temporary/consumer_tls"
+    fi
     ;;
   *)
     printf 'there is no kind %s; see the head of %s\n' "$kind" "$0" >&2

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <span>
 
 #include "tractor/sc/detail/leaf.hpp"
@@ -54,6 +55,9 @@ class TRACTOR_API byte_stream {
   // at a time: null stands for none. After would_block only.
   virtual void set_reader(detail::io_source::waiter* waiter) noexcept = 0;
   virtual void set_writer(detail::io_source::waiter* waiter) = 0;
+  // What a receive or a send that just gave `errno_value` (neither 0 nor EAGAIN) is to throw; `doing` begins the message. A stream that
+  // knows more of what went wrong than a number says it here.
+  [[nodiscard]] virtual std::exception_ptr error_of(const char* doing, int errno_value) const noexcept;
 
  private:
   // While a task waits, not until it goes on: who has been told has nothing to do with the stream any more, which may be gone.
@@ -83,12 +87,15 @@ class TRACTOR_API byte_stream::receive_awaiter : public detail::leaf_wait {
   struct waiter : detail::io_source::waiter {
     receive_awaiter* self = nullptr;
   };
+  // Receives what there is now; true: something, the end or a failure.
+  bool advance() noexcept;
   static bool abort_wait(detail::suspension& self) noexcept;
   static constexpr detail::wait_kind waits{"receive_some", &abort_wait};
 
   byte_stream& stream_;
   std::span<std::byte> into_;
   io_result result_;
+  std::exception_ptr error_;  // made at once: when the task goes on the stream may be gone
   waiter waiter_;
   bool ready_ = false;
 };
@@ -122,7 +129,7 @@ class TRACTOR_API byte_stream::send_awaiter : public detail::leaf_wait {
 
   byte_stream& stream_;
   std::span<const std::byte> from_;
-  int errno_value_ = 0;
+  std::exception_ptr error_;
   waiter waiter_;
   bool ready_ = false;
 };

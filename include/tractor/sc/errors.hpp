@@ -22,6 +22,10 @@ class TRACTOR_API broken_resource_error : public error {
  public:
   explicit broken_resource_error(std::string message);
   ~broken_resource_error() override;
+
+ protected:
+  // For a kind of breaking that calls for another reaction than a lost connection does.
+  broken_resource_error(std::string message, error_category category);
 };
 
 // The other side ended the channel in good order; there is nothing more to receive.
