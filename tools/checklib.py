@@ -75,6 +75,12 @@ def compile_all(jobs):
             return {label: output for label, output in results if output is not None}
 
 
+def missing_library(output):
+    """The header of an optional library for want of which something did not compile; None when it was something else."""
+    found = re.search(r"fatal error: '(boost/[^']+|uv\.h)' file not found", output)
+    return found and found[1]
+
+
 def write_tree(root, tree):
     for name, text in tree.items():
         path = root / name

@@ -91,6 +91,7 @@ void stall_watch::answer(const runner& run, void* interrupted_at) noexcept {
     name_bytes_ = std::min(name.size(), name_bytes_max);
     std::copy_n(name.data(), name_bytes_, name_);
   }
+  turn_.store(turn::answered, std::memory_order_release);
   ::sem_post(&answered_);
 }
 
@@ -112,7 +113,8 @@ bool stall_watch::ask(pthread_t thread, stall& into) {
     while (::sem_wait(&answered_) != 0) {  // the handler is at it
     }
   }
-  turn_.store(turn::idle);
+  TRACTOR_ASSERT(turn_.load(std::memory_order_acquire) == turn::answered, "a stall's answer was announced before it was there");
+  turn_.store(turn::idle, std::memory_order_relaxed);
   if (in_task_) {
     into.task_id = task_id_;
     into.task_name.assign(name_, name_bytes_);

@@ -22,8 +22,8 @@ class runner;
 
 namespace tractor::sc::detail {
 
-// What the handler fills in. It belongs to the handler from the moment on at which that turned `asked` into `answering` until it posts,
-// else to who asks.
+// What the handler fills in. It belongs to the handler from the moment on at which that turned `asked` into `answering` until it is
+// `answered`, else to who asks.
 class stall_watch {
  public:
   stall_watch();
@@ -37,7 +37,7 @@ class stall_watch {
  private:
   static constexpr long answer_max_ms = 200;
   static constexpr std::size_t name_bytes_max = 128;
-  enum class turn : unsigned char { idle, asked, answering };
+  enum class turn : unsigned char { idle, asked, answering, answered };
 
   static void handle(int number, siginfo_t* info, void* context);
   void answer(const runner& run, void* interrupted_at) noexcept;
