@@ -28,6 +28,11 @@ TEST(stack_trace, names_functions_files_and_modules) {
   EXPECT_THAT(here->module, HasSubstr("base_tests"));
   EXPECT_NE(here->offset, 0U);
   EXPECT_THAT(to_text(*here), HasSubstr("stack_of_here()"));
+  // (The test itself may be compiled without debug information.)
+  if (!here->file.empty()) {
+    EXPECT_THAT(here->file, HasSubstr("stack_trace_test.cpp"));
+    EXPECT_NE(here->line, 0U);
+  }
 }
 
 TEST(stack_trace, address_that_lies_nowhere_is_a_number) {
