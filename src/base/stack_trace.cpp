@@ -58,8 +58,11 @@ class libdw {
   decltype(&::dwfl_report_end) report_end{};
   decltype(&::dwfl_addrmodule) module_at{};
   decltype(&::dwfl_module_addrname) name_at{};
-  decltype(&::dwfl_module_getsrc) source_at{};
-  decltype(&::dwfl_lineinfo) line_of{};
+  decltype(&::dwfl_module_nextcu) next_unit{};
+  decltype(&::dwarf_haspc) unit_has{};
+  decltype(&::dwarf_getsrc_die) line_in{};
+  decltype(&::dwarf_linesrc) file_of{};
+  decltype(&::dwarf_lineno) number_of{};
 
  private:
   libdw() {
@@ -68,8 +71,9 @@ class libdw {
     complete_ = load(library, "dwfl_begin", begin) && load(library, "dwfl_end", end) &&
                 load(library, "dwfl_linux_proc_find_elf", find_elf) && load(library, "dwfl_linux_proc_report", report) &&
                 load(library, "dwfl_report_end", report_end) && load(library, "dwfl_addrmodule", module_at) &&
-                load(library, "dwfl_module_addrname", name_at) && load(library, "dwfl_module_getsrc", source_at) &&
-                load(library, "dwfl_lineinfo", line_of);
+                load(library, "dwfl_module_addrname", name_at) && load(library, "dwfl_module_nextcu", next_unit) &&
+                load(library, "dwarf_haspc", unit_has) && load(library, "dwarf_getsrc_die", line_in) &&
+                load(library, "dwarf_linesrc", file_of) && load(library, "dwarf_lineno", number_of);
   }
   template <class Function>
   static bool load(void* library, const char* name, Function& into) {
@@ -103,12 +107,17 @@ class own_symbols {
     Dwfl_Module* const module = usable_ ? calls_.module_at(session_, address) : nullptr;
     if (module == nullptr) return;
     if (const char* symbol = calls_.name_at(module, address)) frame.function = demangled(symbol);
-    Dwfl_Line* const source = calls_.source_at(module, address);
-    if (source == nullptr) return;
-    int line = 0;
-    if (const char* file = calls_.line_of(source, nullptr, &line, nullptr, nullptr, nullptr)) {
+    // Unit by unit: clang writes no table of which unit has which addresses.
+    Dwarf_Addr bias = 0;
+    for (Dwarf_Die* unit = nullptr; (unit = calls_.next_unit(module, unit, &bias)) != nullptr;) {
+      if (calls_.unit_has(unit, address - bias) <= 0) continue;
+      Dwarf_Line* const source = calls_.line_in(unit, address - bias);
+      const char* const file = source != nullptr ? calls_.file_of(source, nullptr, nullptr) : nullptr;
+      int line = 0;
+      if (file == nullptr || calls_.number_of(source, &line) != 0) return;
       frame.file = file;
       frame.line = static_cast<unsigned>(line);
+      return;
     }
   }
 

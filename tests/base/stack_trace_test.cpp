@@ -12,7 +12,6 @@
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
 
 [[gnu::noinline]] std::vector<tractor::stack_frame> stack_of_here() {
   std::array<void*, 16> addresses{};
@@ -29,6 +28,18 @@ TEST(stack_trace, names_functions_files_and_modules) {
   EXPECT_NE(here->offset, 0U);
   EXPECT_THAT(to_text(*here), HasSubstr("stack_of_here()"));
 }
+
+#if __has_include(<elfutils/libdwfl.h>)
+// Of a function of the library, which every preset compiles with debug information, as it does not compile the tests.
+TEST(stack_trace, names_file_and_line_where_there_is_debug_information) {
+  std::array<void*, 1> function{reinterpret_cast<void*>(&tractor::symbolise)};
+  const auto frames = tractor::symbolise(function, true);
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_THAT(frames[0].file, HasSubstr("stack_trace.cpp"));
+  EXPECT_NE(frames[0].line, 0U);
+  EXPECT_THAT(to_text(frames[0]), HasSubstr(" at "));
+}
+#endif
 
 TEST(stack_trace, address_that_lies_nowhere_is_a_number) {
   std::array<void*, 1> nowhere{reinterpret_cast<void*>(16)};
