@@ -49,6 +49,8 @@ void release_token(cancel_token* token) noexcept {
   if (--token->references == 0) delete token;
 }
 
+void task_record::give_name(std::string_view name) { given_name = new std::string(name); }
+
 void task_record::drop_extras() noexcept {
   // Out of the record first: the destructor of a value may look for it, or for another one.
   if (locals != nullptr) drop_locals(std::exchange(locals, nullptr));
@@ -72,6 +74,11 @@ void throw_cancelled() {
   task_record& task = *this_runner().running();
   ++task.delivered;
   throw kernel_access::make_cancelled(token_of(task));
+}
+
+void rethrow_outcome(const promise_base& ended) {
+  if (ended.outcome == outcome_kind::cancelled) rethrow_cancelled();
+  std::rethrow_exception(ended.error);
 }
 
 void rethrow_cancelled() { throw kernel_access::make_cancelled(token_of(*this_runner().running())); }

@@ -50,8 +50,6 @@ void nursery::unlink(detail::task_record& child) noexcept {
   else
     first_child_ = child.next;
   if (child.next != nullptr) child.next->previous = child.previous;
-  child.previous = nullptr;
-  child.next = nullptr;
   --child_count_;
 }
 
@@ -158,6 +156,7 @@ bool nursery::close_disturbed(detail::outcome_kind body) {
 void nursery::move_to(nursery& target, detail::task_record& child) noexcept {
   unlink(child);
   child.home = &target;
+  child.previous = nullptr;
   child.next = target.first_child_;
   if (target.first_child_ != nullptr) target.first_child_->previous = &child;
   target.first_child_ = &child;

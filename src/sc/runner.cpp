@@ -141,6 +141,11 @@ void runner::set_io_host(std::unique_ptr<detail::io_host> host) noexcept {
   io_host_ = std::move(host);
 }
 
+void runner::enqueue_slowly(detail::task_record& task) {
+  enqueue(task);
+  if (instrumented_) tell(&instrument::task_scheduled, task);
+}
+
 void runner::nudge_host() noexcept {
   if (io_host_ != nullptr) io_host_->nudge();
 }

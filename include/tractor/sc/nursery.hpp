@@ -479,7 +479,8 @@ detail::task_record* nursery::spawn(task_options options, Callable&& callable, A
   child->kind = &detail::kind_of_task<block, std::decay_t<Callable>>;
   child->spawned_at = options.where;
   try {
-    if (!options.name.empty()) child->given_name = new std::string(options.name);
+    if (!options.name.empty()) [[unlikely]]
+      child->give_name(options.name);
     adopt(*child, child->make());
   } catch (...) {
     delete child;

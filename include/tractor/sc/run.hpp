@@ -117,11 +117,12 @@ class TRACTOR_API runner {
   void yield(detail::promise_base& leaf) {
     detail::task_record* const task = current_;
     task->leaf = &leaf;
-    ready_.push(task);
-    if (instrumented_) [[unlikely]]
-      tell(&instrument::task_scheduled, *task);
+    if (instrumented_ || ready_.full()) [[unlikely]]
+      enqueue_slowly(*task);
+    else
+      ready_.push_into_room(task);
   }
-  // Puts a new task into the ready queue, without telling anybody.
+  // Puts a new task into the ready queue, without telling instruments.
   void enqueue(detail::task_record& task) {
     ready_.push(&task);
     notice_from_outside();
@@ -130,10 +131,10 @@ class TRACTOR_API runner {
   void schedule(detail::task_record& task) {
     TRACTOR_ASSERT(task.waiting != nullptr, "a task is woken once, from a wait");
     task.waiting = nullptr;
-    ready_.push(&task);
-    notice_from_outside();
-    if (instrumented_) [[unlikely]]
-      tell(&instrument::task_scheduled, task);
+    if (instrumented_ || ready_.full() || detail::current_runner != this) [[unlikely]]
+      enqueue_slowly(task);
+    else
+      ready_.push_into_room(&task);
   }
   // A blocked task is to go on, and the current one has ended: gives what to resume. The task at once when it would be the next
   // anyhow.
@@ -166,6 +167,7 @@ class TRACTOR_API runner {
     work.queued = true;
     work.next = deferred_;
     deferred_ = &work;
+    notice_from_outside();
   }
   void cancel_deferred(detail::deferred& work) noexcept;
   // Woken when nothing else can go on.
@@ -220,6 +222,8 @@ class TRACTOR_API runner {
       nudge_host();
   }
   void nudge_host() noexcept;
+  // Into the ready queue when something is unusual. A call of its own, so that the usual way inlined everywhere is short.
+  void enqueue_slowly(detail::task_record& task);
 
   struct main_record;
   void run_tasks(std::size_t count);

@@ -28,7 +28,8 @@ class task;
 
 namespace detail {
 
-[[noreturn]] TRACTOR_API void rethrow_cancelled();  // the cancel of the current task goes on to the next frame
+[[noreturn]] TRACTOR_API void rethrow_cancelled();                         // the cancel of the current task goes on to the next frame
+[[noreturn]] TRACTOR_API void rethrow_outcome(const promise_base& ended);  // of a coroutine that ended without a value
 
 template <class T>
 struct promise final : promise_base {
@@ -67,8 +68,7 @@ template <class T>
 T finish(promise<T>& ended) {
   if (ended.outcome == outcome_kind::value) [[likely]]
     return ended.take();
-  if (ended.outcome == outcome_kind::cancelled) rethrow_cancelled();
-  std::rethrow_exception(ended.error);
+  rethrow_outcome(ended);
 }
 
 }  // namespace detail
@@ -90,25 +90,15 @@ class [[nodiscard("a task does nothing until it is awaited")]] task {
   }
   ~task() { destroy(); }
 
-  class awaiter {
-   public:
-    explicit awaiter(std::coroutine_handle<promise_type> callee) noexcept : callee_(callee) {}
-    static bool await_ready() noexcept { return false; }
-    template <class Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-      callee_.promise().parent = &caller.promise();
-      return callee_;
-    }
-    T await_resume() { return detail::finish(callee_.promise()); }
-
-   private:
-    std::coroutine_handle<promise_type> callee_;
-  };
-
-  awaiter operator co_await() const noexcept {
-    TRACTOR_ASSERT(handle_ && !handle_.done() && handle_.promise().parent == nullptr, "a task is awaited once");
-    return awaiter(handle_);
+  // For the compiler's `co_await`: the task is its own awaiter.
+  static bool await_ready() noexcept { return false; }
+  template <class Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) const noexcept {
+    TRACTOR_ASSERT(handle_ && handle_.promise().parent == nullptr, "a task is awaited once");
+    handle_.promise().parent = &caller.promise();
+    return handle_;
   }
+  T await_resume() const { return detail::finish(handle_.promise()); }
 
   // For the kernel's own scopes, which start the coroutine themselves, and for its task records, which own it from then on.
   [[nodiscard]] std::coroutine_handle<promise_type> kernel_handle() const noexcept { return handle_; }

@@ -90,6 +90,7 @@ struct TRACTOR_API task_record : completion_hook {
 
   // The name for people: what the program gave, else what its callable is called.
   [[nodiscard]] std::string_view name() const noexcept { return given_name != nullptr ? *given_name : kind->name; }
+  void give_name(std::string_view name);
 
   runner* owner = nullptr;
   cancel_scope* scope = nullptr;    // innermost

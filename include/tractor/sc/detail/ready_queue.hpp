@@ -22,11 +22,14 @@ class ready_queue {
   [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
   [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
 
+  [[nodiscard]] bool full() const noexcept { return tail_ - head_ > mask_; }
   void push(task_record* task) {
-    if (tail_ - head_ > mask_) [[unlikely]]
+    if (full()) [[unlikely]]
       grow();
-    slots_[tail_++ & mask_] = task;
+    push_into_room(task);
   }
+  // Not while it is full().
+  void push_into_room(task_record* task) noexcept { slots_[tail_++ & mask_] = task; }
   [[nodiscard]] task_record* pop() noexcept { return slots_[head_++ & mask_]; }
 
   // Exchanges the front with the element `offset` places behind it: how a seeded run shuffles.
