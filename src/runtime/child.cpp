@@ -124,8 +124,8 @@ int serve_actor(spawn::birth&& born) {
     return sc::run([&] { return child_main(born, ending::exits); });
   } catch (...) {
     const auto error = std::current_exception();
-    std::fprintf(stderr, "tractor: actor %s failed: %s: %s\n", msg::quoted(born.name).c_str(), wire_type_name(error).c_str(),
-                 sc::describe(error).c_str());
+    std::fprintf(stderr, "tractor: actor %s failed: %s: %s\n%s", msg::quoted(born.name).c_str(), wire_type_name(error).c_str(),
+                 sc::describe(error).c_str(), sc::await_trace(error).c_str());
     return 1;
   }
 }

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
+#include "token.hpp"
 #include "tractor/sc/nursery.hpp"
 #include "tractor/sc/run.hpp"
 
@@ -27,7 +29,13 @@ void cancel_scope::pass_deadline() noexcept {
 }
 
 void cancel_scope::start_deadline() {
-  if (deadline_.at <= owner_->owner->loop_time())
+  const time_point now = owner_->owner->now();
+  if (std::exchange(relative_, false)) {
+    const duration given = deadline_.at.time_since_epoch();
+    // One that is over before it began is in the past of every clock.
+    deadline_.at = given <= duration::zero() ? time_point::min() : given == duration::max() ? never : saturating_add(now, given);
+  }
+  if (deadline_.at <= now)
     pass_deadline();
   else
     arm_deadline();
@@ -57,8 +65,8 @@ cancel_scope::exit_result cancel_scope::exit_decided(detail::task_record& task, 
   if (how == detail::outcome_kind::value) {
     if (!swallowed(task)) [[likely]]
       return exit_result::keep;
-    std::fprintf(stderr, "tractor: task '%.*s' caught sc::cancelled and dropped it, in the scope at %s:%u; the scope ends as cancelled\n",
-                 static_cast<int>(task.name().size()), task.name().data(), where_.file_name(), where_.line());
+    task.token->dropped_in = where_;
+    std::fprintf(stderr, "tractor: %s; the scope ends as cancelled\n", detail::dropped_cancel_text(task).c_str());
     task.swallowed = true;
     if (!effective_) {
       task.accounted = task.delivered;
@@ -95,6 +103,7 @@ void cancel_scope::cancel(cancel_reason reason) noexcept {
 void cancel_scope::set_deadline(time_point deadline, std::source_location where) noexcept {
   where_ = where;
   if (owner_ != nullptr) disarm_deadline();
+  relative_ = false;
   deadline_.at = deadline;
   if (owner_ == nullptr || cancel_called_) return;
   if (deadline <= owner_->owner->now())

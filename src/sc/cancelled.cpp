@@ -43,6 +43,15 @@ std::string to_string(const cancel_reason& reason) {
 
 namespace detail {
 
+std::string dropped_cancel_text(const task_record& task) {
+  const auto place = [](const char* before, std::source_location where, const char* after) {
+    return where.line() == 0 ? std::string() : before + std::string(where.file_name()) + ":" + std::to_string(where.line()) + after;
+  };
+  return "task '" + std::string(task.name()) + "'" + place(" (started at ", task.spawned_at, ")") + " caught sc::cancelled" +
+         place(", thrown by the co_await at ", task.token->checkpoint, ",") + " and dropped it" +
+         place(", in the scope at ", task.token->dropped_in, "");
+}
+
 constinit thread_local runner* current_runner = nullptr;
 
 void release_token(cancel_token* token) noexcept {
@@ -70,10 +79,12 @@ cancel_token* token_of(task_record& task) {
 
 }  // namespace
 
-void throw_cancelled() {
+void throw_cancelled(std::source_location checkpoint) {
   task_record& task = *this_runner().running();
   ++task.delivered;
-  throw kernel_access::make_cancelled(token_of(task));
+  cancel_token* const token = token_of(task);
+  token->checkpoint = checkpoint;
+  throw kernel_access::make_cancelled(token);
 }
 
 void rethrow_outcome(const promise_base& ended) {

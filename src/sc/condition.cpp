@@ -42,7 +42,7 @@ task<> condition::wait() {
   co_await checkpoint_if_cancelled();
   if (co_await wait_awaiter(lock_, waiting_)) co_return;
   co_await shielded([this]() -> task<> { co_await lock_.acquire(); });
-  detail::throw_cancelled();
+  detail::throw_cancelled(std::source_location::current());
 }
 
 void condition::notify(std::size_t count) {

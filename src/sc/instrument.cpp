@@ -15,6 +15,11 @@ void instrument::task_exited(const task_note&) noexcept {}
 void instrument::before_io_wait(duration) noexcept {}
 void instrument::after_io_wait(duration, int) noexcept {}
 
+task_note current_task() {
+  const detail::task_record& task = detail::running_task();
+  return {.id = task.id, .name = task.name(), .spawned_at = task.spawned_at};
+}
+
 void add_instrument(instrument& added) { detail::this_runner().add_instrument(added); }
 void remove_instrument(instrument& removed) { detail::this_runner().remove_instrument(removed); }
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "task_local_list.hpp"
+#include "token.hpp"
 #include "tractor/sc/run.hpp"
 
 namespace tractor::sc {
@@ -80,14 +81,12 @@ void nursery::note_outcome(detail::task_record& child, detail::promise_base& out
     return;
   }
   if (outermost.outcome == detail::outcome_kind::value && child.delivered != child.accounted && child.token->alive == 0) {
-    std::fprintf(stderr, "tractor: task '%.*s' (started at %s:%u) caught sc::cancelled and dropped it\n",
-                 static_cast<int>(child.name().size()), child.name().data(), child.spawned_at.file_name(), child.spawned_at.line());
+    child.token->dropped_in = scope_.where_;
+    std::fprintf(stderr, "tractor: %s\n", detail::dropped_cancel_text(child).c_str());
     child.swallowed = true;
   }
   if (child.swallowed && child.owner->options().swallow == swallow_policy::fail)
-    add_error(
-        std::make_exception_ptr(swallowed_cancel_error("task '" + std::string(child.name()) + "' caught sc::cancelled and dropped it")),
-        child.name());
+    add_error(std::make_exception_ptr(swallowed_cancel_error(detail::dropped_cancel_text(child))), child.name());
 }
 
 void nursery::add_error(std::exception_ptr error, std::string_view task_name) noexcept {
@@ -145,7 +144,7 @@ bool nursery::close_disturbed(detail::outcome_kind body) {
   switch (scope_.exit(cut_off ? detail::outcome_kind::cancelled : detail::outcome_kind::value)) {
     case cancel_scope::exit_result::propagate:
       // A cancel that came while the task waited here was thrown nowhere yet: this is where it is delivered.
-      if (join_cancelled_ && body != detail::outcome_kind::cancelled) detail::throw_cancelled();
+      if (join_cancelled_ && body != detail::outcome_kind::cancelled) detail::throw_cancelled(scope_.where_);
       detail::rethrow_cancelled();
     case cancel_scope::exit_result::absorb: return body == detail::outcome_kind::value && cut_off;
     case cancel_scope::exit_result::keep: break;

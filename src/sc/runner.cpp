@@ -8,33 +8,15 @@
 
 #include "external_queue.hpp"
 #include "task_local_list.hpp"
+#include "token.hpp"
 #include "tractor/sc/detail/idle_wait.hpp"
 #include "tractor/sc/detail/io_host.hpp"
 #include "tractor/sc/run.hpp"
 #include "tractor/sc/task_tree.hpp"
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
-
 namespace tractor::sc {
 
 namespace {
-
-// A counter that runs at about a fixed rate and costs a few nanoseconds to read: only for how often to look at I/O.
-std::uint64_t cycle_counter() noexcept {
-#if defined(__x86_64__)
-  return __rdtsc();
-#elif defined(__aarch64__)
-  std::uint64_t count;
-  asm volatile("mrs %0, cntvct_el0" : "=r"(count));
-  return count * 32;  // the generic timer runs at tens of MHz
-#else
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-#endif
-}
 
 std::uint64_t splitmix(std::uint64_t& state) noexcept {
   std::uint64_t z = (state += 0x9e3779b97f4a7c15);
@@ -70,6 +52,12 @@ class resting_guard {
 
 }  // namespace
 
+std::uint64_t detail::cycle_counter_by_clock() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 constexpr detail::task_kind main_kind{.name = "main", .destroy = nullptr, .bytes = 0};  // the run itself owns it
 
 struct runner::main_record : detail::task_record {
@@ -86,12 +74,15 @@ runner::runner(run_options options) : options_(options), root_scope_({.where = {
     for (auto& word : random_state_) word = splitmix(state);
     random_ready_ = true;
   }
+  for (instrument* const each : options_.instruments) add_instrument(*each);
+  options_.instruments = {};
 }
 
 runner::~runner() {
   TRACTOR_ASSERT(main_ == nullptr || main_done_ || !main_->began, "a run is destroyed while its main task has not ended");
   if (main_ != nullptr && !main_done_) root_scope_.exit(detail::outcome_kind::value);
   main_.reset();
+  keep_traces();
   detail::frame_pool::release_if_unused();
 }
 
@@ -112,6 +103,10 @@ void runner::start(std::function<task<>()> main) {
   handle.promise().hook = &record;
   record.leaf = &handle.promise();
   enqueue(record);
+  if (instrumented_) {
+    tell(&instrument::task_spawned, record);
+    tell(&instrument::task_scheduled, record);
+  }
 }
 
 std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail::promise_base& ended) noexcept {
@@ -126,7 +121,7 @@ std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail
         scope_cancelled_error("the run was cancelled: " + (run.root_scope_.reason() != nullptr ? to_string(*run.root_scope_.reason())
                                                                                                : std::string("reason unknown"))));
   if (record.swallowed && run.options_.swallow == swallow_policy::fail && !run.main_error_)
-    run.main_error_ = std::make_exception_ptr(swallowed_cancel_error("the main task caught sc::cancelled and dropped it"));
+    run.main_error_ = std::make_exception_ptr(swallowed_cancel_error(detail::dropped_cancel_text(record)));
   detail::drop_locals(std::exchange(record.locals, nullptr));
   run.main_done_ = true;
   return std::noop_coroutine();
@@ -171,41 +166,75 @@ void runner::resume(detail::task_record& task) {
     return;
   }
   current_ = &task;
-  continues_left_ = continues_max;
+  continues_left_ = continues_a_step_;
   task.leaf->handle().resume();
 }
 
-// The first of those that are ready: in a batch all that were when it began; those they wake come in the next one.
+// The first of those that are ready: in a batch all that were when it began; those they wake come in the next one. (No task is left when
+// the main task has ended: each lives in a nursery, and each nursery in the main task.)
 inline void runner::run_tasks(std::size_t count) {
-  const bool shuffled = options_.seed.has_value();
-  for (std::size_t left = count; left > 0 && !main_done_; --left) {
-    if (shuffled && left > 1) [[unlikely]]
-      ready_.bring_forward(random() % left);
+  if (options_.seed) [[unlikely]] {
+    run_shuffled(count);
+    return;
+  }
+  for (std::size_t left = count; left > 0; --left) {
     resume(*ready_.pop());
     steps_.store(steps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  current_ = nullptr;
+}
+
+void runner::run_shuffled(std::size_t count) {
+  for (std::size_t left = count; left > 0; --left) {
+    if (left > 1) ready_.bring_forward(random() % left);
+    resume(*ready_.pop());
+    steps_.store(steps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
 }
 
 void runner::run_to_completion() {
   const current_run_guard guard(*this);
   const resting_guard working(resting_);
   main_->began = true;
-  last_poll_cycles_ = cycle_counter();
+  last_poll_cycles_ = last_look_cycles_ = detail::cycle_counter();
   while (!main_done_) {
     // Deferred work not after every batch: what a chain of tasks sends in answer to one event leaves together.
-    for (int batches = 0; batches < batches_before_deferred && !ready_.empty() && !main_done_; ++batches) run_tasks(ready_.size());
+    continues_left_ = continues_max;
+    int batches = resumes_per_look_ == resumes_per_look_max ? batches_before_deferred : 1;
+    for (; batches > 0 && continues_left_ > 0 && !ready_.empty(); --batches) run_tasks(ready_.size());
+    current_ = nullptr;
     if (main_done_) break;
     run_deferred();
-    if (ready_.empty()) {
+    if (ready_.empty())
       wait_for_events(true);
-    } else if (const std::uint64_t steps = steps_.load(std::memory_order_relaxed); steps - looked_at_step_ >= resumes_per_look) {
-      // Work is plenty: look at I/O and timers only every so often, because a poll costs as much as many resumptions.
-      looked_at_step_ = steps;
-      if (options_.clock != nullptr || cycle_counter() - last_poll_cycles_ >= cycles_per_poll) wait_for_events(false);
-    }
+    else if (continues_left_ <= 0 || steps_.load(std::memory_order_relaxed) >= look_at_step_)
+      look();
   }
   run_deferred();
+}
+
+bool runner::has_time_to_continue() noexcept {
+  if (--continues_left_ > 0 && (options_.clock != nullptr || detail::cycle_counter() - last_poll_cycles_ < cycles_per_poll)) return true;
+  continues_left_ = 0;  // ends the round
+  return false;
+}
+
+// Work is plenty: I/O and timers are looked at only every so often, because a poll costs as much as many resumptions. How often the cycle
+// counter is asked whether it is time follows from how long the last steps took: of tasks that compute for long, after every one.
+void runner::look() {
+  if (options_.clock != nullptr) {  // what such a run does must not depend on how fast it is
+    wait_for_events(false);
+    return;
+  }
+  const std::uint64_t cycles = detail::cycle_counter();
+  const std::uint64_t spent = cycles - last_look_cycles_;
+  last_look_cycles_ = cycles;
+  if (spent > cycles_per_poll)
+    resumes_per_look_ = std::max<std::uint64_t>(1, resumes_per_look_ * cycles_per_poll / spent);
+  else
+    resumes_per_look_ = std::min(resumes_per_look_max, resumes_per_look_ * 2);
+  continues_a_step_ = std::max(1, static_cast<int>(continues_max * resumes_per_look_ / resumes_per_look_max));
+  look_at_step_ = steps_.load(std::memory_order_relaxed) + resumes_per_look_;
+  if (cycles - last_poll_cycles_ >= cycles_per_poll) wait_for_events(false);
 }
 
 void runner::step() {
@@ -213,6 +242,7 @@ void runner::step() {
   const resting_guard working(resting_);
   main_->began = true;
   run_tasks(std::min(ready_.size(), tasks_per_step_max));
+  current_ = nullptr;
   run_deferred();
   if (main_done_) return;
   wait_for_events(false);
@@ -268,7 +298,8 @@ void runner::wait_for_events(bool may_block) {
   const int events = io_host_ == nullptr ? reactor_.poll(timeout) : io_host_->wait(timeout);
   resting_.store(false, std::memory_order_relaxed);
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_io_wait(timeout, events);
-  last_poll_cycles_ = cycle_counter();
+  last_poll_cycles_ = last_look_cycles_ = detail::cycle_counter();
+  look_at_step_ = steps_.load(std::memory_order_relaxed) + resumes_per_look_;
   // (A signal ends a poll early.)
   if (cushioned && events == 0 && ready_.empty() && monotonic_now() - before >= cushion) wake_idle(cushion);
   if (jump && events == 0 && ready_.empty() && external_waits_ == 0 && !jump_or_deadlock()) return;
@@ -318,7 +349,12 @@ bool runner::jump_or_deadlock() {
     options_.clock->advance_to(timers_.earliest().at);
     return true;
   }
-  TRACTOR_ASSERT(!root_scope_.cancel_called(), "a deadlocked run was cancelled, and still every task waits");
+  if (root_scope_.cancel_called()) [[unlikely]] {
+    // Every task that is left waits out of reach of cancels: nobody can ever end this run.
+    if (main_error_) std::fprintf(stderr, "tractor: %s\n", describe(main_error_).c_str());
+    std::fprintf(stderr, "tractor: still waiting after the run was cancelled:\n%s\n", to_text(task_tree_of(*this)).c_str());
+    TRACTOR_ASSERT(false, "a deadlocked run was cancelled, and still every task waits");
+  }
   main_error_ =
       std::make_exception_ptr(deadlock_error("deadlock: every task waits and nothing can wake one\n" + to_text(task_tree_of(*this))));
   cancel("every task waits and nothing can wake one");
@@ -354,37 +390,6 @@ std::uint64_t runner::random() noexcept {
 detail::external_queue& runner::external() {
   if (!external_) external_ = std::make_unique<detail::external_queue>(*this);
   return *external_;
-}
-
-void runner::record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept {
-  const bool continues = trace_.exception == error && (trace_.resumable || trace_.next == &from);
-  if (!continues) {
-    trace_.sites.clear();
-    trace_.exception = error;
-  }
-  trace_.resumable = false;
-  trace_.next = from.parent;
-  if (from.site.line() != 0) trace_.sites.push_back(from.site);
-}
-
-void runner::continue_trace(const std::exception_ptr& error) noexcept {
-  if (trace_.exception == error) trace_.resumable = true;
-}
-
-std::string await_trace(const std::exception_ptr& error) {
-  const runner* run = runner::current();
-  std::string text;
-  if (run == nullptr || run->last_trace().exception != error) return text;
-  for (const auto& site : run->last_trace().sites) {
-    text += "  in ";
-    text += site.function_name();
-    text += " at ";
-    text += site.file_name();
-    text += ':';
-    text += std::to_string(site.line());
-    text += '\n';
-  }
-  return text;
 }
 
 }  // namespace tractor::sc

@@ -268,4 +268,15 @@ TEST(schedule, ready_operations_cannot_starve_the_rest) {
   EXPECT_TRUE(other_ran);
 }
 
+// Who waits out of reach of cancels cannot be ended: the program is, and says what it waited for.
+TEST(deadlock_death, of_a_shielded_wait_names_it) {
+  const auto wait_for_ever = []() -> task<> {
+    sc::event never;
+    co_await sc::shielded([&] { return never.wait(); });
+  };
+  sc::virtual_clock clock;
+  EXPECT_DEATH(sc::run({.clock = &clock}, wait_for_ever),
+               "deadlock: every task waits[^$]*event.wait[^$]*still waiting after the run was cancelled[^$]*event.wait");
+}
+
 }  // namespace

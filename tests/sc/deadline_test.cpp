@@ -333,4 +333,43 @@ TRACTOR_TEST(why_cancelled, names_the_task_that_failed) {
   EXPECT_TRUE(contains(why, "bad day")) << why;
 }
 
+TRACTOR_TEST(deadline, relative_one_counts_from_where_the_scope_is_entered) {
+  sc::cancel_scope scope({.relative_deadline = 2s});
+  EXPECT_EQ(scope.deadline(), sc::never);
+  co_await sc::sleep(5s);
+  const auto entered = sc::current_time();
+  EXPECT_FALSE(co_await scope.run([&]() -> task<> {
+    EXPECT_EQ(scope.deadline(), entered + 2s);
+    EXPECT_EQ(sc::current_effective_deadline(), entered + 2s);
+    co_await sc::sleep_forever();
+  }));
+  EXPECT_EQ(sc::current_time(), entered + 2s);
+}
+
+TRACTOR_TEST(deadline, timeout_counts_from_where_its_scope_is_awaited) {
+  auto limited = sc::move_on_after(2s, [] { return sc::sleep_forever(); });
+  co_await sc::sleep(5s);
+  const auto entered = sc::current_time();
+  EXPECT_FALSE(co_await limited);
+  EXPECT_EQ(sc::current_time(), entered + 2s);
+}
+
+TRACTOR_TEST(deadline, relative_one_is_replaced_by_an_absolute_one) {
+  sc::cancel_scope scope({.relative_deadline = 2s});
+  const auto until = sc::current_time() + 7s;
+  scope.set_deadline(until);
+  EXPECT_EQ(scope.deadline(), until);
+  EXPECT_FALSE(co_await scope.run([] { return sc::sleep_forever(); }));
+  EXPECT_EQ(sc::current_time(), until);
+}
+
+TRACTOR_TEST(deadline, relative_one_of_nothing_cancels_at_the_first_checkpoint) {
+  for (const sc::duration none : {sc::duration(0), sc::duration(-1)}) {
+    sc::cancel_scope scope({.relative_deadline = none});
+    EXPECT_FALSE(co_await scope.run([]() -> task<> { co_await sc::checkpoint(); }));
+  }
+  sc::cancel_scope endless({.relative_deadline = sc::duration::max()});
+  EXPECT_TRUE(co_await endless.run([]() -> task<> { co_await sc::sleep(1h); }));
+}
+
 }  // namespace

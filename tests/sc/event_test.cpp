@@ -120,4 +120,31 @@ TEST(parking_lot_death, destroyed_under_its_waiters_is_an_assertion) {
   EXPECT_DEATH(sc::run(destroy), "destroyed while tasks wait");
 }
 
+TRACTOR_TEST(parking_lot, reparked_tasks_go_on_waiting_at_the_end_of_another) {
+  sc::parking_lot from, to;
+  std::vector<std::string> woken;
+  const auto wait = [&](sc::parking_lot& lot, std::string name) -> task<> {
+    co_await lot.park();
+    woken.push_back(name);
+  };
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon(wait, std::ref(to), "first");
+    co_await settle();
+    for (const char* name : {"second", "third", "stays"}) {
+      n.start_soon(wait, std::ref(from), name);
+      co_await settle();
+    }
+    EXPECT_EQ(from.repark(to, 2), 2U);
+    EXPECT_EQ(from.size(), 1U);
+    EXPECT_EQ(to.size(), 3U);
+    while (to.unpark() != 0) co_await settle();
+    EXPECT_EQ(woken, (std::vector<std::string>{"first", "second", "third"}));
+    EXPECT_EQ(from.repark_all(to), 1U);
+    EXPECT_EQ(from.repark_all(to), 0U);
+    n.cancel();  // who was moved leaves the queue that it is in
+    co_await sc::cancel_shielded_checkpoint();
+    EXPECT_TRUE(to.empty());
+  });
+}
+
 }  // namespace

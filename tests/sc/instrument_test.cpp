@@ -99,4 +99,31 @@ TEST(instrument, needs_a_run) {
   EXPECT_THROW(sc::add_instrument(told), tractor::usage_error);
 }
 
+TEST(instrument, of_the_options_sees_the_main_task_too) {
+  recorder told;
+  sc::instrument* const all[] = {&told};
+  sc::run({.instruments = all}, []() -> task<> {
+    EXPECT_EQ(sc::current_task().name, "main");
+    co_await sc::open_nursery([](nursery& n) { n.start_soon({.name = "watched"}, []() -> task<> { co_await sc::checkpoint(); }); });
+  });
+  EXPECT_EQ(told.names.begin()->second, "main");
+  EXPECT_EQ(told.seen.front(), "spawned");
+  EXPECT_EQ(told.seen.back(), "exited");
+}
+
+TRACTOR_TEST(current_task, is_the_one_that_runs) {
+  const std::uint64_t mine = sc::current_task().id;
+  co_await sc::open_nursery([&](nursery& n) {
+    n.start_soon({.name = "other"}, [&]() -> task<> {
+      EXPECT_EQ(sc::current_task().name, "other");
+      EXPECT_NE(sc::current_task().id, mine);
+      EXPECT_NE(sc::current_task().spawned_at.line(), 0U);
+      co_return;
+    });
+  });
+  EXPECT_EQ(sc::current_task().id, mine);
+}
+
+TEST(current_task, needs_one) { EXPECT_THROW(static_cast<void>(sc::current_task()), tractor::usage_error); }
+
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <optional>
+#include <regex>
 #include <stdexcept>
 
 #include "sc_test.hpp"
@@ -32,6 +33,14 @@ std::exception_ptr run_with(sc::swallow_policy policy, std::function<task<>()> b
   return scheduler.error();
 }
 
+// "task 'NAME' … caught sc::cancelled, thrown by the co_await at FILE:LINE, and dropped it, in the scope at FILE:LINE"
+void expect_names_task_checkpoint_and_scope(const std::string& text, const std::string& name) {
+  const std::regex wanted("task '" + name +
+                          "'.* caught sc::cancelled, thrown by the co_await at \\S*swallow_test.cpp:[0-9]+, and dropped it, "
+                          "in the scope at \\S*swallow_test.cpp:[0-9]+");
+  EXPECT_TRUE(std::regex_search(text, wanted)) << text;
+}
+
 // A scope whose body lets `drops_one`, a task, drop the scope's cancel and then returns a value.
 void expect_cancelled_with_a_warning(task<> (*drops_one)()) {
   std::optional<int> got = 1;
@@ -51,8 +60,7 @@ void expect_cancelled_with_a_warning(task<> (*drops_one)()) {
   EXPECT_EQ(error, nullptr);
   EXPECT_EQ(got, std::nullopt);
   EXPECT_TRUE(caught);
-  EXPECT_TRUE(contains(warning, "task 'main' caught sc::cancelled and dropped it")) << warning;
-  EXPECT_TRUE(contains(warning, "swallow_test.cpp")) << warning;
+  expect_names_task_checkpoint_and_scope(warning, "main");
 }
 
 TEST(swallow, scope_ends_as_cancelled_whatever_the_body_returned) { expect_cancelled_with_a_warning(&swallow_one); }
@@ -66,7 +74,7 @@ TEST(swallow, fails_the_task_under_the_test_kits_policy) {
   testing::internal::GetCapturedStderr();
 
   EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
-  EXPECT_TRUE(contains(sc::describe(error), "greedy"));
+  expect_names_task_checkpoint_and_scope(sc::describe(error), "greedy");
 }
 
 TEST(swallow, in_the_main_task_fails_the_run) {
@@ -80,13 +88,14 @@ TEST(swallow, by_a_task_of_a_cancelled_nursery_is_found) {
   testing::internal::CaptureStderr();
   const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {
     co_await sc::open_nursery([](nursery& n) -> task<> {
-      n.start_soon(swallow_one);
+      n.start_soon({.name = "dropper"}, swallow_one);
       co_await settle();
       n.cancel();
     });
   });
-  testing::internal::GetCapturedStderr();
+  expect_names_task_checkpoint_and_scope(testing::internal::GetCapturedStderr(), "dropper");
   EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
+  expect_names_task_checkpoint_and_scope(sc::describe(error), "dropper");
 }
 
 TEST(swallow, by_a_nursery_body_is_found) {
@@ -257,7 +266,7 @@ TEST(swallow, of_a_cancel_that_came_out_of_a_nursery_fails_the_task_that_did_it)
   });
   testing::internal::GetCapturedStderr();
   EXPECT_EQ(sc::type_name_of(error), "tractor::sc::swallowed_cancel_error");
-  EXPECT_TRUE(contains(sc::describe(error), "greedy"));
+  expect_names_task_checkpoint_and_scope(sc::describe(error), "greedy");
 }
 
 TEST(swallow, of_a_cancel_that_came_out_of_a_start_is_found) {

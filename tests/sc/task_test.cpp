@@ -180,60 +180,6 @@ TRACTOR_TEST(task, ready_awaits_in_a_row_do_not_use_the_native_stack) {
   EXPECT_EQ(sum, many);
 }
 
-task<> fail_here() {
-  co_await sc::checkpoint();
-  throw std::runtime_error("traced");
-}
-task<> through_here() { co_await fail_here(); }
-
-TRACTOR_TEST(await_trace, names_every_frame_that_the_exception_crossed) {
-  std::exception_ptr caught;
-  try {
-    co_await through_here();
-  } catch (const std::runtime_error&) {
-    caught = std::current_exception();
-  }
-
-  const std::string trace = sc::await_trace(caught);
-
-  const auto bottom = trace.find("fail_here"), middle = trace.find("through_here");
-  EXPECT_NE(bottom, std::string::npos) << trace;
-  EXPECT_NE(middle, std::string::npos) << trace;
-  EXPECT_LT(bottom, middle) << trace;
-  EXPECT_TRUE(contains(trace, "task_test.cpp")) << trace;
-}
-
-TRACTOR_TEST(await_trace, goes_on_through_a_nursery) {
-  std::exception_ptr caught;
-  try {
-    co_await sc::open_nursery([](nursery& n) { n.start_soon(through_here); });
-  } catch (const std::runtime_error&) {
-    caught = std::current_exception();
-  }
-
-  EXPECT_TRUE(contains(sc::await_trace(caught), "through_here")) << sc::await_trace(caught);
-  co_return;
-}
-
-TRACTOR_TEST(await_trace, of_another_exception_is_empty) {
-  try {
-    co_await through_here();
-  } catch (const std::runtime_error&) {
-  }
-  EXPECT_EQ(sc::await_trace(std::make_exception_ptr(1)), "");
-}
-
-// Also of one of the same size, which gets the memory of the one that was caught and freed.
-TRACTOR_TEST(await_trace, of_a_later_exception_of_the_same_type_is_empty) {
-  for (int i = 0; i < 10; ++i) {
-    try {
-      co_await through_here();
-    } catch (const std::runtime_error&) {
-    }
-    EXPECT_EQ(sc::await_trace(std::make_exception_ptr(std::runtime_error("another"))), "");
-  }
-}
-
 TEST(task_death, awaited_twice_is_an_assertion) {
   const auto twice = []() -> task<> {
     const auto one = add(1, 2);

@@ -30,6 +30,8 @@ namespace tractor::sc {
 
 struct cancel_scope_options {
   time_point deadline = never;
+  // Counted from where the scope is entered, in place of `deadline`; zero or less cancels at the first checkpoint.
+  std::optional<duration> relative_deadline = std::nullopt;
   bool shield = false;
   std::source_location where = std::source_location::current();
 };
@@ -47,8 +49,9 @@ struct scope_deadline : timer {
 
 class TRACTOR_API cancel_scope {
  public:
-  explicit cancel_scope(cancel_scope_options options = {}) noexcept : where_(options.where), shield_(options.shield) {
-    deadline_.at = options.deadline;
+  explicit cancel_scope(cancel_scope_options options = {}) noexcept
+      : where_(options.where), shield_(options.shield), relative_(options.relative_deadline.has_value()) {
+    deadline_.at = relative_ ? time_point(*options.relative_deadline) : options.deadline;
   }
   cancel_scope(const cancel_scope&) = delete;
   cancel_scope& operator=(const cancel_scope&) = delete;
@@ -63,7 +66,8 @@ class TRACTOR_API cancel_scope {
   void cancel(std::string_view why = {}, std::source_location where = std::source_location::current()) noexcept;
   void cancel(cancel_reason reason) noexcept;
 
-  [[nodiscard]] time_point deadline() const noexcept { return deadline_.at; }
+  // A relative one is `never` until the scope is entered.
+  [[nodiscard]] time_point deadline() const noexcept { return relative_ ? never : deadline_.at; }
   void set_deadline(time_point deadline, std::source_location where = std::source_location::current()) noexcept;
   [[nodiscard]] bool shield() const noexcept { return shield_; }
   void set_shield(bool shield) noexcept;
@@ -117,7 +121,7 @@ class TRACTOR_API cancel_scope {
   friend class detail::start_state;
   [[nodiscard]] bool parent_visible() const noexcept { return parent_ != nullptr && !shield_ && parent_->effective_; }
   [[noreturn]] static void throw_entered_twice();
-  void start_deadline();  // of an entered scope: cancels it at once when it has passed
+  void start_deadline();  // of a scope that has just been entered: cancels it at once when it has passed
   void arm_deadline();
   void disarm_deadline() noexcept;
   void pass_deadline() noexcept;
@@ -136,6 +140,7 @@ class TRACTOR_API cancel_scope {
   std::source_location where_;
   std::uint32_t delivered_at_entry_ = 0;
   bool shield_ = false;
+  bool relative_ = false;  // deadline_.at is a duration yet, from the beginning of time
   bool cancel_called_ = false;
   bool cancelled_caught_ = false;
   bool effective_ = false;
@@ -299,19 +304,12 @@ detail::scope_awaiter<std::decay_t<Body>> cancel_scope::run(Body&& body) {
 // The time of the current run's clock.
 [[nodiscard]] TRACTOR_API time_point current_time();
 
-namespace detail {
-// A timeout that is over before it began is in the past of every clock, so that the first checkpoint is cancelled.
-[[nodiscard]] inline time_point deadline_in(duration timeout) {
-  return timeout <= duration::zero() ? time_point::min() : saturating_add(current_time(), timeout);
-}
-}  // namespace detail
-
 // Runs `body` for at most `timeout`; see cancel_scope::run for the result. A timeout of zero or less cancels at the first
 // checkpoint.
 template <class Body>
 [[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_after(
     duration timeout, Body&& body, std::source_location where = std::source_location::current()) {
-  return {cancel_scope_options{.deadline = detail::deadline_in(timeout), .where = where}, std::forward<Body>(body)};
+  return {cancel_scope_options{.relative_deadline = timeout, .where = where}, std::forward<Body>(body)};
 }
 template <class Body>
 [[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> move_on_at(
@@ -323,7 +321,7 @@ template <class Body>
 template <class Body>
 [[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, true> fail_after(
     duration timeout, Body&& body, std::source_location where = std::source_location::current()) {
-  return {cancel_scope_options{.deadline = detail::deadline_in(timeout), .where = where}, std::forward<Body>(body)};
+  return {cancel_scope_options{.relative_deadline = timeout, .where = where}, std::forward<Body>(body)};
 }
 template <class Body>
 [[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, true> fail_at(time_point deadline, Body&& body,
@@ -335,8 +333,7 @@ template <class Body>
 template <class Body>
 [[nodiscard]] detail::owned_scope_awaiter<std::decay_t<Body>, false> shielded(
     Body&& body, duration grace = duration::max(), std::source_location where = std::source_location::current()) {
-  const time_point deadline = grace == duration::max() ? never : detail::deadline_in(grace);
-  return {cancel_scope_options{.deadline = deadline, .shield = true, .where = where}, std::forward<Body>(body)};
+  return {cancel_scope_options{.relative_deadline = grace, .shield = true, .where = where}, std::forward<Body>(body)};
 }
 
 // The cancels that are in force where the current task stands, innermost first, one a line; empty when there is none.

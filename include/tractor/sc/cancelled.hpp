@@ -5,7 +5,7 @@
 // `cancelled` is thrown at a checkpoint inside a cancelled scope and is absorbed by that scope. It does not derive from
 // std::exception, so `catch (const std::exception&)` lets it through. Only the kernel makes one. Code that catches it must
 // rethrow it, replace it by another error, or keep it in a std::exception_ptr that it rethrows later; when none of these
-// happens the scope still ends as cancelled and a warning names the task and the place (see run_options::swallow).
+// happens the scope still ends as cancelled and a warning names the task, the checkpoint and the scope (see run_options::swallow).
 
 #pragma once
 
@@ -19,10 +19,13 @@
 namespace tractor::sc {
 
 namespace detail {
-// Counts the living `cancelled` objects of one task. Outlives the task when somebody keeps an exception_ptr.
+// Counts the living `cancelled` objects of one task, and knows where the last one was thrown. Outlives the task when somebody keeps an
+// exception_ptr.
 struct cancel_token {
   std::uint32_t references = 0;
   std::uint32_t alive = 0;
+  std::source_location checkpoint;  // the co_await that threw
+  std::source_location dropped_in;  // the scope whose body ended without it; unset: none did
 };
 struct kernel_access;
 }  // namespace detail
@@ -33,7 +36,7 @@ class TRACTOR_API cancelled {
   cancelled& operator=(const cancelled&) = delete;
   ~cancelled();
 
-  // The reason of the innermost cancelled scope, for logs; sc::why_cancelled() renders the whole chain.
+  // Always the same; sc::why_cancelled() says why.
   [[nodiscard]] const char* what() const noexcept { return "cancelled"; }
 
  private:

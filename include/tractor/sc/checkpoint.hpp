@@ -25,17 +25,19 @@ class checkpoint_awaiter {
   checkpoint_awaiter& operator=(const checkpoint_awaiter&) = delete;
   ~checkpoint_awaiter() = default;
 
-  static bool await_ready() { return this_runner().may_continue(); }
+  static bool await_ready() { return this_runner().may_continue_computing(); }
   template <class Promise>
   static void await_suspend(std::coroutine_handle<Promise> here) {
     current_runner->yield(here.promise());
   }
   // Looks now: a cancel that came while this task stood in the ready queue is delivered here (level-triggered).
-  static void await_resume() {
+  void await_resume() const {
     if constexpr (!Shielded)
       if (scope_cancelled(*current_runner)) [[unlikely]]
-        throw_cancelled();
+        throw_cancelled(checkpoint_at);
   }
+
+  std::source_location checkpoint_at;
 };
 
 // Never stops.
@@ -45,10 +47,12 @@ class cancel_check_awaiter {
 
   static bool await_ready() noexcept { return true; }
   static void await_suspend(std::coroutine_handle<>) noexcept {}
-  static void await_resume() {
+  void await_resume() const {
     if (scope_cancelled(this_runner())) [[unlikely]]
-      throw_cancelled();
+      throw_cancelled(checkpoint_at);
   }
+
+  std::source_location checkpoint_at;
 };
 
 // The timer is the awaiter's own base: a program may have a hundred thousand sleeping tasks.

@@ -79,6 +79,14 @@ class TRACTOR_API parking_lot {
     return woken;
   }
   std::size_t unpark_all() { return unpark(std::numeric_limits<std::size_t>::max()); }
+  // Moves up to `count` tasks, those that wait longest first, to the end of another queue, where they go on waiting; gives how many.
+  std::size_t repark(parking_lot& other, std::size_t count = 1) noexcept {
+    TRACTOR_ASSERT(&other != this, "tasks are moved to another queue");
+    std::size_t moved = 0;
+    for (; moved < count && first_ != nullptr; ++moved) first_->move_to(other, *first_->kind);
+    return moved;
+  }
+  std::size_t repark_all(parking_lot& other) noexcept { return repark(other, std::numeric_limits<std::size_t>::max()); }
 
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

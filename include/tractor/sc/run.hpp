@@ -13,11 +13,13 @@
 
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +27,7 @@
 
 #include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/clock.hpp"
+#include "tractor/sc/detail/cycle_counter.hpp"
 #include "tractor/sc/detail/kernel.hpp"
 #include "tractor/sc/detail/reactor.hpp"
 #include "tractor/sc/detail/ready_queue.hpp"
@@ -37,14 +40,15 @@ namespace tractor::sc {
 
 // What happens when a task catches `cancelled` and drops it. The scope ends as cancelled either way.
 enum class swallow_policy : unsigned char {
-  warn,  // one line on stderr that names task, place and scope
-  fail,  // the scope throws swallowed_cancel_error instead: the test kit's default
+  warn,  // one line on stderr that names task, checkpoint and scope
+  fail,  // that, and the task fails with swallowed_cancel_error when it ends: the test kit's default
 };
 
 struct run_options {
   virtual_clock* clock = nullptr;                    // null: CLOCK_MONOTONIC
   std::optional<std::uint64_t> seed = std::nullopt;  // set: shuffled scheduling and reproducible randomness
   swallow_policy swallow = swallow_policy::warn;
+  std::span<instrument* const> instruments = {};  // told from the first task on; read when the run is made
 };
 
 // A seed that nobody chose, for run_options; below 2^32, so that it can be typed.
@@ -56,11 +60,14 @@ class idle_wait;
 class io_host;
 class stall_watch;
 struct trace_record {
-  std::exception_ptr exception;        // held: a later one that lay where this lay would be taken for it
-  const promise_base* next = nullptr;  // the promise the exception must reach next to continue this trace
-  bool resumable = false;              // a nursery is about to throw the same exception again, from another coroutine
-  std::vector<std::source_location> sites;
+  std::exception_ptr exception;             // held: a later one that lay where this lay would be taken for it
+  const promise_base* next = nullptr;       // the promise the exception must reach next to continue this trace
+  bool resumable = false;                   // a nursery is about to throw the same exception again, from another coroutine
+  std::vector<std::source_location> sites;  // innermost first
 };
+inline constexpr std::size_t trace_sites_max = 256;  // of one exception: the innermost
+inline constexpr std::size_t traces_max = 8;         // exceptions: the last ones
+using trace_list = std::array<trace_record, traces_max>;
 }  // namespace detail
 
 // The scheduler of one run. `sc::run` is all that most programs need; a host loop uses sc::guest_run (guest.hpp), which is made of
@@ -102,6 +109,9 @@ class TRACTOR_API runner {
 
   // Whether a task may go on without a schedule point: while nobody else is ready, a bounded number of times in a row.
   [[nodiscard]] bool may_continue() noexcept { return ready_.empty() && --continues_left_ > 0; }
+  // The same for a checkpoint of a task that computes: not either when it is time to look at I/O and timers. Under a virtual clock that is
+  // left to the count, so that what a run does depends on nothing but its seed.
+  [[nodiscard]] bool may_continue_computing() noexcept { return ready_.empty() && has_time_to_continue(); }
   // The same for an operation that had nothing to wait for: a bounded number of times in a row also while others are ready, because to
   // let another task run costs more than most of these. Not with a seed: that run is to see every order.
   [[nodiscard]] bool may_continue_ready() noexcept { return (!options_.seed || ready_.empty()) && --continues_left_ > 0; }
@@ -202,7 +212,7 @@ class TRACTOR_API runner {
   void record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept;
   void continue_trace(const std::exception_ptr& error) noexcept;
   [[nodiscard]] time_point loop_time() const noexcept { return loop_time_; }  // when the loop last looked; no system call
-  [[nodiscard]] const detail::trace_record& last_trace() const noexcept { return trace_; }
+  [[nodiscard]] const detail::trace_list& traces() const noexcept { return traces_; }
   [[nodiscard]] std::uint64_t next_task_id() noexcept { return ++task_ids_; }
   [[nodiscard]] detail::task_record* main_task() noexcept;
   [[nodiscard]] cancel_scope& root_scope() noexcept { return root_scope_; }
@@ -211,10 +221,10 @@ class TRACTOR_API runner {
   void set_root_actor(void* root) noexcept { root_actor_ = root; }
 
  private:
-  static constexpr int continues_max = 64;               // ready operations in a row without a schedule point
-  static constexpr std::uint64_t resumes_per_look = 32;  // resumptions between two looks at the cycle counter
-  static constexpr std::uint64_t cycles_per_poll = 200'000;
-  static constexpr int batches_before_deferred = 4;  // while there is always something to run
+  static constexpr int continues_max = 64;                   // ready operations in a row without a schedule point
+  static constexpr std::uint64_t resumes_per_look_max = 32;  // resumptions between two looks at the cycle counter
+  static constexpr std::uint64_t cycles_per_poll = 200'000;  // less than 0.1 ms
+  static constexpr int batches_before_deferred = 4;          // while there is always something to run
 
   // A host's own code has woken a task, between two steps: the host must be told that there is one to take.
   void notice_from_outside() noexcept {
@@ -227,9 +237,13 @@ class TRACTOR_API runner {
 
   struct main_record;
   void run_tasks(std::size_t count);
+  void run_shuffled(std::size_t count);
   void resume(detail::task_record& task);
   void resume_instrumented(detail::task_record& task);
   void run_deferred();
+  [[nodiscard]] bool has_time_to_continue() noexcept;
+  void look();
+  void keep_traces() noexcept;  // for who gets the run's error
   void fire_timers(time_point now) noexcept;
   void wait_for_events(bool may_block);
   bool jump_or_deadlock();
@@ -240,12 +254,15 @@ class TRACTOR_API runner {
   run_options options_;
   detail::ready_queue ready_;
   detail::task_record* current_ = nullptr;
-  int continues_left_ = continues_max;
+  int continues_left_ = continues_max;    // of the step that is being taken
+  int continues_a_step_ = continues_max;  // less where steps are long
   bool instrumented_ = false;             // there are instruments
   std::atomic<std::uint64_t> steps_ = 1;  // written here only
-  std::uint64_t looked_at_step_ = 1;
+  std::uint64_t look_at_step_ = 0;
+  std::uint64_t resumes_per_look_ = resumes_per_look_max;
   std::atomic<bool> resting_ = true;
   std::uint64_t last_poll_cycles_ = 0;
+  std::uint64_t last_look_cycles_ = 0;
   time_point loop_time_{};
   detail::timer_heap timers_;
   detail::deferred* deferred_ = nullptr;
@@ -262,7 +279,8 @@ class TRACTOR_API runner {
   void* root_actor_ = nullptr;
   detail::stall_watch* watched_by_ = nullptr;
   bool timers_held_ = false;  // those that are due wait until who has got I/O has run
-  detail::trace_record trace_;
+  detail::trace_list traces_;
+  std::size_t next_trace_ = 0;
   std::vector<instrument*> instruments_;
   std::unique_ptr<detail::external_queue> external_;
   std::unique_ptr<detail::io_host> io_host_;
@@ -300,8 +318,14 @@ auto run(Main&& main, Arguments&&... arguments) {
   return run(run_options{}, std::forward<Main>(main), std::forward<Arguments>(arguments)...);
 }
 
-// The await chain that `error` crossed on its way out, innermost first, as "function at file:line" lines. Empty when it is not the
-// exception that last passed through this run.
+// The await chain that `error` crossed on its way out, innermost first, as "  in function at file:line" lines. Empty when it is none of the
+// last few exceptions that passed through the current run, or, outside of one, through the last run of this thread if that failed.
 [[nodiscard]] TRACTOR_API std::string await_trace(const std::exception_ptr& error);
+
+// All that is known of an error: "type: message", its await chain, and the same of each member of a group, in several lines.
+[[nodiscard]] TRACTOR_API std::string error_report(const std::exception_ptr& error);
+
+// The task that is running, for the length of its step; usage_error outside one.
+[[nodiscard]] TRACTOR_API task_note current_task();
 
 }  // namespace tractor::sc

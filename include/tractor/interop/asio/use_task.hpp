@@ -100,7 +100,7 @@ class asio_wait : public sc::detail::leaf_wait {
   void throw_if_failed(Aborted aborted) {
     throw_if_cancelled();
     if (cancel_asked_ && (failure_ ? is_abort(failure_) : aborted()) && sc::detail::scope_cancelled(sc::detail::this_runner()))
-      sc::detail::throw_cancelled();
+      sc::detail::throw_cancelled(this->checkpoint_at);
     if (failure_) std::rethrow_exception(std::move(failure_));
   }
 

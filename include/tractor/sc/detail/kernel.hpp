@@ -49,6 +49,7 @@ struct wait_kind {
 struct suspension {
   task_record* task;
   const wait_kind* kind;
+  std::source_location checkpoint_at;  // the co_await, for who asks where a cancel was thrown
   bool was_cancelled = false;
 };
 
@@ -122,8 +123,9 @@ struct kernel_access {
 
 TRACTOR_API extern constinit thread_local runner* current_runner;
 
-[[noreturn]] TRACTOR_API void throw_cancelled();  // delivers the cancel of the current task
-[[noreturn]] TRACTOR_API void throw_no_run();     // a kernel operation outside a run
+// Delivers the cancel of the current task, at the checkpoint there.
+[[noreturn]] TRACTOR_API void throw_cancelled(std::source_location checkpoint);
+[[noreturn]] TRACTOR_API void throw_no_run();  // a kernel operation outside a run
 
 [[nodiscard]] inline runner& this_runner() {
   runner* const found = current_runner;

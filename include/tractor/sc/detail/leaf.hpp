@@ -42,7 +42,7 @@ struct leaf_wait : suspension {
 
   // For await_resume.
   void throw_if_cancelled() {
-    if (was_cancelled) throw_cancelled();
+    if (was_cancelled) throw_cancelled(checkpoint_at);
   }
 };
 
