@@ -80,6 +80,13 @@ inline sc::task<std::string> receive_all(sc::byte_stream& from) {
   co_return text;
 }
 
+// Bytes that tell where they belong.
+inline std::string pattern(std::size_t bytes, unsigned seed) {
+  std::string text(bytes, '\0');
+  for (std::size_t i = 0; i < bytes; ++i) text[i] = static_cast<char>((i * 2654435761u + seed) >> 11);
+  return text;
+}
+
 struct both_errors {
   std::string client;
   std::string server;
