@@ -26,15 +26,28 @@ detail::bio_ptr open(const pem& source) {
   return opened;
 }
 
+// What is encrypted is refused; OpenSSL would ask the terminal for the password.
+int no_password(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+[[noreturn]] void fail_unreadable(const std::string& what, const pem& source, bool password_asked) {
+  if (!password_asked) fail("cannot read " + what + " from " + name_of(source));
+  ERR_clear_error();
+  throw context_error("tls::context: cannot read " + what + " from " + name_of(source) + ": it is encrypted with a password");
+}
+
 // All certificates in it, at least one.
 std::vector<detail::x509_ptr> read_certificates(const pem& source) {
   const detail::bio_ptr from = open(source);
   std::vector<detail::x509_ptr> found;
-  while (X509* const next = PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)) found.emplace_back(next);
+  bool password_asked = false;
+  while (X509* const next = PEM_read_bio_X509(from.get(), nullptr, &no_password, &password_asked)) found.emplace_back(next);
   const unsigned long ended_by = ERR_peek_last_error();
   // "No start line" is how the end of the blocks shows.
   const bool at_end = ERR_GET_LIB(ended_by) == ERR_LIB_PEM && ERR_GET_REASON(ended_by) == PEM_R_NO_START_LINE;
-  if (found.empty() || !at_end) fail("cannot read certificates from " + name_of(source));
+  if (found.empty() || !at_end) fail_unreadable("certificates", source, password_asked);
   ERR_clear_error();
   return found;
 }
@@ -48,9 +61,6 @@ void use_trust(SSL_CTX* into, const std::vector<pem>& trust, bool list_for_clien
   }
 }
 
-// A key with a password is refused; OpenSSL would ask the terminal for it.
-int no_password(char*, int, int, void*) { return -1; }
-
 void use_identity(SSL_CTX* into, const pem& chain, const pem& key) {
   if (chain.empty() != key.empty()) throw context_error("tls::context: a certificate chain and its key belong together, one is missing");
   if (chain.empty()) return;
@@ -59,8 +69,9 @@ void use_identity(SSL_CTX* into, const pem& chain, const pem& key) {
   for (std::size_t i = 1; i < certificates.size(); ++i)
     if (SSL_CTX_add1_chain_cert(into, certificates[i].get()) != 1) fail("cannot use the chain in " + name_of(chain));
   const detail::bio_ptr from = open(key);
-  const detail::key_ptr read(PEM_read_bio_PrivateKey(from.get(), nullptr, &no_password, nullptr));
-  if (!read) fail("cannot read a private key without a password from " + name_of(key));
+  bool password_asked = false;
+  const detail::key_ptr read(PEM_read_bio_PrivateKey(from.get(), nullptr, &no_password, &password_asked));
+  if (!read) fail_unreadable("a private key", key, password_asked);
   // One of another kind than the certificate's is only noticed by the check.
   if (SSL_CTX_use_PrivateKey(into, read.get()) != 1 || SSL_CTX_check_private_key(into) != 1)
     fail("the key in " + name_of(key) + " does not go with the certificate in " + name_of(chain));

@@ -111,6 +111,10 @@ void session::fail_truncated() noexcept {
   }
 }
 
+void session::fail_silent(std::size_t bytes_max) noexcept {
+  fail("the peer sent more than " + std::to_string(bytes_max) + " bytes of messages of the protocol and no data (silent_bytes_max)");
+}
+
 outcome session::judge(int result) noexcept {
   switch (SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_WANT_READ: return outcome::wants_input;

@@ -49,6 +49,8 @@ class session {
 
   // The transport ended where it should not.
   void fail_truncated() noexcept;
+  // The peer sent more than that without any plain text.
+  void fail_silent(std::size_t bytes_max) noexcept;
   [[nodiscard]] std::exception_ptr failure() const noexcept { return failure_; }
 
   [[nodiscard]] bool is_server() const noexcept { return context_.is_server(); }

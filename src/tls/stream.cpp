@@ -164,11 +164,17 @@ stream::feed_result stream::feed() noexcept {
   transport_ended_ = got.bytes == 0;
   if (transport_ended_) return feed_result::ended;
   session_->put(std::span(chunk).first(got.bytes));
+  if (handshake_done_) silent_bytes_ += got.bytes;
   if (eof_sent_) say_goodbye();  // which may have waited for this
   return feed_result::fed;
 }
 
+// Whoever calls this again and again has an end of it: with silent_bytes_max, or when plain text comes or goes.
 sc::io_result stream::feed_or_fail() noexcept {
+  if (silent_bytes_ > silent_bytes_max) {
+    session_->fail_silent(silent_bytes_max);
+    return failed();
+  }
   switch (feed()) {
     case feed_result::fed: return done;
     // Nothing will be answered to what cannot be sent.
@@ -211,7 +217,10 @@ sc::io_result stream::attempt_receive(std::span<std::byte> into) noexcept {
     const detail::outcome outcome = session_->read(into, bytes);
     if (outcome == detail::outcome::failed) return failed();
     if (session_->output_bytes() > 0) static_cast<void>(attempt_flush());
-    if (outcome == detail::outcome::done) return {.bytes = bytes};
+    if (outcome == detail::outcome::done) {
+      silent_bytes_ = 0;
+      return {.bytes = bytes};
+    }
     if (outcome == detail::outcome::ended) return done;
     // With a failed sender there is nothing to hold back.
     if (send_errno_ == 0 && outgoing_.size() - outgoing_sent_ + session_->output_bytes() > outgoing_bytes_max) return would_block;
@@ -228,8 +237,17 @@ sc::io_result stream::attempt_send(std::span<const std::byte> from) noexcept {
   while (unreported_bytes_ == 0) {
     const detail::outcome outcome = session_->write(from.first(std::min(from.size(), record_bytes_max)), unreported_bytes_);
     if (outcome == detail::outcome::failed) return failed();
+    if (outcome == detail::outcome::done) {
+      silent_bytes_ = 0;
+      if (const sc::io_result flushed = attempt_flush(); flushed.errno_value != 0) return flushed;
+      continue;
+    }
     // In the middle of a message of the protocol that came in several records the rest of it comes first.
-    if (const sc::io_result next = outcome == detail::outcome::done ? attempt_flush() : feed_or_fail(); next.errno_value != 0) return next;
+    if (const sc::io_result fed = feed_or_fail(); fed.errno_value != 0) return fed;
+    if (transport_ended_) {  // the end for a receiver, if https_compatible, but not for a sender that needs the rest
+      session_->fail_truncated();
+      return failed();
+    }
   }
   return {.bytes = std::exchange(unreported_bytes_, 0)};
 }

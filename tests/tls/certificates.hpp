@@ -24,11 +24,14 @@ struct certificate_wish {
   std::string common_name = "a test";
   std::vector<std::string> names = {};  // "DNS:localhost", "IP:127.0.0.1"
   bool expired = false;
+  bool not_yet_valid = false;
+  std::string extended_key_usage = {};  // "clientAuth"; empty: for anything
 };
 
 class certificate_authority {
  public:
-  explicit certificate_authority(const std::string& common_name);
+  explicit certificate_authority(const std::string& common_name);  // one that signed itself
+  certificate_authority(const std::string& common_name, const certificate_authority& issuer);
   ~certificate_authority();
   certificate_authority(const certificate_authority&) = delete;
   certificate_authority& operator=(const certificate_authority&) = delete;
@@ -46,6 +49,13 @@ const certificate_authority& authority();
 const identity& localhost_identity();  // for localhost and 127.0.0.1
 
 tls::pem key_of_another_kind();  // than the certificates'
+
+// The same with that password, in each of the forms there are.
+std::vector<tls::pem> key_with_password(const tls::pem& key, const std::string& password);
+tls::pem certificate_with_password(const tls::pem& certificate, const std::string& password);
+
+// One behind the other.
+tls::pem joined(const tls::pem& first, const tls::pem& second);
 
 // Contexts with them.
 tls::context trusting_client(tls::client_options options = {});

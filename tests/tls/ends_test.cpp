@@ -2,8 +2,8 @@
 //
 // How a TLS stream ends: in good order, cut off, and by going on without TLS.
 
+#include "split_ticket.hpp"
 #include "tls_test.hpp"
-
 #include "tractor/testing/lockstep_stream.hpp"
 
 namespace tractor::test {
@@ -58,6 +58,48 @@ TRACTOR_TEST(tls_end, transport_that_ends_alone_is_an_end_when_https_compatible)
   pair.client->transport()->close();
   EXPECT_EQ(co_await receive_all(*pair.server), "all");
   EXPECT_EQ(co_await receive_text(*pair.server), "");
+}
+
+TRACTOR_TEST(tls_end, sending_goes_on_after_a_transport_that_ended_alone_when_https_compatible) {
+  tls_pair pair = open_pair({.server_stream = {.https_compatible = true}});
+  co_await agree(pair);
+  co_await send_text(*pair.client, "request");
+  pair.client->transport()->send_eof();
+  EXPECT_EQ(co_await receive_all(*pair.server), "request");
+
+  co_await send_text(*pair.server, "response");
+  co_await pair.server->aclose();
+  EXPECT_EQ(co_await receive_all(*pair.client), "response");
+}
+
+// A receiver may take that for the end; a sender would have to wait for the rest for ever.
+TRACTOR_TEST(tls_end, transport_that_ends_within_a_message_of_the_protocol_is_none_for_a_sender) {
+  split_ticket with = co_await open_with_split_ticket({.server_name = "localhost", .https_compatible = true});
+  co_await send_text(*with.client_side, with.first_record);
+  with.client_side->send_eof();
+  EXPECT_EQ(co_await receive_text(*with.pair.client), "");
+
+  for (int i = 0; i < 2; ++i)
+    EXPECT_THAT(co_await error_from<tls::truncated_error>([&] { return send_text(*with.pair.client, "x"); }),
+                HasSubstr("without close_notify"));
+  co_await with.pair.client->aclose();
+  EXPECT_TRUE(with.pair.client->closed());
+}
+
+TRACTOR_TEST(tls_end, transport_that_ends_while_a_sender_waits_for_the_rest_of_a_message_is_none_for_it) {
+  for (const bool https_compatible : {false, true}) {
+    split_ticket with = co_await open_with_split_ticket({.server_name = "localhost", .https_compatible = https_compatible});
+    co_await send_text(*with.client_side, with.first_record);
+    EXPECT_FALSE(co_await sc::move_on_after(1s, [&]() -> task<> { static_cast<void>(co_await receive_text(*with.pair.client)); }));
+    co_await sc::open_nursery([&](sc::nursery& n) -> task<> {
+      n.start_soon([&]() -> task<> {
+        EXPECT_THAT(co_await error_from<tls::truncated_error>([&] { return send_text(*with.pair.client, "x"); }),
+                    HasSubstr("without close_notify"));
+      });
+      co_await testing::wait_all_tasks_blocked();
+      with.client_side->send_eof();
+    });
+  }
 }
 
 TRACTOR_TEST(tls_end, changed_record_is_an_error_for_both) {

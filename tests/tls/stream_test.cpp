@@ -56,12 +56,6 @@ TEST(tls_stream, over_sockets_keeps_the_contract) {
 
 constexpr std::size_t megabytes = 4 << 20;
 
-std::string pattern(std::size_t bytes, unsigned seed) {
-  std::string text(bytes, '\0');
-  for (std::size_t i = 0; i < bytes; ++i) text[i] = static_cast<char>((i * 2654435761u + seed) >> 11);
-  return text;
-}
-
 task<> exchange_megabytes(tls_pair pair) {
   const std::string there = pattern(megabytes, 1), back = pattern(megabytes, 2);
   std::string got_there, got_back;
@@ -213,58 +207,6 @@ TRACTOR_TEST(tls_stream, calls_are_checkpoints) {
   EXPECT_FALSE(pair.client->closed());
   co_await kit::assert_checkpoints([&] { return pair.client->aclose(); });
   EXPECT_TRUE(pair.client->closed()) << "cancelled or not";
-}
-
-// --- what the protocol says in between ---
-
-TRACTOR_TEST(tls_stream, key_updates_are_answered_while_the_sender_is_clogged) {
-  tls_pair pair = secure(sc::open_memory_streams(1000));
-  co_await agree(pair);
-  const std::string there = pattern(200'000, 3), back = pattern(200'000, 4);
-  co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> { co_await send_text(*pair.server, back); });
-    co_await kit::wait_all_tasks_blocked();
-
-    // When: the client, which has not received anything, asks for new keys and goes on.
-    n.start_soon([&]() -> task<> {
-      for (std::size_t at = 0; at < there.size(); at += 20'000) {
-        pair.client->update_keys();
-        co_await send_text(*pair.client, std::string_view(there).substr(at, 20'000));
-      }
-      pair.client->send_eof();
-    });
-    EXPECT_TRUE(co_await receive_all(*pair.server) == there);
-    std::string got;
-    while (got.size() < back.size()) got += co_await receive_text(*pair.client);
-    EXPECT_TRUE(got == back);
-  });
-}
-
-TRACTOR_TEST(tls_stream, peer_that_asks_and_does_not_listen_is_not_received_from_until_it_does) {
-  // Given: a server whose answers to requests for new keys are long.
-  constexpr std::size_t answer_bytes = 4096, requests = 100;
-  pair_options options;
-  SSL_CTX_set_block_padding(options.server.state().ssl.get(), answer_bytes);
-  tls_pair pair = secure(sc::open_memory_streams(1000), options);
-  co_await agree(pair);
-  std::size_t received = 0;
-  co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> {
-      for (std::size_t i = 0; i < requests; ++i) {
-        pair.client->update_keys();
-        co_await send_text(*pair.client, "x");
-      }
-    });
-    n.start_soon([&]() -> task<> {
-      while (received < requests) received += (co_await receive_text(*pair.server)).size();
-      pair.server->send_eof();
-    });
-    co_await kit::wait_all_tasks_blocked();
-    EXPECT_LT(received, tls::outgoing_bytes_max / answer_bytes + 2);
-
-    EXPECT_EQ(co_await receive_text(*pair.client), "");
-  });
-  EXPECT_EQ(received, requests);
 }
 
 TRACTOR_TEST(tls_stream, server_that_only_sends_and_client_that_only_receives_need_nothing_more) {

@@ -80,4 +80,36 @@ inline sc::task<std::string> receive_all(sc::byte_stream& from) {
   co_return text;
 }
 
+// Bytes that tell where they belong.
+inline std::string pattern(std::size_t bytes, unsigned seed) {
+  std::string text(bytes, '\0');
+  for (std::size_t i = 0; i < bytes; ++i) text[i] = static_cast<char>((i * 2654435761u + seed) >> 11);
+  return text;
+}
+
+struct both_errors {
+  std::string client;
+  std::string server;
+};
+
+// What each side says to a handshake, and to receiving a byte of the other one after it.
+template <class ClientError = tls::handshake_error, class ServerError = tls::handshake_error>
+sc::task<both_errors> refused(pair_options options) {
+  tls_pair pair = open_pair(std::move(options));
+  both_errors said;
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> {
+      said.server = co_await error_from<ServerError>([&] { return pair.server->do_handshake(); });
+      pair.server->close();
+    });
+    said.client = co_await error_from<ClientError>([&]() -> sc::task<> {
+      co_await pair.client->do_handshake();
+      static_cast<void>(co_await receive_text(*pair.client));
+    });
+  });
+  co_return said;
+}
+
+inline tls::context server_with(const identity& who) { return localhost_server({.chain = who.chain, .key = who.key}); }
+
 }  // namespace tractor::test

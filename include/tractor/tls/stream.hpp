@@ -12,9 +12,10 @@
 // direction waits for the other.
 //
 // Ends. A peer's close_notify is the end of the stream, and sending may go on. A transport that ends without one is a
-// truncated_error, unless `https_compatible` says that this, too, is an end. close() sends close_notify if that can leave at once;
-// aclose() waits until it does. A stream that is destroyed without them sends none: what an error or a cancel has interrupted shall not
-// look complete. A failure of the handshake or of a record is final: everything after it throws the same error.
+// truncated_error, unless `https_compatible` says that this, too, is an end; to a send that needs the rest of a message of the protocol
+// it is one in any case. close() sends close_notify if that can leave at once; aclose() waits until it does. A stream that is destroyed
+// without them sends none: what an error or a cancel has interrupted shall not look complete. A failure is final: everything after it
+// throws the same error.
 //
 // Over TCP, a connection that is closed while bytes of the peer lie unread is reset, and the peer may lose what was sent last. aclose()
 // therefore goes on reading, and throws away, until the peer ends its side, for at most `aclose_drain_bytes_max` and `aclose_drain_within`.
@@ -26,8 +27,9 @@
 // complete. Cancelled, aclose() closes at once.
 //
 // Errors are tls_error and its kin (errors.hpp); those of the transport pass through. Of one connection no more is buffered than
-// `ciphertext_chunk_bytes` received and `outgoing_bytes_max` to be sent. Not to be destroyed while a task waits in it, in aclose(),
-// do_handshake() or unwrap() until that has returned. After a fork it is the child's or the parent's, not both's.
+// `ciphertext_chunk_bytes` received and `outgoing_bytes_max` to be sent. A peer that sends more than `silent_bytes_max` in a row
+// which is not for the application is a tls_error: it could keep a call busy for ever. Not to be destroyed while a task waits in it, in
+// aclose(), do_handshake() or unwrap() until that has returned. After a fork it is the child's or the parent's, not both's.
 
 #pragma once
 
@@ -51,6 +53,9 @@ inline constexpr std::size_t record_bytes_max = 16 * 1024;  // of plain text, RF
 inline constexpr std::size_t ciphertext_chunk_bytes = 16 * 1024;
 // With that much to be sent, which only a peer can bring about that asks and does not listen, receiving pauses.
 inline constexpr std::size_t outgoing_bytes_max = 128 * 1024;
+// How much of tickets, new keys and the like is taken from a peer, since the handshake or since plain text last went either way; answers to
+// update_keys() count. It is more than `outgoing_bytes_max`, of which they may be what a peer like this one has held back.
+inline constexpr std::size_t silent_bytes_max = 256 * 1024;
 
 // How much of a peer that has not ended its side aclose() reads, and for how long.
 inline constexpr std::size_t aclose_drain_bytes_max = 256 * 1024;
@@ -166,6 +171,7 @@ class TRACTOR_API stream final : public sc::byte_stream {
   std::size_t tellings_ = 0;  // calls of tell_waiters
   int receive_errno_ = 0;     // of the transport, for good
   int send_errno_ = 0;
+  std::size_t silent_bytes_ = 0;     // received without plain text, see silent_bytes_max
   std::vector<std::byte> outgoing_;  // is being sent
   std::size_t outgoing_sent_ = 0;
   std::size_t unreported_bytes_ = 0;  // plain text in it that a sender has yet to hear of
