@@ -102,6 +102,8 @@ task<std::unique_ptr<socket_stream>> socket_listener::accept() {
   }
 }
 
+task<std::unique_ptr<byte_stream>> socket_listener::accept_stream() { co_return co_await accept(); }
+
 // Readiness cannot tell when descriptors are free again, and the connection that waits keeps the listener readable.
 task<> socket_listener::wait_for_resources() {
   ++back_offs_;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "contract.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/nursery.hpp"
 #include "tractor/testing/scheduling.hpp"
@@ -16,6 +17,11 @@ namespace tractor::testing {
 
 namespace {
 
+using detail::cushion;
+using detail::expect;
+using detail::expect_error;
+using detail::receive_text;
+using detail::send_text;
 using sc::byte_stream;
 using sc::nursery;
 using sc::task;
@@ -23,41 +29,11 @@ using sc::task;
 constexpr std::array<std::size_t, 6> lengths{1, 3, 1000, 4096, 65'537, 300'000};
 constexpr std::array<std::size_t, 4> buffer_lengths{1, 7, 4096, 100'000};
 constexpr std::size_t chunk_bytes = 64 * 1024;
-// Real descriptors tell what has happened to their peer a moment later.
-constexpr auto cushion = std::chrono::milliseconds(1);
-
-void expect(bool holds, const char* what) {
-  if (!holds) throw check_failed(std::string("the stream does not keep its contract: ") + what);
-}
 
 std::vector<std::byte> pattern(std::size_t from, std::size_t bytes) {
   std::vector<std::byte> made(bytes);
   for (std::size_t i = 0; i < bytes; ++i) made[i] = static_cast<std::byte>((from + i) * 131 >> 3 & 0xff);
   return made;
-}
-
-// What `body` throws must be an E. Lets `cancelled` pass.
-template <class E, class Body>
-task<> expect_error(const char* what, Body body) {
-  std::string instead = "nothing was thrown";
-  try {
-    static_cast<void>(co_await body());
-  } catch (const E&) {
-    co_return;
-  } catch (const std::exception& other) {
-    instead = std::string("this was thrown: ") + other.what();
-  }
-  expect(false, (std::string(what) + ", but " + instead).c_str());
-}
-
-task<> send_text(byte_stream& to, std::string_view text) { co_await to.send_all(std::as_bytes(std::span(text))); }
-
-// Up to the end of the stream.
-task<std::string> receive_text(byte_stream& from) {
-  std::string text;
-  std::array<std::byte, 256> buffer;
-  while (const std::size_t bytes = co_await from.receive_some(buffer)) text.append(reinterpret_cast<const char*>(buffer.data()), bytes);
-  co_return text;
 }
 
 // Sends until it is ended, by a cancel or an error.
@@ -278,50 +254,6 @@ task<> check_half_closeable_stream(stream_maker make) {
   co_await check_half_close(make);
   co_await check_half_close(turned(make));
   co_await check_half_close_while_sending(make);
-}
-
-task<> check_listener(listener_maker make, connector connect) {
-  constexpr int clients = 5;
-  const auto listener = co_await make();
-  std::array<std::unique_ptr<byte_stream>, clients> near, far;
-  for (int i = 0; i < clients; ++i) near[static_cast<std::size_t>(i)] = co_await connect(*listener);
-  for (auto& each : far) each = co_await listener->accept();
-  // Who comes first is not said, so each says who it is.
-  for (std::size_t i = 0; i < clients; ++i) co_await send_text(*near[i], std::to_string(i));
-  std::array<int, clients> seen{};
-  for (auto& each : far) {
-    std::array<std::byte, 1> who;
-    static_cast<void>(co_await each->receive_some(who));
-    ++seen.at(std::to_integer<std::size_t>(who[0]) - '0');
-    co_await each->send_all(who);
-  }
-  for (std::size_t i = 0; i < clients; ++i) {
-    std::array<std::byte, 1> who;
-    static_cast<void>(co_await near[i]->receive_some(who));
-    expect(std::to_integer<std::size_t>(who[0]) - '0' == i && seen[i] == 1,
-           "whoever connects is accepted once, and is connected with that");
-  }
-
-  co_await assert_checkpoints([&] { return listener->accept(); });
-  co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> { static_cast<void>(co_await listener->accept()); });
-    co_await wait_all_tasks_blocked(cushion);
-    co_await expect_error<sc::busy_resource_error>("a second task that accepts gets busy_resource_error",
-                                                   [&] { return listener->accept(); });
-    n.cancel("it waits");
-  });
-  const auto late = co_await connect(*listener);
-  expect(co_await listener->accept() != nullptr, "a cancelled accept loses no connection");
-  co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> {
-      co_await expect_error<sc::closed_resource_error>("close() wakes who accepts with closed_resource_error",
-                                                       [&] { return listener->accept(); });
-    });
-    co_await wait_all_tasks_blocked(cushion);
-    listener->close();
-  });
-  listener->close();
-  co_await expect_error<sc::closed_resource_error>("accept after close gives closed_resource_error", [&] { return listener->accept(); });
 }
 
 }  // namespace tractor::testing

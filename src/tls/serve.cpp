@@ -12,7 +12,7 @@ namespace tractor::tls {
 
 namespace {
 
-// sc::serve_tcp owns its sockets, a stream its transport.
+// The server owns its connections, a stream its transport.
 class lent_stream final : public sc::byte_stream {
  public:
   explicit lent_stream(sc::byte_stream& owned) noexcept : owned_(owned) {}
@@ -34,11 +34,12 @@ class lent_stream final : public sc::byte_stream {
 struct server {
   tls_handler handler;
   context with;
-  serve_tls_options options;
+  serve_tls_listeners_options options;
 };
 
-std::string address_of(const sc::socket_stream& socket) {
-  const auto at = socket.remote_endpoint();
+std::string address_of(const sc::byte_stream& connection) {
+  const auto* const socket = dynamic_cast<const sc::socket_stream*>(&connection);
+  const auto at = socket != nullptr ? socket->remote_endpoint() : std::nullopt;
   return at ? at->host + " port " + std::to_string(at->port) : "the peer";
 }
 
@@ -56,18 +57,26 @@ sc::task<bool> agree(const server& how, stream& with) {
   co_return false;
 }
 
-sc::task<> serve_connection(std::shared_ptr<const server> how, sc::socket_stream& socket) {
-  stream secured(std::make_unique<lent_stream>(socket), how->with,
-                 {.https_compatible = how->options.https_compatible, .peer_name = address_of(socket)});
+sc::task<> serve_connection(std::shared_ptr<const server> how, sc::byte_stream& connection) {
+  stream secured(std::make_unique<lent_stream>(connection), how->with,
+                 {.https_compatible = how->options.https_compatible, .peer_name = address_of(connection)});
   if (!co_await agree(*how, secured)) co_return;
   co_await how->handler(secured);
   static_cast<void>(co_await sc::move_on_after(how->options.goodbye_within, [&]() -> sc::task<> { co_await secured.aclose(); }));
 }
 
-sc::connection_handler handler_of(tls_handler handler, context with, serve_tls_options options) {
-  if (!with.is_server()) throw usage_error("serve_tls_over_tcp(): the context is a client's");
+sc::stream_handler handler_of(const char* call, tls_handler handler, context with, serve_tls_listeners_options options) {
+  if (!with.is_server()) throw usage_error(std::string(call) + "(): the context is a client's");
   const auto how = std::make_shared<const server>(std::move(handler), std::move(with), std::move(options));
-  return [how](sc::socket_stream& socket) { return serve_connection(how, socket); };
+  return [how](sc::byte_stream& connection) { return serve_connection(how, connection); };
+}
+
+sc::stream_handler handler_over_tcp(tls_handler handler, context with, serve_tls_options options) {
+  return handler_of("serve_tls_over_tcp", std::move(handler), std::move(with),
+                    {.https_compatible = options.https_compatible,
+                     .handshake_within = options.handshake_within,
+                     .goodbye_within = options.goodbye_within,
+                     .on_refused = std::move(options.on_refused)});
 }
 
 }  // namespace
@@ -76,13 +85,20 @@ namespace detail {
 
 sc::task<> serve_tls_function::operator()(tls_handler handler, context with, serve_tls_options options) {
   sc::serve_tcp_options tcp = options.tcp;
-  co_await sc::serve_tcp(handler_of(std::move(handler), std::move(with), std::move(options)), std::move(tcp));
+  co_await sc::serve_tcp(handler_over_tcp(std::move(handler), std::move(with), std::move(options)), std::move(tcp));
 }
 
 sc::task<> serve_tls_function::operator()(sc::task_status<sc::served_listeners> status, tls_handler handler, context with,
                                           serve_tls_options options) {
   sc::serve_tcp_options tcp = options.tcp;
-  co_await sc::serve_tcp(std::move(status), handler_of(std::move(handler), std::move(with), std::move(options)), std::move(tcp));
+  co_await sc::serve_tcp(std::move(status), handler_over_tcp(std::move(handler), std::move(with), std::move(options)), std::move(tcp));
+}
+
+sc::task<> serve_tls_listeners_function::operator()(tls_handler handler, context with, sc::listener_references listeners,
+                                                    serve_tls_listeners_options options) {
+  const sc::serve_options serving = options.serving;
+  co_await sc::serve_listeners(handler_of("serve_tls_over_listeners", std::move(handler), std::move(with), std::move(options)),
+                               std::move(listeners), serving);
 }
 
 }  // namespace detail

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -58,19 +57,6 @@ TEST_F(check_real_streams, tcp_keeps_the_contract) {
       auto near = co_await sc::connect_tcp("127.0.0.1", listener->local_endpoint()->port);
       co_return kit::stream_pair(std::move(near), co_await listener->accept());
     });
-  });
-}
-
-TEST_F(check_real_streams, listeners_keep_the_contract) {
-  const std::string path = left_behind().temporary_directory() + "/listener";
-  sc::run([&]() -> task<> {
-    co_await kit::check_listener(
-        [&]() -> task<std::unique_ptr<sc::socket_listener>> { co_return sc::listen_unix(path); },
-        [&](sc::socket_listener& to) -> task<std::unique_ptr<sc::byte_stream>> { co_return co_await sc::connect_unix(to.path()); });
-    co_await kit::check_listener([]() -> task<std::unique_ptr<sc::socket_listener>> { co_return sc::listen_tcp("127.0.0.1", 0); },
-                                 [](sc::socket_listener& to) -> task<std::unique_ptr<sc::byte_stream>> {
-                                   co_return co_await sc::connect_tcp("127.0.0.1", to.local_endpoint()->port);
-                                 });
   });
 }
 

@@ -6,11 +6,10 @@
 //     auto stream = co_await listener->accept();                         // there: std::unique_ptr<socket_stream>
 //     auto stream = co_await sc::connect_unix("/run/user/1000/app.sock");   // here
 //
-// One task at a time accepts (busy_resource_error). A cancelled accept() loses no connection, a cancelled connect leaves
-// nothing behind; both are checkpoints. Connections that broke before they were accepted are skipped. When the process or
-// the system is out of descriptors or memory, accept() waits and tries again: those who connect wait in the backlog meanwhile.
-// close() wakes who accepts with closed_resource_error; a UDS listener then removes its file, if it is still its own. Sockets made here
-// have TCP_NODELAY set and are closed on exec. Errors are os_error.
+// The contract is listener's. A cancelled connect leaves nothing behind; it is a checkpoint. Connections that broke before they were
+// accepted are skipped. When the process or the system is out of descriptors or memory, accept() waits and tries again: those who
+// connect wait in the backlog meanwhile. close() removes the file of a UDS listener, if it is still its own. Sockets made here have
+// TCP_NODELAY set and are closed on exec. Errors are os_error.
 
 #pragma once
 
@@ -23,6 +22,7 @@
 
 #include "tractor/base/fd.hpp"
 #include "tractor/sc/event.hpp"
+#include "tractor/sc/listener.hpp"
 #include "tractor/sc/socket_stream.hpp"
 #include "tractor/sc/task.hpp"
 
@@ -42,18 +42,16 @@ struct unix_listen_options {
   bool replace_stale = false;
 };
 
-class TRACTOR_API socket_listener {
+class TRACTOR_API socket_listener final : public listener {
  public:
   // Takes a listening SOCK_STREAM descriptor; makes it non-blocking and close-on-exec if it is not.
   explicit socket_listener(unique_fd listening);
-  socket_listener(const socket_listener&) = delete;
-  socket_listener& operator=(const socket_listener&) = delete;
-  ~socket_listener();  // no task may be in accept()
+  ~socket_listener() override;
 
   [[nodiscard]] task<std::unique_ptr<socket_stream>> accept();
 
-  void close() noexcept;  // idempotent
-  [[nodiscard]] bool closed() const noexcept { return !fd_; }
+  void close() noexcept override;
+  [[nodiscard]] bool closed() const noexcept override { return !fd_; }
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   // Where a TCP listener listens, with the port that the system chose for port 0. Nothing for UDS.
   [[nodiscard]] std::optional<tcp_endpoint> local_endpoint() const;
@@ -65,6 +63,7 @@ class TRACTOR_API socket_listener {
  private:
   friend TRACTOR_API std::unique_ptr<socket_listener> listen_unix(std::string path, unix_listen_options options);
 
+  [[nodiscard]] task<std::unique_ptr<byte_stream>> accept_stream() override;
   // Remembers which file is ours. Throws when it is gone already.
   void own_file(std::string path);
   void remove_file() noexcept;

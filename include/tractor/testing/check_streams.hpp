@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Does a stream, or a listener, of one's own keep the contract of sc::byte_stream? These checks try: order and wholeness of what is sent,
+// Does a stream of one's own keep the contract of sc::byte_stream? These checks try: order and wholeness of what is sent,
 // waiting and waking, one task at a time, the ends, closing from either side, cancellation at every point.
 //
 //     TRACTOR_TEST(my_stream, keeps_the_contract) {
@@ -19,9 +19,9 @@
 #include <utility>
 
 #include "tractor/sc/byte_stream.hpp"
-#include "tractor/sc/socket_listener.hpp"
 #include "tractor/sc/task.hpp"
 #include "tractor/testing/check_failed.hpp"
+#include "tractor/testing/check_listener.hpp"
 
 namespace tractor::testing {
 
@@ -37,11 +37,5 @@ using stream_maker = std::function<sc::task<stream_pair>()>;
 [[nodiscard]] TRACTOR_API sc::task<> check_two_way_stream(stream_maker make);
 // And send_eof ends one direction only. Includes the two-way checks.
 [[nodiscard]] TRACTOR_API sc::task<> check_half_closeable_stream(stream_maker make);
-
-using listener_maker = std::function<sc::task<std::unique_ptr<sc::socket_listener>>()>;
-using connector = std::function<sc::task<std::unique_ptr<sc::byte_stream>>(sc::socket_listener& to)>;
-
-// Who connects is accepted, in any number; accept is cancelled, closed and busy as it should be.
-[[nodiscard]] TRACTOR_API sc::task<> check_listener(listener_maker make, connector connect);
 
 }  // namespace tractor::testing
