@@ -11,7 +11,7 @@ namespace {
 using namespace sc_test;
 
 task<> fail_here(const char* with) {
-  co_await sc::checkpoint();
+  co_await sc::cancel_shielded_checkpoint();  // so that it fails also when another has failed before
   throw std::runtime_error(with);
 }
 task<> through_here(const char* with = "traced") { co_await fail_here(with); }
