@@ -5,10 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
+#include "tractor/sc/memory_stream.hpp"
 #include "tractor/sc/sc.hpp"
 #include "tractor/testing/test.hpp"
 
@@ -19,6 +22,7 @@ namespace sc = tractor::sc;
 namespace kit = tractor::testing;
 using sc::nursery;
 using sc::task;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -104,6 +108,60 @@ TRACTOR_TEST(assert_checkpoints, fails_for_what_does_not) {
     co_return;
   };
   EXPECT_THAT(co_await failure_of([&] { return kit::assert_checkpoints(failing); }), HasSubstr("was to be a checkpoint"));
+}
+
+// Each is ready at once, and a checkpoint.
+task<> expect_that_ready_operations_are_schedule_points() {
+  sc::event set;
+  set.set();
+  sc::lock mutex;
+  sc::semaphore permits(1);
+  auto [sender, receiver] = sc::open_memory_channel<int>(1);
+  auto [near, far] = sc::open_memory_streams(64);
+  std::array<std::byte, 1> byte{};
+
+  co_await kit::assert_schedule_point([] { return sc::checkpoint(); });
+  co_await kit::assert_schedule_point([] { return sc::cancel_shielded_checkpoint(); });
+  co_await kit::assert_schedule_point([] { return sc::sleep(0s); });
+  co_await kit::assert_schedule_point([] { return kit::wait_all_tasks_blocked(); });
+  co_await kit::assert_schedule_point([&] { return set.wait(); });
+  co_await kit::assert_schedule_point([&] { return mutex.hold(); });
+  co_await kit::assert_schedule_point([&] { return permits.acquire(); });
+  co_await kit::assert_schedule_point([&] { return sender.send(1); });
+  co_await kit::assert_schedule_point([&] { return receiver.receive(); });
+  co_await kit::assert_schedule_point([&] { return near->send_all({}); });
+  co_await kit::assert_schedule_point([&] { return near->send_all(byte); });
+  co_await kit::assert_schedule_point([&] { return far->receive_some(byte); });
+}
+
+TRACTOR_TEST(assert_schedule_point, passes_for_what_is_ready_at_once) { co_await expect_that_ready_operations_are_schedule_points(); }
+
+TEST(assert_schedule_point_without_a_seed, passes_for_what_is_ready_at_once) { sc::run(expect_that_ready_operations_are_schedule_points); }
+
+TRACTOR_TEST(assert_schedule_point, passes_for_what_waits) {
+  const auto before = sc::current_time();
+  co_await kit::assert_schedule_point([]() -> task<int> {
+    co_await sc::sleep(1h);
+    co_return 1;
+  });
+  EXPECT_EQ(sc::current_time() - before, 1h);
+}
+
+TRACTOR_TEST(assert_schedule_point, fails_for_what_lets_nobody_run) {
+  const auto straight = []() -> task<> { co_return; };
+  EXPECT_THAT(co_await failure_of([&] { return kit::assert_schedule_point(straight); }),
+              AllOf(HasSubstr("no schedule point was met"), HasSubstr("scheduling_test.cpp:")));
+  EXPECT_THAT(co_await failure_of([] { return kit::assert_schedule_point([] { return sc::checkpoint_if_cancelled(); }); }),
+              HasSubstr("no schedule point was met"));
+  co_await kit::assert_checkpoints([] { return sc::checkpoint_if_cancelled(); });
+}
+
+TRACTOR_TEST(assert_schedule_point, passes_on_what_the_body_throws) {
+  const auto failing = []() -> task<> {
+    co_await sc::checkpoint();
+    throw tractor::error("of the body");
+  };
+  EXPECT_EQ(co_await failure_of([&] { return kit::assert_schedule_point(failing); }), "of the body");
 }
 
 TRACTOR_TEST(assert_no_checkpoints, passes_for_what_goes_straight_through) {

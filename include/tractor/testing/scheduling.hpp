@@ -5,6 +5,7 @@
 //     n.start_soon(receiver);
 //     co_await testing::wait_all_tasks_blocked();                           // the receiver waits now
 //     co_await testing::assert_checkpoints([&] { return stream.send_all(bytes); });
+//     co_await testing::assert_schedule_point([&] { return stream.send_all(bytes); });
 //     co_await testing::assert_no_checkpoints([&]() -> sc::task<> { … });
 //     co_await order.at(2, [&]() -> sc::task<> { … });                      // after 0 and 1, in whatever task they are
 
@@ -54,8 +55,8 @@ class step_counter final : sc::instrument {
 
 // Checks that what `body` does is a checkpoint, by having it done in a scope that is cancelled: it must throw `cancelled`. (That it
 // has done nothing by then is for the test to see.) Throws check_failed when it ends otherwise, with the error nested that it ended with.
-// `body` is called once and returns something that can be awaited. Whether other tasks get to run as well is not looked at: what is ready
-// at once need not let them, a bounded number of times.
+// `body` is called once and returns something that can be awaited. Whether it lets other tasks run cannot be seen in the same call: what is
+// refused because of a cancel does not stop for that. assert_schedule_point sees it.
 template <class Body>
 [[nodiscard]] sc::task<> assert_checkpoints(Body body, std::source_location where = std::source_location::current()) {
   sc::cancel_scope cancelled_before;
@@ -72,6 +73,17 @@ template <class Body>
     ended = true;
   });
   if (ended) detail::fail_no_checkpoint(where);
+}
+
+// Checks that what `body` does lets other tasks run at least once before it ends; sc::checkpoint_if_cancelled(), say, does not. Every
+// operation of the kernel that is a checkpoint does: while this looks, one that is ready at once stops as well, which otherwise it need
+// not, a bounded number of times. `body` is called once and returns something that can be awaited, which is to end by itself; what it
+// throws is passed on. Throws check_failed.
+template <class Body>
+[[nodiscard]] sc::task<> assert_schedule_point(Body body, std::source_location where = std::source_location::current()) {
+  const detail::step_counter steps;  // with an instrument present whatever may stop does
+  static_cast<void>(co_await body());
+  if (steps.count() == 0) detail::fail_checkpoint("no schedule point was met: this did not stop, so no other task could run", where);
 }
 
 // Checks that `body` (which returns a task) neither stops, so that another task could run, nor notices that it is cancelled. Throws
