@@ -118,7 +118,8 @@ TEST(run_seeded, exception_of_another_task_fails_with_its_text) {
       n.start_soon([]() -> task<> { co_await sc::sleep_forever(); });
     });
   });
-  EXPECT_THAT(failures, ElementsAre(HasSubstr("the disk is full")));
+  EXPECT_THAT(failures, ElementsAre(AllOf(HasSubstr("the disk is full"), HasSubstr("\n  in "), HasSubstr("kit_test.cpp"))))
+      << "with the await chain that it crossed";
 }
 
 TEST(run_seeded, deadlock_fails_with_the_task_tree_and_the_seed) {

@@ -37,10 +37,11 @@ inline void run_seeded(const std::function<sc::task<>()>& body, std::uint64_t se
   SCOPED_TRACE("replay with TRACTOR_TEST_SEED=" + std::to_string(seed));
   const seed_note noted(seed);
   sc::virtual_clock clock;
-  sc::runner scheduler({.clock = &clock, .seed = seed, .swallow = sc::swallow_policy::fail});
-  scheduler.start(body);
-  scheduler.run_to_completion();
-  if (const auto error = scheduler.error()) ADD_FAILURE() << "threw " << sc::type_name_of(error) << ": " << sc::describe(error);
+  try {
+    sc::run({.clock = &clock, .seed = seed, .swallow = sc::swallow_policy::fail}, body);
+  } catch (...) {
+    ADD_FAILURE() << "threw " << sc::error_report(std::current_exception());
+  }
 }
 
 // What TRACTOR_TEST does with the body of a test.
