@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <list>
+#include <utility>
 
+#include "model_choices.hpp"
 #include "model_program.hpp"
 
 namespace sc_model {
@@ -12,6 +14,18 @@ namespace sc_model {
 namespace {
 
 using kind = outcome::kind;
+
+constexpr int orders_max = 200;
+
+// What a task has yet to do at this moment: it is ready, and others may come first.
+enum class pending : unsigned char {
+  none,
+  start,
+  wake,     // its sleep is over, and no cancel reaches it any more
+  unwind,   // a cancel has reached it
+  join,     // the body and the tasks of its nursery have ended
+  give_up,  // the task that it was to start has ended
+};
 
 // One node while it runs. Which of its children runs is told by the child's `part`; a task of a nursery has the part `task`.
 struct activation {
@@ -23,12 +37,13 @@ struct activation {
   bool cancelled = false;                      // of a scope, a nursery, a cleanup: it was asked to end
   std::optional<duration> due = std::nullopt;  // when a leaf wakes, or a scope's or cleanup's deadline passes
   bool sleeps = false;
+  pending next = pending::none;
   bool rests = false;  // it has cancelled, or started a task, and sleeps again
   // A nursery.
   std::size_t running = 0;
   bool joining = false;
   bool join_cancelled = false;
-  outcome body = {};  // also of a finally
+  outcome body = {};  // also of a finally and a start
   std::vector<int> errors = {};
 };
 
@@ -38,17 +53,13 @@ class model {
  public:
   explicit model(const program& what) : results_(static_cast<std::size_t>(what.nodes)) { begin(*what.root, nullptr, 0); }
 
-  std::optional<std::vector<outcome>> run() {
-    while (activation* next = earliest()) {
-      if (std::ranges::count(live_, next->due, &activation::due) != 1) return std::nullopt;  // which of them is first is not said
-      now_ = *next->due;
-      next->due.reset();
-      if (next->sleeps)
-        act(*next);
-      else
-        next->cancelled = true;  // its deadline
-      spread();
-    }
+  std::vector<outcome> run(choices& order) {
+    do {
+      while (activation* const ready = next_ready(order)) {
+        step(*ready);
+        spread();
+      }
+    } while (next_moment(order));
     return std::move(results_);
   }
 
@@ -66,19 +77,78 @@ class model {
   // Whether a scope that ends as cancelled ends so because of itself alone.
   static bool absorbs(const activation& scope) { return scope.cancelled && (scope.what->shield || !effective(scope.parent, scope.part)); }
 
-  activation* earliest() {
-    activation* found = nullptr;
+  // Everything that is due next passes, before any task goes on. False: nothing is.
+  bool next_moment(choices& order) {
+    std::optional<duration> moment;
+    for (const activation& at : live_)
+      if (at.due && (!moment || *at.due < *moment)) moment = at.due;
+    if (!moment) return false;
+    now_ = *moment;
+    const auto decides = [&](const activation& at) {
+      if (at.due == moment && (!at.sleeps || at.what->act != act_kind::none)) return true;
+      return at.cancelled || !at.errors.empty() || !at.body.errors.empty();  // what is held until something else ends
+    };
+    crowded_ = std::ranges::count(live_, moment, &activation::due) > 1 && std::ranges::any_of(live_, decides);
+    for (auto due = those_due(); !due.empty(); due = those_due()) pass(*due[order.pick(due.size())]);
+    return true;
+  }
+  std::vector<activation*> those_due() {
+    std::vector<activation*> found;
     for (activation& at : live_)
-      if (at.due && (found == nullptr || *at.due < *found->due)) found = &at;
+      if (at.due == now_) found.push_back(&at);
+    // The order matters only between a deadline and the sleeps in its scope.
+    for (activation* const each : found)
+      if (std::ranges::none_of(found, [&](const activation* other) { return is_inside(each, other) || is_inside(other, each); }))
+        return {each};
     return found;
   }
+  static bool is_inside(const activation* inner, const activation* outer) {
+    if (!inner->sleeps || outer->sleeps) return false;
+    while (inner != nullptr && inner != outer) inner = inner->parent;
+    return inner != nullptr;
+  }
+  void pass(activation& at) {
+    at.due.reset();
+    if (std::exchange(at.sleeps, false))
+      at.next = pending::wake;
+    else
+      at.cancelled = true;  // its deadline
+    spread();
+  }
+
+  // In a moment at which one thing happens, or nothing but sleeps that end well, all orders come to the same.
+  activation* next_ready(choices& order) {
+    std::vector<activation*> found;
+    for (activation& at : live_)
+      if (at.next != pending::none) found.push_back(&at);
+    return found.empty() ? nullptr : found[crowded_ ? order.pick(found.size()) : 0];
+  }
+  void step(activation& at) {
+    switch (std::exchange(at.next, pending::none)) {
+      case pending::none: break;
+      case pending::start: return enter(at);
+      case pending::wake: return act(at);
+      case pending::unwind: return end(at, ended(kind::cancelled));
+      case pending::join: return nursery_ended(at);
+      case pending::give_up: return end(at, at.body);
+    }
+  }
+
+  outcome& result(const activation& of) { return results_[static_cast<std::size_t>(of.what->id)]; }
   activation* find(int id) {
     const auto at = std::ranges::find_if(live_, [&](const activation& a) { return a.what->id == id; });
     return at == live_.end() ? nullptr : &*at;
   }
 
   void begin(const node& what, activation* parent, std::size_t part) {
-    activation& at = live_.emplace_back(activation{.what = &what, .parent = parent, .part = part});
+    enter(live_.emplace_back(activation{.what = &what, .parent = parent, .part = part}));
+  }
+  // In a task of its own.
+  void spawn(const node& what, activation* parent, std::size_t part) {
+    live_.push_back(activation{.what = &what, .parent = parent, .part = part, .next = pending::start});
+  }
+  void enter(activation& at) {
+    const node& what = *at.what;
     switch (what.kind) {
       case node_kind::leaf: sleep(at, what.wait); break;
       case node_kind::scope:
@@ -87,12 +157,12 @@ class model {
         break;
       case node_kind::nursery:
         at.running = what.children.size() - 1;
-        for (std::size_t i = 1; i < what.children.size(); ++i) begin(*what.children[i], &at, activation::task);
+        for (std::size_t i = 1; i < what.children.size(); ++i) spawn(*what.children[i], &at, activation::task);
         begin(*what.children[0], &at, 0);
         break;
       case node_kind::seq:
-      case node_kind::finally:
-      case node_kind::start: begin(*what.children[0], &at, 0); break;
+      case node_kind::finally: begin(*what.children[0], &at, 0); break;
+      case node_kind::start: spawn(*what.children[0], &at, 0); break;
     }
   }
 
@@ -118,25 +188,23 @@ class model {
   // A nursery that waits for its tasks inside a cancelled scope ends as cancelled, whatever they do.
   void mark_joins() {
     for (activation& at : live_)
-      if (at.joining && effective(&at, 0)) at.join_cancelled = true;
+      if (at.joining && at.next == pending::none && effective(&at, 0)) at.join_cancelled = true;
   }
   void spread() {
     mark_joins();
-    for (auto at = live_.begin(); at != live_.end();) {
-      if (!at->sleeps || !effective(at->parent, at->part)) {
-        ++at;
-        continue;
-      }
-      end(*at, ended(kind::cancelled));
-      mark_joins();
-      at = live_.begin();
+    for (activation& at : live_) {
+      if (!at.sleeps || !effective(at.parent, at.part)) continue;
+      at.sleeps = false;
+      at.due.reset();
+      at.next = pending::unwind;
     }
   }
 
   void end(activation& gone, outcome how) {
-    how.at = now_;
     std::ranges::sort(how.errors);
-    results_[static_cast<std::size_t>(gone.what->id)] = how;
+    result(gone).how = how.how;
+    result(gone).at = now_;
+    result(gone).errors = how.errors;
     activation* const parent = gone.parent;
     const std::size_t part = gone.part;
     live_.remove_if([&](const activation& at) { return &at == &gone; });
@@ -150,8 +218,9 @@ class model {
         if (how.how == kind::value && part + 1 < at.what->children.size()) return begin(*at.what->children[part + 1], &at, part + 1);
         return end(at, std::move(how));
       case node_kind::scope:
-        if (how.how == kind::cancelled && absorbs(at))
-          how = at.what->fail_on_timeout ? ended(kind::error, {outcome::timed_out}) : ended(kind::value);
+        result(at).cancel_called = at.cancelled;
+        result(at).cancelled_caught = how.how == kind::cancelled && absorbs(at);
+        if (result(at).cancelled_caught) how = at.what->fail_on_timeout ? ended(kind::error, {outcome::timed_out}) : ended(kind::value);
         return end(at, std::move(how));
       case node_kind::nursery: return nursery_part_ended(at, part, std::move(how));
       case node_kind::finally: return finally_part_ended(at, part, std::move(how));
@@ -170,8 +239,11 @@ class model {
       at.body = std::move(how);
       at.joining = true;
     }
-    if (at.joining && at.running != 0) return mark_joins();
     if (!at.joining) return;
+    if (at.running != 0) return mark_joins();
+    at.next = pending::join;
+  }
+  void nursery_ended(activation& at) {
     const bool cut_off = at.join_cancelled || at.body.how == kind::cancelled;
     if (!at.errors.empty()) return end(at, ended(kind::error, at.errors));
     end(at, ended(!cut_off || absorbs(at) ? kind::value : kind::cancelled));
@@ -191,8 +263,11 @@ class model {
   }
 
   void start_part_ended(activation& at, std::size_t part, outcome how) {
-    if (part == 1) return end(at, how.how == kind::error ? how : ended(kind::cancelled));  // it was never moved
-    if (how.how != kind::value) return end(at, std::move(how));
+    if (part == 1 || how.how != kind::value) {
+      at.body = part == 1 && how.how != kind::error ? ended(kind::cancelled) : std::move(how);  // part 1: it was never moved
+      at.next = pending::give_up;
+      return;
+    }
     const node& rest = *at.what->children[1];
     if (effective(&at, 0)) return begin(rest, &at, 1);
     activation* const target = find(at.what->target);
@@ -202,12 +277,23 @@ class model {
   }
 
   duration now_{};
+  bool crowded_ = false;  // several things were due at this moment
   std::list<activation> live_;
   std::vector<outcome> results_;
 };
 
 }  // namespace
 
-std::optional<std::vector<outcome>> predict(const program& what) { return model(what).run(); }
+std::vector<std::vector<outcome>> predict(const program& what) {
+  std::vector<std::vector<outcome>> ways;
+  choices order;
+  int orders = 0;
+  do {
+    if (++orders > orders_max) return {};
+    auto way = model(what).run(order);
+    if (std::ranges::count(ways, way) == 0) ways.push_back(std::move(way));
+  } while (order.next());
+  return ways;
+}
 
 }  // namespace sc_model

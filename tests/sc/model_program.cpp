@@ -9,12 +9,17 @@ namespace sc_model {
 namespace {
 
 constexpr int depth_max = 6;
-constexpr int nodes_wanted_max = 40;
+constexpr unsigned nodes_wanted_max = 40;
+constexpr unsigned nodes_wanted_crowded_max = 14;
+constexpr unsigned crowded_wait_max_ns = 10;
 constexpr std::size_t items_max = 4;
 
 class generator {
  public:
-  explicit generator(std::uint64_t seed) : random_(seed), nodes_left_(static_cast<int>(2 + random_() % nodes_wanted_max)) {}
+  generator(std::uint64_t seed, bool crowded)
+      : random_(seed),
+        crowded_(crowded),
+        nodes_left_(static_cast<int>(2 + random_() % (crowded ? nodes_wanted_crowded_max : nodes_wanted_max))) {}
 
   program make() {
     program made;
@@ -36,7 +41,10 @@ class generator {
     return made;
   }
   // Up to about a second of virtual time in nanoseconds, mostly far less, so that deadlines and sleeps of one program cross each other.
-  duration length() { return duration(static_cast<std::int64_t>(1 + random_() % (std::uint64_t{1} << (20 + random_() % 12)))); }
+  duration length() {
+    const std::uint64_t max = crowded_ ? crowded_wait_max_ns : std::uint64_t{1} << (20 + random_() % 12);
+    return duration(static_cast<std::int64_t>(1 + random_() % max));
+  }
   bool one_in(unsigned n) { return random_() % n == 0; }
 
   std::unique_ptr<node> any(int depth, const open_nurseries& around) {
@@ -105,43 +113,16 @@ class generator {
   }
 
   std::mt19937_64 random_;
+  bool crowded_;
   int nodes_left_;
   int next_id_ = 0;
   std::vector<int> targets_;
   std::vector<node*> cancels_;
 };
 
-void append(std::string& text, const node& what, std::size_t depth) {
-  static constexpr const char* names[] = {"leaf", "seq", "scope", "nursery", "finally", "start"};
-  text += std::string(depth * 2, ' ') + std::to_string(what.id) + " " + names[static_cast<std::size_t>(what.kind)];
-  if (what.wait.count() != 0) text += " " + std::to_string(what.wait.count()) + "ns";
-  if (what.act == act_kind::fail) text += " then fails";
-  if (what.act == act_kind::cancel) text += " then cancels " + std::to_string(what.target);
-  if (what.kind == node_kind::start) text += " in " + std::to_string(what.target);
-  if (what.rest.count() != 0) text += " then sleeps " + std::to_string(what.rest.count()) + "ns";
-  if (what.deadline) text += " deadline " + std::to_string(what.deadline->count()) + "ns";
-  if (what.shield) text += " shield";
-  if (what.fail_on_timeout) text += " fails on timeout";
-  text += '\n';
-  for (const auto& child : what.children) append(text, *child, depth + 1);
-}
-
 }  // namespace
 
-program make_program(std::uint64_t seed) { return generator(seed).make(); }
-
-std::string to_text(const program& what) {
-  std::string text;
-  append(text, *what.root, 0);
-  return text;
-}
-
-std::string to_text(const outcome& what) {
-  static constexpr const char* names[] = {"never ended", "value", "cancelled", "error"};
-  std::string text = names[static_cast<std::size_t>(what.how)];
-  for (const int id : what.errors) text += " " + std::to_string(id);
-  if (what.how != outcome::kind::never) text += " at " + std::to_string(what.at.count()) + "ns";
-  return text;
-}
+program make_program(std::uint64_t seed) { return generator(seed, false).make(); }
+program make_crowded_program(std::uint64_t seed) { return generator(seed, true).make(); }
 
 }  // namespace sc_model

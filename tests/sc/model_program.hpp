@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random programs for model_check_test.cpp: trees of sleeps, scopes, nurseries, cleanups, failures and cancels.
+// Programs for model_check_test.cpp and model_kept_test.cpp: trees of sleeps, scopes, nurseries, cleanups, failures and cancels.
 //
-// Every wait has a length of its own, drawn from so many that two things hardly ever happen at the same moment; and who has cancelled, or
-// started a task, sleeps before it goes on. So what a program does depends on the rules alone, not on the order in which ready tasks run.
+// In a random program every wait has a length of its own, drawn from so many that two things hardly ever happen at the same moment; and who
+// has cancelled, or started a task, sleeps before it goes on. So what a program does depends on the rules alone, not on the order in which
+// ready tasks run.
 
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tractor/sc/clock.hpp"
@@ -45,14 +47,21 @@ struct node {
 
 struct program {
   std::unique_ptr<node> root;
-  int nodes = 0;
+  int nodes = 0;  // more than any id
 };
 
-// The same program for the same seed.
+// The same program for the same seed, until the generator is edited: what is to be kept is kept as text.
 program make_program(std::uint64_t seed);
+// One in which all waits are a few nanoseconds long, so that much happens at the same moment.
+program make_crowded_program(std::uint64_t seed);
 
-// The program as an indented list, for people.
+// The program as an indented list, for people and for parse.
 std::string to_text(const program& what);
+// Ids may have gaps. Throws std::invalid_argument, which names the line.
+program parse(std::string_view text);
+
+// A program no part of which can be left out without `fails` becoming false.
+program shrink(program what, const std::function<bool(const program&)>& fails);
 
 // How one node ended. Errors are the ids of the leaves that failed, `timed_out` for a deadline, sorted.
 struct outcome {
@@ -61,13 +70,26 @@ struct outcome {
   kind how = kind::never;
   duration at{};  // since the start
   std::vector<int> errors{};
+  // Of a scope.
+  bool cancel_called = false;
+  bool cancelled_caught = false;
   friend bool operator==(const outcome&, const outcome&) = default;
 };
 std::string to_text(const outcome& what);
 
 // What the rules say: by node id, how and when each ends. An implementation of its own, which shares nothing with the kernel: it walks
 // up from each sleeping leaf to see whether that is cancelled.
-// Nothing where two things happen at the same moment: the order of these may decide.
-std::optional<std::vector<outcome>> predict(const program& what);
+// Where several things happen at the same moment, in every order: each is a way in which the program may end. Nothing where there are too
+// many of them.
+std::vector<std::vector<outcome>> predict(const program& what);
+
+// What the kernel makes of it, with its tasks in the order that `seed` gives.
+std::vector<outcome> run_with_kernel(const program& what, std::uint64_t seed);
+
+// Whether the kernel does what the rules say.
+enum class verdict : unsigned char { agree, differ, undecided };
+verdict compare(const program& what, std::uint64_t seed);
+// How they differ, with the program, as small as it can be, in the form in which model_kept_test.cpp takes it.
+std::string explain(const program& what, std::uint64_t seed);
 
 }  // namespace sc_model
