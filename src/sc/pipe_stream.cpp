@@ -46,9 +46,12 @@ pipe_stream::~pipe_stream() {
 }
 
 void pipe_stream::send_eof() {
+  if (eof_sent_) return;
   if (closed()) throw closed_resource_error("send_eof(): the stream was closed on this side");
   if (source_.writer != nullptr) throw busy_resource_error("send_eof(): a task is sending on this stream");
-  if (direction_ == pipe_direction::sends) close();
+  if (direction_ != pipe_direction::sends) return;
+  close();
+  eof_sent_ = true;
 }
 
 void pipe_stream::close() noexcept {

@@ -37,6 +37,7 @@ class TRACTOR_API pipe_stream final : public byte_stream {
   unique_fd fd_;
   detail::io_source source_;
   pipe_direction direction_;
+  bool eof_sent_ = false;
 };
 
 }  // namespace tractor::sc
