@@ -62,7 +62,7 @@ task<int> follow(feed& from) {
 
 class shared_stream_test : public actors_test {};
 
-// S-TRI-20, S-BRD-9
+// S-TRI-20
 TEST_F(shared_stream_test, one_stream_serves_many_tasks) {
   opened = 0;
   std::vector<int> sums;
