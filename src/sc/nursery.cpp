@@ -97,6 +97,14 @@ void nursery::add_error(std::exception_ptr error, std::string_view task_name) no
         .task = std::string(task_name),
         .where = scope_.where_});
   errors_.push_back(std::move(error));
+  cancel_pending_starts();
+}
+
+// This nursery has failed, and waits for whatever may still be moved into it: whoever starts a task in it from outside of its scope must
+// not wait for that task for ever (S-TRI-34).
+void nursery::cancel_pending_starts() noexcept {
+  for (detail::start_state* each = pending_starts_; each != nullptr; each = each->next_)
+    if (each->holding_.owner_ != nullptr && !each->holding_.scope_.effective_) each->holding_.scope_.cancel(*scope_.reason_);
 }
 
 void nursery::wake_if_complete() noexcept {
@@ -118,7 +126,7 @@ std::coroutine_handle<> nursery::body_failed(detail::promise_base& awaiting, std
 
 std::coroutine_handle<> nursery::body_ended(detail::promise_base& awaiting) noexcept {
   runner& run = *owner_->owner;
-  if (child_count_ == 0 && pending_starts_ == 0) {
+  if (child_count_ == 0 && pending_starts_ == nullptr) {
     closed_ = true;
     if (run.may_continue()) return awaiting.handle();
     run.yield(awaiting);
@@ -183,9 +191,11 @@ void throw_not_startable() {
 
 void start_state::begin(nursery& target, task_record& caller) {
   target.check_open();
-  target_ = &target;
-  ++target.pending_starts_;
   holding_.open(caller, {});
+  target_ = &target;
+  next_ = target.pending_starts_;
+  if (next_ != nullptr) next_->previous_ = this;
+  target.pending_starts_ = this;
 }
 
 void start_state::set_child(task_record& child) noexcept {
@@ -216,9 +226,12 @@ void start_state::mark_started() noexcept {
 }
 
 void start_state::finish() {
-  --target_->pending_starts_;
+  (previous_ != nullptr ? previous_->next_ : target_->pending_starts_) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
   target_->wake_if_complete();
   holding_.close(outcome_kind::value);
+  if (!started_ && holding_.scope_.cancel_called_)
+    throw scope_cancelled_error("the task was cancelled before it called task_status.started(): " + to_string(*holding_.scope_.reason_));
   if (!started_) throw usage_error("the task ended without calling task_status.started()");
 }
 

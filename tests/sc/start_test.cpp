@@ -406,4 +406,82 @@ TRACTOR_TEST(start, callable_that_says_started_and_throws_has_failed) {
   });
 }
 
+// S-TRI-34
+TRACTOR_TEST(start, fails_when_the_nursery_it_was_lent_fails) {
+  nursery* lent = nullptr;
+  sc::event open, pending;
+  std::string said;
+  bool task_cancelled = false;
+  try {
+    co_await sc::open_nursery([&](nursery& around) -> task<> {
+      around.start_soon({.name = "borrower"}, [&]() -> task<> {
+        co_await open.wait();
+        try {
+          co_await lent->start([&](sc::task_status<>) -> task<> {
+            pending.set();
+            try {
+              co_await sc::sleep_forever();
+            } catch (const sc::cancelled&) {
+              task_cancelled = true;
+              throw;
+            }
+          });
+        } catch (const sc::scope_cancelled_error& error) {
+          said = error.what();
+        }
+      });
+      co_await sc::open_nursery([&](nursery& n) -> task<> {
+        lent = &n;
+        open.set();
+        co_await pending.wait();
+        n.start_soon({.name = "culprit"}, []() -> task<> {
+          co_await sc::checkpoint();
+          throw std::runtime_error("bad day");
+        });
+        co_await sc::sleep_forever();
+      });
+    });
+    ADD_FAILURE() << "the error is lost";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "bad day");
+  }
+  EXPECT_TRUE(task_cancelled);
+  EXPECT_TRUE(contains(said, "before it called task_status.started()")) << said;
+  EXPECT_TRUE(contains(said, "task 'culprit' failed: bad day")) << said;
+}
+
+// The task is being cancelled, and says that it has started all the same: it stays where somebody waits for it.
+TRACTOR_TEST(start, of_a_task_that_says_so_too_late_fails_with_the_nursery) {
+  nursery* lent = nullptr;
+  sc::event open, pending;
+  bool failed = false;
+  co_await sc::open_nursery([&](nursery& around) -> task<> {
+    around.start_soon([&]() -> task<> {
+      co_await open.wait();
+      try {
+        co_await lent->start([&](sc::task_status<> status) -> task<> {
+          pending.set();
+          co_await sc::finally([] { return sc::sleep_forever(); },
+                               [&]() -> task<> {
+                                 status.started();
+                                 co_return;
+                               });
+        });
+      } catch (const sc::scope_cancelled_error&) {
+        failed = true;
+      }
+    });
+    try {
+      co_await sc::open_nursery([&](nursery& n) -> task<> {
+        lent = &n;
+        open.set();
+        co_await pending.wait();
+        throw std::runtime_error("bad day");
+      });
+    } catch (const std::runtime_error&) {
+    }
+  });
+  EXPECT_TRUE(failed);
+}
+
 }  // namespace

@@ -147,7 +147,8 @@ class TRACTOR_API nursery {
 
   // Starts `callable(task_status<T>, arguments…)` and waits until it called `started(value)` on the status; gives that value. Until
   // then the task belongs to the caller: cancelling the caller cancels it, its error comes out here. Ending without
-  // started() is a usage_error.
+  // started() is a usage_error. When this nursery fails meanwhile the task is cancelled, and the call throws scope_cancelled_error unless
+  // the caller is cancelled too.
   template <class T = void, detail::not_options Callable, class... Arguments>
   [[nodiscard]] auto start(Callable&& callable, Arguments&&... arguments);
   template <class T = void, class Callable, class... Arguments>
@@ -189,12 +190,13 @@ class TRACTOR_API nursery {
   static std::coroutine_handle<> child_done(detail::completion_hook& self, detail::promise_base& ended) noexcept;
 
   void add_error(std::exception_ptr error, std::string_view task_name) noexcept;
+  void cancel_pending_starts() noexcept;
   // The body ended, or failed; gives what to resume: the awaiting coroutine when all is done, else the scheduler.
   std::coroutine_handle<> body_ended(detail::promise_base& awaiting) noexcept;
   std::coroutine_handle<> body_failed(detail::promise_base& awaiting, std::exception_ptr error) noexcept;
   // The owner waits, and nothing is left to wait for.
   [[nodiscard]] bool join_complete() noexcept {
-    if (!joining_ || child_count_ != 0 || pending_starts_ != 0) return false;
+    if (!joining_ || child_count_ != 0 || pending_starts_ != nullptr) return false;
     joining_ = false;
     closed_ = true;  // the owner is on its way out: nobody would wait for a task that came now
     return true;
@@ -224,7 +226,7 @@ class TRACTOR_API nursery {
   nursery* outer_ = nullptr;  // the next nursery the owner has open
   detail::task_record* first_child_ = nullptr;
   std::size_t child_count_ = 0;
-  std::size_t pending_starts_ = 0;  // start() calls that may still move a task in here
+  detail::start_state* pending_starts_ = nullptr;  // start() calls that may still move a task in here
   std::vector<std::exception_ptr> errors_;
   join_wait join_;
   bool joining_ = false;
@@ -350,8 +352,11 @@ class TRACTOR_API start_state {
   [[nodiscard]] nursery& holding() noexcept { return holding_; }
 
  private:
+  friend class tractor::sc::nursery;
   nursery holding_;
   nursery* target_ = nullptr;
+  start_state* previous_ = nullptr;  // of those that are pending in `target_`
+  start_state* next_ = nullptr;
   task_record* child_ = nullptr;
   bool making_ = true;  // the callable is being called
   bool early_ = false;  // started() was called meanwhile, by a callable that is no coroutine
