@@ -461,7 +461,7 @@ TRACTOR_TEST(start, of_a_task_that_says_so_too_late_fails_with_the_nursery) {
       try {
         co_await lent->start([&](sc::task_status<> status) -> task<> {
           pending.set();
-          co_await sc::finally([] { return sc::sleep_forever(); },
+          co_await sc::finally([]() -> task<> { co_await sc::sleep_forever(); },
                                [&]() -> task<> {
                                  status.started();
                                  co_return;
