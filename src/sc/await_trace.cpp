@@ -3,6 +3,8 @@
 // Which co_awaits an exception crossed. Kept beside the exceptions, the last few of them, because an exception object has no room for it.
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/run.hpp"
@@ -11,8 +13,52 @@ namespace tractor::sc {
 
 namespace {
 
-// Of the thread's last run, so that who gets an error from it can ask. Null when no error left it.
-thread_local std::unique_ptr<detail::trace_list> kept;
+// Of the thread's last run, so that who gets an error from it can ask. Null when no error left it, and once the thread ends.
+constinit thread_local detail::trace_list* kept = nullptr;
+constinit thread_local bool thread_ends = false;
+struct kept_guard {
+  kept_guard() noexcept = default;
+  kept_guard(const kept_guard&) = delete;
+  kept_guard& operator=(const kept_guard&) = delete;
+  ~kept_guard() {
+    thread_ends = true;
+    delete std::exchange(kept, nullptr);
+  }
+};
+
+void keep(detail::trace_list* traces) noexcept {
+  static thread_local const kept_guard guard;
+  static_cast<void>(guard);
+  delete std::exchange(kept, thread_ends ? nullptr : traces);
+  if (thread_ends) delete traces;
+}
+
+// `error`, or a member of the group that it is.
+bool is_part_of(const std::exception_ptr& part, const std::exception_ptr& error) noexcept {
+  if (part == error) return true;
+  try {
+    std::rethrow_exception(error);
+  } catch (const exception_group& group) {
+    return std::ranges::any_of(group.exceptions(), [&](const std::exception_ptr& member) { return is_part_of(part, member); });
+  } catch (...) {
+    return false;
+  }
+}
+
+bool same_place(std::source_location a, std::source_location b) noexcept {
+  return a.line() == b.line() && a.column() == b.column() && std::string_view(a.file_name()) == b.file_name();
+}
+
+// The end of what stands in brackets at `from`, which may hold others.
+std::size_t past_brackets(std::string_view text, std::size_t from) {
+  int depth = 0;
+  for (std::size_t i = from; i < text.size(); ++i) {
+    if (text[i] == '(' || text[i] == '<' || text[i] == '[') ++depth;
+    const bool arrow = text[i] == '>' && i > 0 && text[i - 1] == '-';
+    if ((text[i] == ')' || text[i] == '>' || text[i] == ']') && !arrow && --depth == 0) return i + 1;
+  }
+  return text.size();
+}
 
 const detail::trace_record* find(const detail::trace_list& traces, const std::exception_ptr& error) noexcept {
   const auto found = std::ranges::find(traces, error, &detail::trace_record::exception);
@@ -46,18 +92,51 @@ void append_report(std::string& text, const std::exception_ptr& error, const std
 
 }  // namespace
 
+std::string detail::function_name(std::string_view signature) {
+  constexpr std::string_view lambda = "(anonymous class)", call = "::operator()", unnamed = "(anonymous namespace)::";
+  std::string name;
+  for (std::size_t i = 0; i < signature.size();) {
+    const std::string_view rest = signature.substr(i);
+    if (rest.starts_with(lambda)) {
+      name += "{lambda}";
+      i += lambda.size();
+      if (signature.substr(i).starts_with(call)) i += call.size();
+    } else if (rest.starts_with(unnamed)) {
+      i += unnamed.size();
+    } else if (rest.front() == '(' || rest.front() == '<' || rest.front() == '[') {
+      i = past_brackets(signature, i);
+    } else if (rest.front() == ' ') {
+      // What came before was a return type, unless nothing but qualifiers and template arguments follow.
+      if (rest.starts_with(" const") || rest.starts_with(" noexcept") || rest.starts_with(" [") || rest.starts_with(" &")) break;
+      name.clear();
+      ++i;
+    } else {
+      name += rest.front();
+      ++i;
+    }
+  }
+  return name.empty() ? std::string(signature) : name;
+}
+
 void runner::record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept {
   detail::trace_record* trace = nullptr;
   for (auto& each : traces_)
     if (each.exception == error) trace = &each;
-  if (trace == nullptr || !(trace->resumable || trace->next == &from)) {
+  const bool goes_on = trace != nullptr && (trace->resumable || (trace->next == &from && same_place(trace->next_site, from.site)));
+  if (!goes_on) {
     if (trace == nullptr) trace = &traces_[next_trace_++ % traces_.size()];
     trace->sites.clear();
     trace->exception = error;
   }
   trace->resumable = false;
   trace->next = from.parent;
-  if (from.site.line() != 0 && trace->sites.size() < detail::trace_sites_max) trace->sites.push_back(from.site);
+  trace->next_site = from.parent != nullptr ? from.parent->site : std::source_location();
+  if (from.site.line() == 0 || trace->sites.size() >= detail::trace_sites_max) return;
+  try {
+    trace->sites.push_back(from.site);
+  } catch (...) {
+    // Memory is short, which may be the very error: a place that is missing does no harm.
+  }
 }
 
 void runner::continue_trace(const std::exception_ptr& error) noexcept {
@@ -65,20 +144,26 @@ void runner::continue_trace(const std::exception_ptr& error) noexcept {
     if (each.exception == error) each.resumable = true;
 }
 
+// Of the run's error only: what others hold is to go with the run.
 void runner::keep_traces() noexcept {
-  kept.reset();
-  if (main_error_) kept.reset(new (std::nothrow) detail::trace_list(std::move(traces_)));
+  auto* const list = main_error_ ? new (std::nothrow) detail::trace_list : nullptr;
+  for (std::size_t i = 0; list != nullptr && i < traces_.size(); ++i)
+    if (traces_[i].exception && is_part_of(traces_[i].exception, main_error_)) (*list)[i] = std::move(traces_[i]);
+  traces_ = {};
+  keep(list);
 }
 
 std::string await_trace(const std::exception_ptr& error) {
   const runner* const run = runner::current();
-  const detail::trace_list* const traces = run != nullptr ? &run->traces() : kept.get();
+  const detail::trace_list* const traces = run != nullptr ? &run->traces() : kept;
   const detail::trace_record* const trace = error && traces != nullptr ? find(*traces, error) : nullptr;
   std::string text;
   if (trace == nullptr) return text;
   for (const auto& site : trace->sites) {
+    const std::string function = detail::function_name(site.function_name());
+    if (function.starts_with("tractor::")) continue;
     text += "  in ";
-    text += site.function_name();
+    text += function;
     text += " at ";
     text += site.file_name();
     text += ':';

@@ -81,8 +81,8 @@ cancel_token* token_of(task_record& task) {
 
 void throw_cancelled(std::source_location checkpoint) {
   task_record& task = *this_runner().running();
+  cancel_token* const token = token_of(task);  // first: it may throw, and then nothing was delivered
   ++task.delivered;
-  cancel_token* const token = token_of(task);
   token->checkpoint = checkpoint;
   throw kernel_access::make_cancelled(token);
 }

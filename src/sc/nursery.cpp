@@ -100,11 +100,14 @@ void nursery::add_error(std::exception_ptr error, std::string_view task_name) no
   cancel_pending_starts();
 }
 
-// This nursery has failed, and waits for whatever may still be moved into it: whoever starts a task in it from outside of its scope must
-// not wait for that task for ever (S-TRI-34).
+// This nursery has failed, and waits for whatever may still be moved into it: whoever starts a task in it from outside of its scope, where
+// its cancel does not reach, must not wait for that task for ever (S-TRI-34). Who starts one inside is cancelled, or shielded on purpose.
 void nursery::cancel_pending_starts() noexcept {
-  for (detail::start_state* each = pending_starts_; each != nullptr; each = each->next_)
-    if (each->holding_.owner_ != nullptr && !each->holding_.scope_.effective_) each->holding_.scope_.cancel(*scope_.reason_);
+  for (detail::start_state* each = pending_starts_; each != nullptr; each = each->next_) {
+    const cancel_scope* around = &each->holding_.scope_;
+    while (around != nullptr && around != &scope_) around = around->parent_;
+    if (around == nullptr && !each->holding_.scope_.effective_) each->holding_.scope_.cancel(*scope_.reason_);
+  }
 }
 
 void nursery::wake_if_complete() noexcept {
@@ -196,6 +199,8 @@ void start_state::begin(nursery& target, task_record& caller) {
   next_ = target.pending_starts_;
   if (next_ != nullptr) next_->previous_ = this;
   target.pending_starts_ = this;
+  if (!target.errors_.empty()) [[unlikely]]
+    target.cancel_pending_starts();
 }
 
 void start_state::set_child(task_record& child) noexcept {

@@ -82,7 +82,6 @@ runner::~runner() {
   TRACTOR_ASSERT(main_ == nullptr || main_done_ || !main_->began, "a run is destroyed while its main task has not ended");
   if (main_ != nullptr && !main_done_) root_scope_.exit(detail::outcome_kind::value);
   main_.reset();
-  keep_traces();
   detail::frame_pool::release_if_unused();
 }
 
@@ -197,19 +196,20 @@ void runner::run_to_completion() {
   main_->began = true;
   last_poll_cycles_ = last_look_cycles_ = detail::cycle_counter();
   while (!main_done_) {
-    // Deferred work not after every batch: what a chain of tasks sends in answer to one event leaves together.
+    // Deferred work not after every batch, where steps are short: what a chain of tasks sends in answer to one event leaves together.
     continues_left_ = continues_max;
-    int batches = resumes_per_look_ == resumes_per_look_max ? batches_before_deferred : 1;
+    int batches = continues_a_step_ == continues_max ? batches_before_deferred : 1;
     for (; batches > 0 && continues_left_ > 0 && !ready_.empty(); --batches) run_tasks(ready_.size());
     current_ = nullptr;
     if (main_done_) break;
     run_deferred();
     if (ready_.empty())
       wait_for_events(true);
-    else if (continues_left_ <= 0 || steps_.load(std::memory_order_relaxed) >= look_at_step_)
+    else if ((continues_left_ <= 0 && options_.clock == nullptr) || steps_.load(std::memory_order_relaxed) >= look_at_step_)
       look();
   }
   run_deferred();
+  keep_traces();
 }
 
 bool runner::has_time_to_continue() noexcept {
@@ -218,33 +218,41 @@ bool runner::has_time_to_continue() noexcept {
   return false;
 }
 
-// Work is plenty: I/O and timers are looked at only every so often, because a poll costs as much as many resumptions. How often the cycle
-// counter is asked whether it is time follows from how long the last steps took: of tasks that compute for long, after every one.
+// Work is plenty: I/O and timers are looked at only every so often, because a poll costs as much as many resumptions.
 void runner::look() {
-  if (options_.clock != nullptr) {  // what such a run does must not depend on how fast it is
-    wait_for_events(false);
-    return;
+  if (options_.clock == nullptr) {
+    measure_steps();
+    if (last_look_cycles_ - last_poll_cycles_ < cycles_per_poll) return;
   }
-  const std::uint64_t cycles = detail::cycle_counter();
-  const std::uint64_t spent = cycles - last_look_cycles_;
+  // (What a run on a virtual clock does must not depend on how fast it is.)
+  wait_for_events(false);
+}
+
+void runner::measure_steps() noexcept {
+  const std::uint64_t cycles = detail::cycle_counter(), step = steps_.load(std::memory_order_relaxed);
+  const std::uint64_t spent = cycles - last_look_cycles_, taken = std::max<std::uint64_t>(1, step - last_look_step_);
   last_look_cycles_ = cycles;
-  if (spent > cycles_per_poll)
-    resumes_per_look_ = std::max<std::uint64_t>(1, resumes_per_look_ * cycles_per_poll / spent);
-  else
-    resumes_per_look_ = std::min(resumes_per_look_max, resumes_per_look_ * 2);
+  last_look_step_ = step;
+  resumes_per_look_ =
+      spent <= cycles_per_poll ? resumes_per_look_max : std::clamp<std::uint64_t>(taken * cycles_per_poll / spent, 1, resumes_per_look_max);
   continues_a_step_ = std::max(1, static_cast<int>(continues_max * resumes_per_look_ / resumes_per_look_max));
-  look_at_step_ = steps_.load(std::memory_order_relaxed) + resumes_per_look_;
-  if (cycles - last_poll_cycles_ >= cycles_per_poll) wait_for_events(false);
+  look_at_step_ = step + resumes_per_look_;
 }
 
 void runner::step() {
   const current_run_guard guard(*this);
   const resting_guard working(resting_);
   main_->began = true;
+  last_look_cycles_ = detail::cycle_counter();
+  last_look_step_ = steps_.load(std::memory_order_relaxed);
   run_tasks(std::min(ready_.size(), tasks_per_step_max));
   current_ = nullptr;
   run_deferred();
-  if (main_done_) return;
+  if (main_done_) {
+    keep_traces();
+    return;
+  }
+  if (options_.clock == nullptr) measure_steps();
   wait_for_events(false);
   if (idle_waits_ != nullptr && !has_ready_tasks()) wake_idle(least_cushion());  // the host waits, not we
 }
@@ -299,7 +307,9 @@ void runner::wait_for_events(bool may_block) {
   resting_.store(false, std::memory_order_relaxed);
   for (std::size_t i = 0; i < instruments_.size(); ++i) instruments_[i]->after_io_wait(timeout, events);
   last_poll_cycles_ = last_look_cycles_ = detail::cycle_counter();
-  look_at_step_ = steps_.load(std::memory_order_relaxed) + resumes_per_look_;
+  last_look_step_ = steps_.load(std::memory_order_relaxed);
+  // After a rest nobody knows how long the next steps will be.
+  look_at_step_ = last_look_step_ + (may_block ? 1 : resumes_per_look_);
   // (A signal ends a poll early.)
   if (cushioned && events == 0 && ready_.empty() && monotonic_now() - before >= cushion) wake_idle(cushion);
   if (jump && events == 0 && ready_.empty() && external_waits_ == 0 && !jump_or_deadlock()) return;

@@ -49,16 +49,20 @@ void say(const char* what) noexcept {
 
 void at_sanitizer_death() { say("the sanitizer's report is"); }
 
+// Of the process whose run it is: a child that was forked meanwhile has nothing to say, and must let the timer be.
+pid_t owner = 0;
+
 void handle(int number, siginfo_t* info, void* /*context*/) noexcept {
   const int errno_before = errno;
-  if (number == SIGALRM && info->si_code == SI_TIMER && info->si_value.sival_ptr == &timer) {
+  const bool is_ours = ::getpid() == owner;
+  if (is_ours && number == SIGALRM && info->si_code == SI_TIMER && info->si_value.sival_ptr == &timer) {
     say("a test takes long, it is");
     errno = errno_before;
     return;
   }
   for (watched_signal& each : watched) {
     if (each.number != number) continue;
-    say(each.name);
+    if (is_ours) say(each.name);
     ::sigaction(number, &each.before, nullptr);
     // A fault comes again by itself when this returns to it, with all that belongs to it; what was sent must be sent again.
     if (info->si_code <= 0 || each.only_default) ::raise(number);
@@ -115,6 +119,7 @@ std::optional<std::uint64_t> parse_seed(std::string_view text) noexcept {
 
 seed_note::seed_note(std::uint64_t seed, std::chrono::milliseconds patience) noexcept : speaks_(!speaking.exchange(true)) {
   if (!speaks_) return;
+  owner = ::getpid();
   std::snprintf(replay, sizeof replay, " in a seeded run: replay with TRACTOR_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
   for (watched_signal& each : watched) take(each);
   start_timer(patience);
@@ -124,7 +129,7 @@ seed_note::seed_note(std::uint64_t seed, std::chrono::milliseconds patience) noe
 seed_note::~seed_note() {
   if (!speaks_) return;
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(nullptr);
-  if (timed) ::timer_delete(timer);
+  if (timed && ::getpid() == owner) ::timer_delete(timer);
   for (const watched_signal& each : watched) give_back(each);
   speaking = false;
 }

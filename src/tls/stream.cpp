@@ -164,7 +164,7 @@ stream::feed_result stream::feed() noexcept {
   transport_ended_ = got.bytes == 0;
   if (transport_ended_) return feed_result::ended;
   session_->put(std::span(chunk).first(got.bytes));
-  if (handshake_done_) silent_bytes_ += got.bytes;
+  silent_bytes_ += got.bytes;
   if (eof_sent_) say_goodbye();  // which may have waited for this
   return feed_result::fed;
 }
@@ -199,6 +199,7 @@ sc::io_result stream::attempt_handshake() noexcept {
     if (outcome == detail::outcome::failed) return failed();
     if (outcome == detail::outcome::done) {
       handshake_done_ = true;
+      silent_bytes_ = 0;
       progress_ = true;
       if (eof_sent_) say_goodbye();
     }

@@ -295,11 +295,17 @@ sc::task<int> send_numbers(context<void, int, int>& ctx, int count) {
   co_return count;
 }
 
+constinit std::size_t bursts = 0;  // of this process that have been sent, or have failed
+sc::task<std::size_t> bursts_sent() { co_return bursts; }
+
 sc::task<int> send_numbers_on_request(context<void, int, int>& ctx) {
   co_await ctx.started();
   int sent = 0;
   co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
     while (auto count = co_await stream.next()) {
+      struct burst {
+        ~burst() { ++bursts; }
+      } const counted;
       for (int i = 0; i < *count; ++i) co_await stream.send(sent++);
       co_await stream.send(-1);
     }
@@ -536,6 +542,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&echo_stream>("echo_stream");
   mod.def<&send_numbers>("send_numbers", "count");
   mod.def<&send_numbers_on_request>("send_numbers_on_request");
+  mod.def<&bursts_sent>("bursts_sent");
   mod.def<&receive_late>("receive_late", "allow_overruns");
   mod.def<&never_opens>("never_opens");
   mod.def<&sum>("sum");

@@ -130,6 +130,7 @@ sc::task<int> echo_stream(context<void, int, int>& ctx);
 sc::task<int> send_numbers(context<void, int, int>& ctx, int count);
 // Sends when told how many; says afterwards that it did, by its result.
 sc::task<int> send_numbers_on_request(context<void, int, int>& ctx);
+sc::task<std::size_t> bursts_sent();  // how many requests of send_numbers_on_request this process has answered, or failed at
 // Opens its stream when the parent closes its own; gives what it then finds.
 sc::task<std::vector<int>> receive_late(context<void, int, int>& ctx, bool allow_overruns);
 sc::task<> never_opens(context<void, int, int>& ctx);

@@ -34,19 +34,30 @@ sc::task<std::vector<int>> send_to_slow_reader(portal& worker, int count, bool a
   co_return *got;
 }
 
-// The other way round: the endpoint is asked for `count` messages, and the reader looks when something that was sent after them has
-// come.
+// Until the endpoint has sent all that it was asked for. What it sent has arrived here then: it is on the same connection.
+sc::task<> burst_after(portal& worker, std::size_t before) {
+  while (co_await worker.run<&kit::bursts_sent>() == before) {
+  }
+}
+
+// Until no task runs there but the one that says so: whatever they sent has arrived.
+sc::task<> end_of_task(portal& worker) {
+  while (co_await worker.run<&kit::running_calls>() != 1) {
+  }
+}
+
+// The other way round: the endpoint is asked for `count` messages, and the reader looks when they have come.
 sc::task<std::vector<int>> receive_slowly(portal& worker, int count, tractor::context_options context,
                                           tractor::stream_options stream_options) {
   std::vector<int> got;
+  const std::size_t before = co_await worker.run<&kit::bursts_sent>();
   co_await worker.open_context<&kit::send_numbers_on_request>(
       {},
       [&](auto& ctx) -> sc::task<> {
         co_await ctx.open_stream(
             [&](auto& stream) -> sc::task<> {
               co_await stream.send(count - 1);  // the mark at the end is one more
-              co_await worker.run<&kit::nothing>();
-              co_await worker.run<&kit::nothing>();
+              co_await burst_after(worker, before);
               while (static_cast<int>(got.size()) < count) got.push_back(co_await stream.receive());
             },
             stream_options);
@@ -105,8 +116,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     std::vector<int> got;
     const auto error = co_await catch_as<remote_actor_error>([&] {
       return worker.open_context<&kit::send_numbers>({limit + 10}, [&](auto& ctx) -> sc::task<> {
-        co_await worker.run<&kit::nothing>();
-        co_await worker.run<&kit::nothing>();
+        co_await end_of_task(worker);
         co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
           for (;;) got.push_back(co_await stream.receive());
         });
@@ -119,8 +129,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     got.clear();
     const auto polled = co_await catch_as<remote_actor_error>([&] {
       return worker.open_context<&kit::send_numbers>({limit + 10}, [&](auto& ctx) -> sc::task<> {
-        co_await worker.run<&kit::nothing>();
-        co_await worker.run<&kit::nothing>();
+        co_await end_of_task(worker);
         co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
           for (;;) got.push_back(stream.receive_nowait());
         });
@@ -131,8 +140,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     EXPECT_EQ(numbers(limit), got);
 
     const auto result = co_await worker.open_context<&kit::send_numbers>({limit}, [&](auto&) -> sc::task<> {
-      co_await worker.run<&kit::nothing>();
-      co_await worker.run<&kit::nothing>();
+      co_await end_of_task(worker);
     });
     EXPECT_EQ(limit, result) << "a full buffer does not keep the result out";
     co_await an.cancel();

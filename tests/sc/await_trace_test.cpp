@@ -110,7 +110,7 @@ TRACTOR_TEST(await_trace, is_bounded) {
     caught = std::current_exception();
   }
   const std::string trace = sc::await_trace(caught);
-  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(trace, '\n')), sc::detail::trace_sites_max);
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(trace, '\n')), sc::detail::trace_sites_max) << trace;
   EXPECT_TRUE(contains(trace, "fail_here"));
 }
 
@@ -143,6 +143,47 @@ TEST(error_report, of_a_group_has_the_chain_of_each_member) {
 TEST(error_report, of_what_is_no_exception_of_ours) {
   EXPECT_EQ(sc::error_report(std::make_exception_ptr(1)), "int: unknown exception");
   EXPECT_EQ(sc::error_report(nullptr), "no exception");
+}
+
+// The frame pool gives the memory of one coroutine to the next.
+TRACTOR_TEST(await_trace, is_not_continued_by_another_coroutine_in_the_same_place) {
+  std::exception_ptr stored;
+  try {
+    co_await through_here();
+  } catch (const std::runtime_error&) {
+    stored = std::current_exception();
+  }
+  const auto rethrow = [&]() -> task<> {
+    co_await sc::cancel_shielded_checkpoint();
+    std::rethrow_exception(stored);
+  };
+  const auto first = [&]() -> task<> {
+    try {
+      co_await rethrow();
+    } catch (const std::runtime_error&) {
+    }
+  };
+  const auto second = [&]() -> task<> {
+    co_await sc::cancel_shielded_checkpoint();
+    std::rethrow_exception(stored);
+  };
+  co_await first();
+  try {
+    co_await second();
+  } catch (const std::runtime_error&) {
+  }
+  const std::string trace = sc::await_trace(stored);
+  EXPECT_EQ(std::ranges::count(trace, '\n'), 1) << trace;
+}
+
+TEST(await_trace, function_names_are_short) {
+  using sc::detail::function_name;
+  EXPECT_EQ(function_name("task<> (anonymous namespace)::fail_here(const char *)"), "fail_here");
+  EXPECT_EQ(function_name("auto a::outer(b::c<d>, std::function<e (f)>)::(anonymous class)::operator()(g &) const"), "a::outer::{lambda}");
+  EXPECT_EQ(function_name("std::invoke_result_t<B &, n &> a::open(B, o) [B = (lambda at x.cpp:4:3)]"), "a::open");
+  EXPECT_EQ(function_name("sc::task<> shop<int>::sell(int) [T = int]"), "shop::sell");
+  EXPECT_EQ(function_name("f"), "f");
+  EXPECT_EQ(function_name(""), "");
 }
 
 }  // namespace

@@ -180,6 +180,26 @@ TRACTOR_TEST(task, ready_awaits_in_a_row_do_not_use_the_native_stack) {
   EXPECT_EQ(sum, many);
 }
 
+TRACTOR_TEST(task, with_a_name_may_be_moved_while_it_is_awaited) {
+  std::vector<task<int>> pending;
+  pending.push_back([]() -> task<int> {
+    co_await sc::sleep(1s);
+    co_return 7;
+  }());
+  int got = 0;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> { got = co_await pending[0]; });
+    co_await settle();
+    pending.reserve(pending.capacity() + 1);
+  });
+  EXPECT_EQ(got, 7);
+}
+
+TRACTOR_TEST(task, constant_awaitable_can_be_awaited) {
+  const auto point = sc::checkpoint();
+  co_await point;
+}
+
 TEST(task_death, awaited_twice_is_an_assertion) {
   const auto twice = []() -> task<> {
     const auto one = add(1, 2);

@@ -62,9 +62,13 @@ class stall_watch;
 struct trace_record {
   std::exception_ptr exception;             // held: a later one that lay where this lay would be taken for it
   const promise_base* next = nullptr;       // the promise the exception must reach next to continue this trace
+  std::source_location next_site;           // where that one awaits: another may come to lie where it lay
   bool resumable = false;                   // a nursery is about to throw the same exception again, from another coroutine
   std::vector<std::source_location> sites;  // innermost first
 };
+// Without return type, arguments and unnamed namespaces: "outer::{lambda}" for what clang calls "auto outer(int)::(anonymous
+// class)::operator()() const".
+[[nodiscard]] TRACTOR_API std::string function_name(std::string_view signature);
 inline constexpr std::size_t trace_sites_max = 256;  // of one exception: the innermost
 inline constexpr std::size_t traces_max = 8;         // exceptions: the last ones
 using trace_list = std::array<trace_record, traces_max>;
@@ -243,6 +247,8 @@ class TRACTOR_API runner {
   void run_deferred();
   [[nodiscard]] bool has_time_to_continue() noexcept;
   void look();
+  // How often to look from here on, and how often a task may continue, by how long the last steps took.
+  void measure_steps() noexcept;
   void keep_traces() noexcept;  // for who gets the run's error
   void fire_timers(time_point now) noexcept;
   void wait_for_events(bool may_block);
@@ -262,7 +268,8 @@ class TRACTOR_API runner {
   std::uint64_t resumes_per_look_ = resumes_per_look_max;
   std::atomic<bool> resting_ = true;
   std::uint64_t last_poll_cycles_ = 0;
-  std::uint64_t last_look_cycles_ = 0;
+  std::uint64_t last_look_cycles_ = 0;  // when steps were last measured
+  std::uint64_t last_look_step_ = 0;
   time_point loop_time_{};
   detail::timer_heap timers_;
   detail::deferred* deferred_ = nullptr;
@@ -318,8 +325,9 @@ auto run(Main&& main, Arguments&&... arguments) {
   return run(run_options{}, std::forward<Main>(main), std::forward<Arguments>(arguments)...);
 }
 
-// The await chain that `error` crossed on its way out, innermost first, as "  in function at file:line" lines. Empty when it is none of the
-// last few exceptions that passed through the current run, or, outside of one, through the last run of this thread if that failed.
+// The await chain that `error` crossed on its way out, innermost first, as "  in function at file:line" lines; functions of tractor's own
+// are left out. Empty when it is none of the last few exceptions that passed through the current run, or, outside of one, through the last
+// run of this thread if that failed.
 [[nodiscard]] TRACTOR_API std::string await_trace(const std::exception_ptr& error);
 
 // All that is known of an error: "type: message", its await chain, and the same of each member of a group, in several lines.

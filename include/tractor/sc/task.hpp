@@ -90,7 +90,26 @@ class [[nodiscard("a task does nothing until it is awaited")]] task {
   }
   ~task() { destroy(); }
 
-  // For the compiler's `co_await`: the task is its own awaiter.
+  // For the compiler's `co_await`: a temporary task is its own awaiter. One that has a name may be moved meanwhile, in a vector that grows
+  // say.
+  class awaiter {
+   public:
+    explicit awaiter(std::coroutine_handle<promise_type> callee) noexcept : callee_(callee) {}
+    static bool await_ready() noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) const noexcept {
+      callee_.promise().parent = &caller.promise();
+      return callee_;
+    }
+    T await_resume() const { return detail::finish(callee_.promise()); }
+
+   private:
+    std::coroutine_handle<promise_type> callee_;
+  };
+  awaiter operator co_await() & noexcept {
+    TRACTOR_ASSERT(handle_ && handle_.promise().parent == nullptr, "a task is awaited once");
+    return awaiter(handle_);
+  }
   static bool await_ready() noexcept { return false; }
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) const noexcept {

@@ -77,7 +77,7 @@ struct promise_base {
         requires { typename std::remove_cvref_t<Awaitable>::sc_awaitable; },
         "only awaitables of tractor::sc can be awaited in a sc::task; wrap others with an adapter (interop/)");
     site = where;
-    if constexpr (requires { awaitable.checkpoint_at; }) awaitable.checkpoint_at = where;
+    if constexpr (requires { awaitable.checkpoint_at = where; }) awaitable.checkpoint_at = where;
     return std::forward<Awaitable>(awaitable);
   }
 };
