@@ -45,8 +45,8 @@ bool is_part_of(const std::exception_ptr& part, const std::exception_ptr& error)
   }
 }
 
-bool same_place(std::source_location a, std::source_location b) noexcept {
-  return a.line() == b.line() && a.column() == b.column() && std::string_view(a.file_name()) == b.file_name();
+bool same_function(std::source_location a, std::source_location b) noexcept {
+  return std::string_view(a.function_name()) == b.function_name();
 }
 
 // The end of what stands in brackets at `from`, which may hold others.
@@ -122,7 +122,7 @@ void runner::record_trace(detail::promise_base& from, const std::exception_ptr& 
   detail::trace_record* trace = nullptr;
   for (auto& each : traces_)
     if (each.exception == error) trace = &each;
-  const bool goes_on = trace != nullptr && (trace->resumable || (trace->next == &from && same_place(trace->next_site, from.site)));
+  const bool goes_on = trace != nullptr && (trace->resumable || (trace->next == &from && same_function(trace->next_site, from.site)));
   if (!goes_on) {
     if (trace == nullptr) trace = &traces_[next_trace_++ % traces_.size()];
     trace->sites.clear();

@@ -44,7 +44,7 @@ def check_processes(checks, programs):
             checks.equal(lines[-1], "Zombies contained", f"{text}: the last line", out)
         return look
 
-    crashed = rb"RuntimeError: self-destructed: the root crashed on purpose\n"
+    crashed = rb"  in crash_with_a_fleet at \S*we_are_processes.cpp:\d+\nRuntimeError: self-destructed: the root crashed on purpose\n"
     check(checks, programs / "we_are_processes", status=1, out=printed(False), err=crashed)
     check(checks, programs / "we_are_processes", "--overlapped", status=1, out=printed(True), err=crashed)
 

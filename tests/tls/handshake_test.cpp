@@ -92,5 +92,26 @@ TRACTOR_TEST(tls_handshake, peer_that_goes_is_a_disconnect) {
   });
 }
 
+// HelloRequest is a message of four zeros that a client skips, however many come.
+TRACTOR_TEST(tls_handshake, peer_that_never_comes_to_the_point_is_refused) {
+  auto [near, far] = sc::open_memory_streams();
+  tls::stream client(std::move(near), trusting_client(), {.server_name = "localhost"});
+  std::string said;
+  std::size_t sent = 0;
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> {
+      said = co_await error_from<tls::tls_error>([&] { return client.do_handshake(); });
+      client.close();
+    });
+    const std::string record = std::string("\x16\x03\x03\x10\x00", 5) + std::string(4096, '\0');
+    try {
+      for (; sent < 4 * tls::silent_bytes_max; sent += record.size()) co_await send_text(*far, record);
+    } catch (const sc::broken_resource_error&) {
+    }
+  });
+  EXPECT_THAT(said, ::testing::HasSubstr("silent_bytes_max"));
+  EXPECT_LT(sent, 2 * tls::silent_bytes_max);
+}
+
 }  // namespace
 }  // namespace tractor::test
