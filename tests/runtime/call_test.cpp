@@ -196,7 +196,12 @@ TEST_F(call_test, many_calls_at_once_get_their_own_answers) {
 TEST_F(call_test, cancelled_wait_cancels_the_remote_task) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    EXPECT_FALSE(co_await sc::move_on_after(1ms, [&] { return worker.run<&kit::wait_and_count>(); }));
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { co_await worker.run<&kit::wait_and_count>(); });
+      while (co_await worker.run<&kit::running_calls>() != 2) {
+      }
+      n.cancel("enough");
+    });
     EXPECT_EQ(1, co_await worker.run<&kit::count_cancelled>()) << "over when the wait is";
     EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
 

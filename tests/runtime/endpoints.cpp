@@ -295,6 +295,16 @@ sc::task<int> send_numbers(context<void, int, int>& ctx, int count) {
   co_return count;
 }
 
+sc::task<int> send_numbers_at_once(context<void, int, int>& ctx, int count) {
+  co_await ctx.started();
+  co_await ctx.open_stream([&](auto&) -> sc::task<> {
+    auto& link = ctx.kernel_link();
+    for (int i = 0; i < count; ++i) link.via().send([&](tractor::msg::buffer& out) { tractor::msg::encode_yield(out, link.cid(), i); });
+    co_return;
+  });
+  co_return count;
+}
+
 constinit std::size_t bursts = 0;  // of this process that have been sent, or have failed
 sc::task<std::size_t> bursts_sent() { co_return bursts; }
 
@@ -541,6 +551,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&own_uid>("own_uid");
   mod.def<&echo_stream>("echo_stream");
   mod.def<&send_numbers>("send_numbers", "count");
+  mod.def<&send_numbers_at_once>("send_numbers_at_once", "count");
   mod.def<&send_numbers_on_request>("send_numbers_on_request");
   mod.def<&bursts_sent>("bursts_sent");
   mod.def<&receive_late>("receive_late", "allow_overruns");

@@ -129,6 +129,7 @@ sc::task<int> echo_stream(context<void, int, int>& ctx);
 // Sends 0 … count-1, ends the stream, returns count.
 sc::task<int> send_numbers(context<void, int, int>& ctx, int count);
 // Sends when told how many; says afterwards that it did, by its result.
+sc::task<int> send_numbers_at_once(context<void, int, int>& ctx, int count);  // and hears nothing of its peer meanwhile
 sc::task<int> send_numbers_on_request(context<void, int, int>& ctx);
 sc::task<std::size_t> bursts_sent();  // how many requests of send_numbers_on_request this process has answered, or failed at
 // Opens its stream when the parent closes its own; gives what it then finds.

@@ -115,7 +115,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     auto worker = co_await start(an);
     std::vector<int> got;
     const auto error = co_await catch_as<remote_actor_error>([&] {
-      return worker.open_context<&kit::send_numbers>({limit + 10}, [&](auto& ctx) -> sc::task<> {
+      return worker.open_context<&kit::send_numbers_at_once>({limit + 10}, [&](auto& ctx) -> sc::task<> {
         co_await end_of_task(worker);
         co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
           for (;;) got.push_back(co_await stream.receive());
@@ -128,7 +128,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
 
     got.clear();
     const auto polled = co_await catch_as<remote_actor_error>([&] {
-      return worker.open_context<&kit::send_numbers>({limit + 10}, [&](auto& ctx) -> sc::task<> {
+      return worker.open_context<&kit::send_numbers_at_once>({limit + 10}, [&](auto& ctx) -> sc::task<> {
         co_await end_of_task(worker);
         co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
           for (;;) got.push_back(stream.receive_nowait());
@@ -139,9 +139,8 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     EXPECT_EQ("StreamOverrun", polled->src_type_str());
     EXPECT_EQ(numbers(limit), got);
 
-    const auto result = co_await worker.open_context<&kit::send_numbers>({limit}, [&](auto&) -> sc::task<> {
-      co_await end_of_task(worker);
-    });
+    const auto result =
+        co_await worker.open_context<&kit::send_numbers_at_once>({limit}, [&](auto&) -> sc::task<> { co_await end_of_task(worker); });
     EXPECT_EQ(limit, result) << "a full buffer does not keep the result out";
     co_await an.cancel();
   });
