@@ -484,4 +484,31 @@ TRACTOR_TEST(start, of_a_task_that_says_so_too_late_fails_with_the_nursery) {
   EXPECT_TRUE(failed);
 }
 
+TRACTOR_TEST(start, into_a_nursery_that_has_failed_already_is_cut_off) {
+  nursery* lent = nullptr;
+  bool failed = false;
+  const auto began = sc::current_time();
+  co_await sc::open_nursery([&](nursery& around) -> task<> {
+    around.start_soon([&]() -> task<> {
+      co_await sc::sleep(5s);
+      try {
+        co_await lent->start([](sc::task_status<>) -> task<> { co_await sc::sleep_forever(); });
+      } catch (const sc::scope_cancelled_error&) {
+        failed = true;
+      }
+      EXPECT_EQ(sc::current_time(), began + 5s);
+    });
+    try {
+      co_await sc::open_nursery([&](nursery& n) -> task<> {
+        lent = &n;
+        n.start_soon([]() -> task<> { co_await sc::shielded([] { return sc::sleep(10s); }); });
+        co_await settle();
+        throw std::runtime_error("bad day");
+      });
+    } catch (const std::runtime_error&) {
+    }
+  });
+  EXPECT_TRUE(failed);
+}
+
 }  // namespace
