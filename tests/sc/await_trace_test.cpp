@@ -2,6 +2,7 @@
 //
 // Which co_awaits an exception crossed, and the report of an error.
 
+#include <memory>
 #include <stdexcept>
 
 #include "sc_test.hpp"
@@ -85,6 +86,31 @@ TRACTOR_TEST(await_trace, of_several_errors_is_kept) {
   }
   EXPECT_EQ(sc::await_trace(caught.front()), "") << "the oldest makes room";
   for (std::size_t i = 1; i < caught.size(); ++i) EXPECT_TRUE(contains(sc::await_trace(caught[i]), "through_here")) << i;
+}
+
+// What an error owns that was dealt with goes with the run, whatever the run itself ends with.
+TEST(await_trace, keeps_nothing_but_the_runs_error_after_the_run) {
+  struct owner : std::runtime_error {
+    explicit owner(std::shared_ptr<int> what) : runtime_error("owner"), owned(std::move(what)) {}
+    std::shared_ptr<int> owned;
+  };
+  const auto owned = std::make_shared<int>(0);
+  try {
+    sc::run([&]() -> task<> {
+      try {
+        co_await [](std::shared_ptr<int> what) -> task<> {
+          co_await sc::checkpoint();
+          throw owner(std::move(what));
+        }(owned);
+      } catch (const owner&) {
+      }
+      co_await through_here();
+    });
+    ADD_FAILURE() << "the run's error is lost";
+  } catch (const std::runtime_error&) {
+    EXPECT_TRUE(contains(sc::await_trace(std::current_exception()), "through_here"));
+  }
+  EXPECT_EQ(owned.use_count(), 1);
 }
 
 TEST(await_trace, of_a_runs_error_is_there_after_the_run) {
