@@ -35,14 +35,25 @@ void cancel_scope::start_deadline() {
     // One that is over before it began is in the past of every clock.
     deadline_.at = given <= duration::zero() ? time_point::min() : given == duration::max() ? never : saturating_add(now, given);
   }
-  if (deadline_.at <= now)
+  if (deadline_.at <= now) {
     pass_deadline();
-  else
+    return;
+  }
+  try {
     arm_deadline();
+  } catch (...) {
+    owner_->scope = parent_;
+    owner_ = nullptr;
+    throw;
+  }
+}
+
+void cancel_scope::look_at_clock() noexcept {
+  if (owner_->owner->now() >= deadline_.at) pass_deadline();
 }
 
 void cancel_scope::arm_deadline() {
-  if (deadline_.at == never || deadline_.armed()) return;
+  if (deadline_.at == never || cancel_called_ || deadline_.armed()) return;
   deadline_.scope = this;
   deadline_.fire = [](detail::timer& self) noexcept { static_cast<detail::scope_deadline&>(self).scope->pass_deadline(); };
   owner_->owner->arm(deadline_);

@@ -63,6 +63,7 @@ void task_record::give_name(std::string_view name) { given_name = new std::strin
 void task_record::drop_extras() noexcept {
   // Out of the record first: the destructor of a value may look for it, or for another one.
   if (locals != nullptr) drop_locals(std::exchange(locals, nullptr));
+  break_locks();                              // they tell by which task, so before its name goes
   delete std::exchange(given_name, nullptr);  // a stall detector's handler may ask for the name at any time
   if (token != nullptr) release_token(token);
 }

@@ -40,7 +40,10 @@ void condition::check_held(const char* doing) const {
 task<> condition::wait() {
   check_held("wait");
   co_await checkpoint_if_cancelled();
-  if (co_await wait_awaiter(lock_, waiting_)) co_return;
+  if (co_await wait_awaiter(lock_, waiting_)) {
+    lock_.throw_if_broken();
+    co_return;
+  }
   co_await shielded([this]() -> task<> { co_await lock_.acquire(); });
   detail::throw_cancelled(std::source_location::current());
 }

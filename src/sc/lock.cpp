@@ -5,11 +5,47 @@
 namespace tractor::sc {
 
 bool lock::try_acquire() {
-  const std::uint64_t me = detail::running_task().id;
-  if (owner_ == me) throw usage_error("lock.acquire(): this task holds the lock already");
+  detail::task_record& me = detail::running_task();
+  throw_if_broken();
+  if (owner_ == me.id) throw usage_error("lock.acquire(): this task holds the lock already");
   if (owner_ != 0) return false;
-  owner_ = me;
+  give_to(me);
   return true;
+}
+
+void lock::give_to(detail::task_record& task) noexcept {
+  owner_ = task.id;
+  holder_ = &task;
+  previous_held_ = nullptr;
+  next_held_ = task.held_locks;
+  if (next_held_ != nullptr) next_held_->previous_held_ = this;
+  task.held_locks = this;
+}
+
+void lock::leave_holder() noexcept {
+  (previous_held_ != nullptr ? previous_held_->next_held_ : holder_->held_locks) = next_held_;
+  if (next_held_ != nullptr) next_held_->previous_held_ = previous_held_;
+  holder_ = nullptr;
+}
+
+void lock::holder_ended() noexcept {
+  broken_ = true;
+  try {
+    broken_by_ = holder_->name();
+  } catch (const std::bad_alloc&) {
+    broken_by_.clear();  // its number will do
+  }
+  leave_holder();
+  waiting_.unpark_all();
+}
+
+void lock::throw_broken() const {
+  throw broken_resource_error("lock.acquire(): task " + std::to_string(owner_) + " '" + broken_by_ +
+                              "' ended while it held this lock: what it guards may be half changed");
+}
+
+void detail::task_record::break_locks() noexcept {
+  while (held_locks != nullptr) held_locks->holder_ended();
 }
 
 void lock::acquire_nowait() {
@@ -30,9 +66,14 @@ void lock::release_owned() noexcept {
 
 // The lock is never free while somebody waits for it.
 void lock::pass_on() noexcept {
+  leave_holder();
   parking_lot::node* const next = waiting_.pop_front();
-  owner_ = next != nullptr ? next->task->id : 0;
-  if (next != nullptr) next->wake();
+  if (next == nullptr) {
+    owner_ = 0;
+    return;
+  }
+  give_to(*next->task);
+  next->wake();
 }
 
 }  // namespace tractor::sc

@@ -23,7 +23,7 @@ void nursery::throw_closed() { throw usage_error("this nursery is closed: its bl
 
 void nursery::adopt(detail::task_record& child, detail::promise_base& outermost) {
   runner& run = *owner_->owner;
-  run.enqueue(child);  // first: it may throw, and then nothing has happened
+  run.enqueue_new(child);  // first: it may throw, and then nothing has happened
   child.done = &child_done;
   child.owner = &run;
   child.home = this;
@@ -67,6 +67,7 @@ std::coroutine_handle<> nursery::child_done(detail::completion_hook& self, detai
   runner& run = *child.owner;
   const std::size_t bytes = child.kind->bytes;
   child.kind->destroy(child);
+  run.discount();
   run.forget_running();
   std::atomic_signal_fence(std::memory_order_seq_cst);  // a stall detector's handler must not find what is freed
   detail::frame_pool::deallocate(&child, bytes);

@@ -101,7 +101,7 @@ void runner::start(std::function<task<>()> main) {
   auto handle = main_->coroutine->kernel_handle();
   handle.promise().hook = &record;
   record.leaf = &handle.promise();
-  enqueue(record);
+  enqueue_new(record);
   if (instrumented_) {
     tell(&instrument::task_spawned, record);
     tell(&instrument::task_scheduled, record);
@@ -122,6 +122,7 @@ std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail
   if (record.swallowed && run.options_.swallow == swallow_policy::fail && !run.main_error_)
     run.main_error_ = std::make_exception_ptr(swallowed_cancel_error(detail::dropped_cancel_text(record)));
   detail::drop_locals(std::exchange(record.locals, nullptr));
+  record.break_locks();
   run.main_done_ = true;
   return std::noop_coroutine();
 }
@@ -135,8 +136,9 @@ void runner::set_io_host(std::unique_ptr<detail::io_host> host) noexcept {
   io_host_ = std::move(host);
 }
 
-void runner::enqueue_slowly(detail::task_record& task) {
-  enqueue(task);
+void runner::enqueue_slowly(detail::task_record& task) noexcept {
+  ready_.push(&task);
+  notice_from_outside();
   if (instrumented_) tell(&instrument::task_scheduled, task);
 }
 

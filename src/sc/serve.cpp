@@ -57,9 +57,11 @@ task<> accept_connections(Listener& from, std::shared_ptr<serving<Handler>> stat
   // When the intake ends nobody may be left waiting in the backlog while the connections take their time.
   const listener_closer closer(from);
   for (;;) {
-    semaphore::guard slot = co_await state->free_slots.hold();
+    // While all are taken nobody is accepted. No slot is held while waiting for a peer: other listeners may have one that waits.
+    (co_await state->free_slots.hold()).release();
     auto accepted = co_await accept_or_closed(from);
     if (accepted == nullptr) co_return;
+    semaphore::guard slot = co_await state->free_slots.hold();
     using stream = typename decltype(accepted)::element_type;
     into.start_soon({.name = "connection"}, serve_connection<Handler, stream>, state, std::move(accepted), std::move(slot));
   }

@@ -363,6 +363,39 @@ TRACTOR_TEST(deadline, relative_one_is_replaced_by_an_absolute_one) {
   EXPECT_EQ(sc::current_time(), until);
 }
 
+TRACTOR_TEST(deadline, relative_one_of_a_scope_cancelled_before_is_known_once_it_is_entered) {
+  sc::cancel_scope scope({.relative_deadline = 5s});
+  scope.cancel("early");
+  EXPECT_EQ(scope.deadline(), sc::never);
+  const auto entered = sc::current_time();
+  EXPECT_FALSE(co_await scope.run([&]() -> task<> {
+    EXPECT_EQ(scope.deadline(), entered + 5s);
+    co_await sc::checkpoint();
+  }));
+  EXPECT_TRUE(contains(sc::to_string(*scope.reason()), "early"));
+}
+
+TEST(deadline, task_that_computes_without_a_checkpoint_can_ask_whether_it_has_passed) {
+  sc::virtual_clock clock;
+  sc::run({.clock = &clock}, [&]() -> task<> {
+    sc::cancel_scope scope;
+    int looks = 0;
+    EXPECT_FALSE(co_await scope.run([&]() -> task<> {
+      scope.set_deadline(sc::current_time() + 3s);
+      for (; !scope.cancel_called(); ++looks) clock.advance_to(clock.now() + 1s);
+      EXPECT_TRUE(scope.effectively_cancelled());
+      EXPECT_EQ(scope.reason()->source, sc::cancel_source::deadline);
+      co_await sc::checkpoint();
+      ADD_FAILURE() << "the scope was not cancelled";
+    }));
+    EXPECT_EQ(looks, 3);
+    sc::cancel_scope in_time({.relative_deadline = 3s});
+    EXPECT_TRUE(co_await in_time.run([]() -> task<> { co_await sc::checkpoint(); }));
+    clock.advance_to(clock.now() + 5s);
+    EXPECT_FALSE(in_time.cancel_called());  // it was left in time
+  });
+}
+
 TRACTOR_TEST(deadline, relative_one_of_nothing_cancels_at_the_first_checkpoint) {
   for (const sc::duration none : {sc::duration(0), sc::duration(-1)}) {
     sc::cancel_scope scope({.relative_deadline = none});

@@ -6,6 +6,7 @@
 
 #include "sc_test.hpp"
 #include "tractor/sc/capacity_limiter.hpp"
+#include "tractor/sc/condition.hpp"
 #include "tractor/sc/semaphore.hpp"
 
 namespace {
@@ -122,6 +123,104 @@ TRACTOR_TEST(lock, guard_moves_and_releases_early) {
   moved.release();
 }
 
+task<> end_with(sc::lock& lock, bool by_error) {
+  co_await lock.acquire();
+  co_await sc::sleep(1s);
+  if (by_error) throw std::runtime_error("dropped it");
+}
+
+TRACTOR_TEST(lock, whose_holder_ended_is_broken_for_who_waits_and_for_who_comes_later) {
+  sc::lock lock;
+  std::vector<std::string> told;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon({.name = "careless"}, end_with, std::ref(lock), false);
+    co_await settle();
+    for (int i = 0; i < 2; ++i)
+      n.start_soon([&]() -> task<> {
+        try {
+          const auto guard = co_await lock.hold();
+          told.emplace_back("held it");
+        } catch (const sc::broken_resource_error& error) {
+          told.emplace_back(error.what());
+        }
+      });
+  });
+  EXPECT_EQ(told.size(), 2u);
+  for (const std::string& each : told) EXPECT_TRUE(contains(each, "'careless' ended while it held this lock")) << each;
+  EXPECT_TRUE(lock.locked());
+  EXPECT_EQ(lock.waiting(), 0u);
+  EXPECT_THROW(lock.acquire_nowait(), sc::broken_resource_error);
+  EXPECT_THROW(co_await lock.acquire(), sc::broken_resource_error);
+  EXPECT_THROW(lock.release(), tractor::usage_error);
+}
+
+TRACTOR_TEST(lock, whose_holder_failed_is_broken_too) {
+  sc::lock lock;
+  bool failed = false;
+  try {
+    co_await sc::open_nursery([&](nursery& n) { n.start_soon(end_with, std::ref(lock), true); });
+  } catch (const std::runtime_error&) {
+    failed = true;
+  }
+  EXPECT_TRUE(failed);
+  EXPECT_THROW(lock.acquire_nowait(), sc::broken_resource_error);
+}
+
+TRACTOR_TEST(lock, of_those_a_task_holds_only_what_it_has_not_released_breaks) {
+  sc::lock first, second, third;
+  co_await sc::open_nursery([&](nursery& n) {
+    n.start_soon([&]() -> task<> {
+      for (sc::lock* each : {&first, &second, &third}) co_await each->acquire();
+      second.release();
+    });
+  });
+  EXPECT_THROW(first.acquire_nowait(), sc::broken_resource_error);
+  EXPECT_THROW(third.acquire_nowait(), sc::broken_resource_error);
+  second.acquire_nowait();
+  second.release();
+}
+
+TRACTOR_TEST(lock, destroyed_while_it_is_held_is_forgotten_by_its_holder) {
+  sc::lock kept;
+  co_await sc::open_nursery([&](nursery& n) {
+    n.start_soon([&]() -> task<> {
+      auto gone = std::make_unique<sc::lock>();
+      co_await kept.acquire();
+      co_await gone->acquire();
+      gone.reset();
+      kept.release();
+    });
+  });
+  EXPECT_FALSE(kept.locked());
+}
+
+TEST(lock, left_held_by_a_run_that_is_over_is_broken_in_the_next) {
+  sc::lock lock;
+  sc::run([&]() -> task<> { co_await lock.acquire(); });
+  sc::run([&]() -> task<> { EXPECT_THROW(co_await lock.acquire(), sc::broken_resource_error); });
+}
+
+TRACTOR_TEST(lock, broken_while_a_task_waits_for_its_condition) {
+  sc::condition changed;
+  std::string told;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon([&]() -> task<> {
+      co_await changed.acquire();
+      try {
+        co_await changed.wait();
+      } catch (const sc::broken_resource_error& error) {
+        told = error.what();
+      }
+    });
+    co_await settle();
+    n.start_soon({.name = "careless"}, [&]() -> task<> {
+      co_await changed.acquire();
+      changed.notify();
+    });
+  });
+  EXPECT_TRUE(contains(told, "'careless' ended")) << told;
+}
+
 TRACTOR_TEST(semaphore, lets_so_many_in) {
   sc::semaphore slots(3);
   int inside = 0, most = 0;
@@ -213,6 +312,18 @@ TRACTOR_TEST(capacity_limiter, one_token_a_borrower) {
   limiter.release_on_behalf_of(&b);
   limiter.release();
   EXPECT_THROW(limiter.release(), tractor::usage_error);
+}
+
+TRACTOR_TEST(capacity_limiter, guard_on_behalf_of_something_gives_its_token_back) {
+  sc::capacity_limiter limiter(2);
+  int job = 0;
+  {
+    const auto token = co_await limiter.hold_on_behalf_of(&job);
+    const auto own = co_await limiter.hold();
+    EXPECT_EQ(limiter.borrowed_tokens(), 2u);
+    EXPECT_THROW(limiter.acquire_on_behalf_of_nowait(&job), tractor::usage_error);
+  }
+  EXPECT_EQ(limiter.borrowed_tokens(), 0u);
 }
 
 TRACTOR_TEST(capacity_limiter, growing_wakes_who_waits_and_shrinking_takes_nothing_away) {

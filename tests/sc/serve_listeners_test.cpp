@@ -65,6 +65,28 @@ TRACTOR_TEST(serve_listeners, bound_of_connections_makes_the_next_one_wait) {
                        {.connections_max = 1});
 }
 
+TRACTOR_TEST(serve_listeners, bound_below_the_number_of_listeners_starves_none) {
+  sc::memory_listener first, second;
+  std::size_t at_once = 0, most = 0;
+  const auto busy = [&](sc::byte_stream& stream) -> task<> {
+    most = std::max(most, ++at_once);
+    co_await sc::sleep(1s);
+    --at_once;
+    co_await stream.send_all(bytes_of("done"));
+  };
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    n.start_soon(sc::serve_listeners, busy, sc::listener_references{first, second}, sc::serve_options{.connections_max = 1});
+    for (sc::memory_listener* door : {&second, &first, &second}) {
+      const auto client = co_await door->connect();
+      EXPECT_EQ(co_await receive_text(*client), "done");
+    }
+    const auto one = co_await first.connect(), other = co_await second.connect();
+    for (const auto* each : {&one, &other}) EXPECT_EQ(co_await receive_text(**each), "done");
+    n.cancel("the test is over");
+  });
+  EXPECT_EQ(most, 1u);
+}
+
 TRACTOR_TEST(serve_listeners, closing_the_listener_ends_the_call_when_the_connections_have_ended) {
   sc::memory_listener door;
   bool returned = false;

@@ -72,8 +72,14 @@ class TRACTOR_API cancel_scope {
   [[nodiscard]] bool shield() const noexcept { return shield_; }
   void set_shield(bool shield) noexcept;
 
-  // Somebody asked for it: cancel(), or the deadline passed.
-  [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
+  // Somebody asked for it: cancel(), or the deadline passed. Looks at the clock, so that a task which computes without a checkpoint
+  // can ask; when the deadline has passed by then, the scope is cancelled from here on.
+  [[nodiscard]] bool cancel_called() const noexcept {
+    if (!cancel_called_ && deadline_.armed()) [[unlikely]]
+      // Only a scope that has been entered has an armed deadline, and to enter takes one that is not const.
+      const_cast<cancel_scope*>(this)->look_at_clock();
+    return cancel_called_;
+  }
   // The body ended by this scope's cancel.
   [[nodiscard]] bool cancelled_caught() const noexcept { return cancelled_caught_; }
   // Why cancel_called; null while it is not.
@@ -97,7 +103,7 @@ class TRACTOR_API cancel_scope {
     task.scope = this;
     delivered_at_entry_ = task.delivered;
     refresh_effective();
-    if (deadline_.at != never && !cancel_called_) start_deadline();
+    if (deadline_.at != never) start_deadline();
   }
   // Leaves the scope; `how` is how the body ended. Absorb: the outcome `cancelled` stops here.
   enum class exit_result : unsigned char { keep, absorb, propagate };
@@ -121,7 +127,8 @@ class TRACTOR_API cancel_scope {
   friend class detail::start_state;
   [[nodiscard]] bool parent_visible() const noexcept { return parent_ != nullptr && !shield_ && parent_->effective_; }
   [[noreturn]] static void throw_entered_twice();
-  void start_deadline();  // of a scope that has just been entered: cancels it at once when it has passed
+  void start_deadline();  // of a scope that has just been entered: cancels it at once when it has passed; throwing, leaves it
+  void look_at_clock() noexcept;
   void arm_deadline();
   void disarm_deadline() noexcept;
   void pass_deadline() noexcept;

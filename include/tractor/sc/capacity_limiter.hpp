@@ -37,7 +37,7 @@ class TRACTOR_API capacity_limiter {
     friend auto operator<=>(const borrower&, const borrower&) = default;
   };
 
-  // The current task's token, given back when this is destroyed or release() is called on it.
+  // The borrower's token, given back when this is destroyed or release() is called on it.
   class guard {
    public:
     guard(guard&& other) noexcept : held_(std::exchange(other.held_, nullptr)), by_(other.by_) {}
@@ -62,6 +62,7 @@ class TRACTOR_API capacity_limiter {
   [[nodiscard]] acquire_awaiter acquire();
   [[nodiscard]] hold_awaiter hold();
   [[nodiscard]] acquire_awaiter acquire_on_behalf_of(const void* identity) noexcept;
+  [[nodiscard]] hold_awaiter hold_on_behalf_of(const void* identity) noexcept;
   // Throw would_block when no token is free.
   void acquire_nowait();
   void acquire_on_behalf_of_nowait(const void* identity);
@@ -134,6 +135,9 @@ class TRACTOR_API capacity_limiter::hold_awaiter final : public capacity_limiter
 inline capacity_limiter::acquire_awaiter capacity_limiter::acquire() { return {*this, current_task()}; }
 inline capacity_limiter::hold_awaiter capacity_limiter::hold() { return {*this, current_task()}; }
 inline capacity_limiter::acquire_awaiter capacity_limiter::acquire_on_behalf_of(const void* identity) noexcept {
+  return {*this, by_address(identity)};
+}
+inline capacity_limiter::hold_awaiter capacity_limiter::hold_on_behalf_of(const void* identity) noexcept {
   return {*this, by_address(identity)};
 }
 

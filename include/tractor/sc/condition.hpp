@@ -15,7 +15,8 @@
 // throws): a notification is never used up by a task that does not act on it. Nobody is woken without being notified, but what
 // it waited for may have changed again when its turn has come: wait in a loop.
 //
-// wait and notify without the lock are a usage_error. Several conditions can share one lock. Lock and condition must outlive who waits.
+// wait and notify without the lock are a usage_error. When the task that holds the lock ends without releasing it, who waits for the lock
+// gets broken_resource_error, and does not hold it. Several conditions can share one lock. Lock and condition must outlive who waits.
 
 #pragma once
 

@@ -8,11 +8,13 @@
 //
 // Fair: the lock goes to who waits longest and cannot be snatched on the way. Not recursive: acquiring what the task holds already is
 // a usage_error. acquire and hold are checkpoints, also when the lock is free; cancelled, the task does not hold it. A guard is
-// destroyed by the task that got it, and before the lock.
+// destroyed by the task that got it, and before the lock. When the task that holds it ends without releasing it, what it guards is
+// in nobody's hands: whoever waits for the lock, or wants it later, gets broken_resource_error.
 
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "tractor/sc/errors.hpp"
@@ -24,6 +26,14 @@ class TRACTOR_API lock {
  public:
   class acquire_awaiter;
   class hold_awaiter;
+
+  lock() noexcept = default;
+  lock(const lock&) = delete;
+  lock& operator=(const lock&) = delete;
+  ~lock() {
+    if (holder_ != nullptr) [[unlikely]]
+      leave_holder();
+  }
 
   // Holds the lock until it is destroyed or release() is called on it.
   class guard {
@@ -55,14 +65,28 @@ class TRACTOR_API lock {
 
  private:
   friend class condition;  // whose waiters it takes over
+  friend struct detail::task_record;
 
   // Takes the lock for the current task if it is free.
   bool try_acquire();
+  void give_to(detail::task_record& task) noexcept;
   void pass_on() noexcept;
   void release_owned() noexcept;
+  void leave_holder() noexcept;  // takes it out of its holder's list
+  void holder_ended() noexcept;
+  void throw_if_broken() const {
+    if (broken_) [[unlikely]]
+      throw_broken();
+  }
+  [[noreturn]] void throw_broken() const;
 
   parking_lot waiting_;
   std::uint64_t owner_ = 0;
+  detail::task_record* holder_ = nullptr;  // the same while that task lives; these three make the list of what it holds
+  lock* previous_held_ = nullptr;
+  lock* next_held_ = nullptr;
+  bool broken_ = false;
+  std::string broken_by_;  // that task's name
 };
 
 class TRACTOR_API lock::acquire_awaiter : public parking_lot::node {
@@ -80,7 +104,10 @@ class TRACTOR_API lock::acquire_awaiter : public parking_lot::node {
     else
       enqueue(here, lock_.waiting_, waits);
   }
-  void await_resume() { throw_if_cancelled(); }
+  void await_resume() {
+    throw_if_cancelled();
+    lock_.throw_if_broken();
+  }
 
  protected:
   static constexpr detail::wait_kind waits{"lock.acquire", &leave};
@@ -93,7 +120,7 @@ class TRACTOR_API lock::hold_awaiter final : public lock::acquire_awaiter {
  public:
   using acquire_awaiter::acquire_awaiter;
   guard await_resume() {
-    throw_if_cancelled();
+    acquire_awaiter::await_resume();
     return guard(lock_);
   }
 };

@@ -128,31 +128,35 @@ class TRACTOR_API runner {
     wait.task = task;
   }
   // Puts the current task at the end of the ready queue, to be resumed at `leaf`.
-  void yield(detail::promise_base& leaf) {
+  void yield(detail::promise_base& leaf) noexcept {
     detail::task_record* const task = current_;
     task->leaf = &leaf;
-    if (instrumented_ || ready_.full()) [[unlikely]]
+    if (instrumented_) [[unlikely]]
       enqueue_slowly(*task);
     else
-      ready_.push_into_room(task);
+      ready_.push(task);
   }
-  // Puts a new task into the ready queue, without telling instruments.
-  void enqueue(detail::task_record& task) {
+  // Puts a new task into the ready queue, without telling instruments. Throws std::bad_alloc, and then there is no such task.
+  void enqueue_new(detail::task_record& task) {
+    ready_.reserve(task_count_ + 1);
+    ++task_count_;
     ready_.push(&task);
     notice_from_outside();
   }
+  // A task has ended.
+  void discount() noexcept { --task_count_; }
   // A blocked task is to go on.
-  void schedule(detail::task_record& task) {
+  void schedule(detail::task_record& task) noexcept {
     TRACTOR_ASSERT(task.waiting != nullptr, "a task is woken once, from a wait");
     task.waiting = nullptr;
-    if (instrumented_ || ready_.full() || detail::current_runner != this) [[unlikely]]
+    if (instrumented_ || detail::current_runner != this) [[unlikely]]
       enqueue_slowly(task);
     else
-      ready_.push_into_room(&task);
+      ready_.push(&task);
   }
   // A blocked task is to go on, and the current one has ended: gives what to resume. The task at once when it would be the next
   // anyhow.
-  [[nodiscard]] std::coroutine_handle<> switch_to(detail::task_record& task) {
+  [[nodiscard]] std::coroutine_handle<> switch_to(detail::task_record& task) noexcept {
     if (!may_continue()) {
       schedule(task);
       return std::noop_coroutine();
@@ -237,7 +241,7 @@ class TRACTOR_API runner {
   }
   void nudge_host() noexcept;
   // Into the ready queue when something is unusual. A call of its own, so that the usual way inlined everywhere is short.
-  void enqueue_slowly(detail::task_record& task);
+  void enqueue_slowly(detail::task_record& task) noexcept;
 
   struct main_record;
   void run_tasks(std::size_t count);
@@ -259,6 +263,7 @@ class TRACTOR_API runner {
 
   run_options options_;
   detail::ready_queue ready_;
+  std::size_t task_count_ = 0;  // that live; there is room for as many in ready_
   detail::task_record* current_ = nullptr;
   int continues_left_ = continues_max;    // of the step that is being taken
   int continues_a_step_ = continues_max;  // less where steps are long

@@ -44,7 +44,7 @@
 
 namespace tractor::sc {
 
-// Of one call at the same time; further ones wait in the backlogs.
+// Of one call at the same time; further ones wait in the backlogs, and at each listener one may wait that has been accepted.
 inline constexpr std::size_t served_connections_max_default = 10'000;
 
 using connection_handler = std::function<task<>(socket_stream&)>;

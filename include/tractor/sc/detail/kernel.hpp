@@ -25,6 +25,7 @@
 
 namespace tractor::sc {
 class cancel_scope;
+class lock;
 class nursery;
 struct nursery_walk;
 class runner;
@@ -85,13 +86,15 @@ struct TRACTOR_API task_record : completion_hook {
   task_record& operator=(const task_record&) = delete;
   // Runs after that of what derives from it, and destroys the task-local values.
   ~task_record() {
-    if (locals != nullptr || given_name != nullptr || token != nullptr) [[unlikely]]
+    if (locals != nullptr || given_name != nullptr || token != nullptr || held_locks != nullptr) [[unlikely]]
       drop_extras();
   }
 
   // The name for people: what the program gave, else what its callable is called.
   [[nodiscard]] std::string_view name() const noexcept { return given_name != nullptr ? *given_name : kind->name; }
   void give_name(std::string_view name);
+  // The task has ended: nobody can release what it still holds.
+  void break_locks() noexcept;
 
   runner* owner = nullptr;
   cancel_scope* scope = nullptr;    // innermost
@@ -108,6 +111,7 @@ struct TRACTOR_API task_record : completion_hook {
   std::source_location spawned_at;
   cancel_token* token = nullptr;
   local_node* locals = nullptr;
+  lock* held_locks = nullptr;   // a list by lock::next_held_
   task_record* work_next;       // while a cancel spreads: the next task to look at
   std::uint32_t delivered = 0;  // how often `cancelled` was thrown here first
   std::uint32_t accounted = 0;  // up to which delivery a scope has absorbed or replaced it

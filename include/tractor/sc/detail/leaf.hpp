@@ -38,7 +38,7 @@ struct leaf_wait : suspension {
   }
 
   // The task goes on. What it waited for must be in place.
-  void wake() { task->owner->schedule(*task); }
+  void wake() noexcept { task->owner->schedule(*task); }
 
   // For await_resume.
   void throw_if_cancelled() {

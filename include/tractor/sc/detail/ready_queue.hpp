@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The tasks that can run, first in first out: a ring that grows by doubling. The first slots are inline, so that a small run
-// never allocates for it. Each task stands in it at most once, so it is bounded by the number of tasks.
+// never allocates for it. Each task stands in it at most once, and there is room for all that live (reserve): so to wake a task
+// cannot fail, and needs no test.
 
 #pragma once
 
@@ -22,14 +23,12 @@ class ready_queue {
   [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
   [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
 
-  [[nodiscard]] bool full() const noexcept { return tail_ - head_ > mask_; }
-  void push(task_record* task) {
-    if (full()) [[unlikely]]
+  // Makes room for that many. Throws std::bad_alloc, and then nothing has happened.
+  void reserve(std::size_t tasks) {
+    if (tasks > mask_ + 1) [[unlikely]]
       grow();
-    push_into_room(task);
   }
-  // Not while it is full().
-  void push_into_room(task_record* task) noexcept { slots_[tail_++ & mask_] = task; }
+  void push(task_record* task) noexcept { slots_[tail_++ & mask_] = task; }
   [[nodiscard]] task_record* pop() noexcept { return slots_[head_++ & mask_]; }
 
   // Exchanges the front with the element `offset` places behind it: how a seeded run shuffles.
@@ -45,12 +44,12 @@ class ready_queue {
   static constexpr std::size_t inline_slots = 32;
 
   void grow() {
-    const std::size_t old_size = mask_ + 1;
-    std::unique_ptr<task_record*[]> bigger(new task_record*[old_size * 2]);
-    for (std::size_t i = 0; i < old_size; ++i) bigger[i] = slots_[(head_ + i) & mask_];
+    const std::size_t slots = (mask_ + 1) * 2, used = size();
+    std::unique_ptr<task_record*[]> bigger(new task_record*[slots]);
+    for (std::size_t i = 0; i < used; ++i) bigger[i] = slots_[(head_ + i) & mask_];
     head_ = 0;
-    tail_ = old_size;
-    mask_ = old_size * 2 - 1;
+    tail_ = used;
+    mask_ = slots - 1;
     heap_ = std::move(bigger);
     slots_ = heap_.get();
   }
