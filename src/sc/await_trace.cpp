@@ -107,9 +107,10 @@ std::string detail::function_name(std::string_view signature) {
       i = past_brackets(signature, i);
     } else if (rest.front() == ' ') {
       // What came before was a return type, unless nothing but qualifiers and template arguments follow.
-      if (rest.starts_with(" const") || rest.starts_with(" noexcept") || rest.starts_with(" [") || rest.starts_with(" &")) break;
+      if (rest.starts_with(" const") || rest.starts_with(" noexcept") || rest.starts_with(" [")) break;
+      if (rest.starts_with(" &") && i > 0 && signature[i - 1] == ')') break;  // else of a return type, as is "*"
       name.clear();
-      ++i;
+      i = std::min(signature.find_first_not_of(" &*", i), signature.size());
     } else {
       name += rest.front();
       ++i;

@@ -33,7 +33,7 @@ void cancel_scope::start_deadline() {
   if (std::exchange(relative_, false)) {
     const duration given = deadline_.at.time_since_epoch();
     // One that is over before it began is in the past of every clock.
-    deadline_.at = given <= duration::zero() ? time_point::min() : given == duration::max() ? never : saturating_add(now, given);
+    deadline_.at = given <= duration::zero() ? time_point::min() : saturating_add(now, given);
   }
   if (deadline_.at <= now) {
     pass_deadline();
@@ -53,7 +53,8 @@ void cancel_scope::look_at_clock() noexcept {
 }
 
 void cancel_scope::arm_deadline() {
-  if (deadline_.at == never || cancel_called_ || deadline_.armed()) return;
+  if (deadline_.at == never || cancel_called_) return;
+  TRACTOR_ASSERT(!deadline_.armed(), "a deadline is armed once");
   deadline_.scope = this;
   deadline_.fire = [](detail::timer& self) noexcept { static_cast<detail::scope_deadline&>(self).scope->pass_deadline(); };
   owner_->owner->arm(deadline_);

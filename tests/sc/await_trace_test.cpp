@@ -208,6 +208,13 @@ TEST(await_trace, function_names_are_short) {
   EXPECT_EQ(function_name("auto a::outer(b::c<d>, std::function<e (f)>)::(anonymous class)::operator()(g &) const"), "a::outer::{lambda}");
   EXPECT_EQ(function_name("std::invoke_result_t<B &, n &> a::open(B, o) [B = (lambda at x.cpp:4:3)]"), "a::open");
   EXPECT_EQ(function_name("sc::task<> shop<int>::sell(int) [T = int]"), "shop::sell");
+  EXPECT_EQ(function_name("bool a::is(int [3]) noexcept"), "a::is");
+  EXPECT_EQ(function_name("b &a::get() &"), "a::get");
+  EXPECT_EQ(function_name("const b **a::all() &&"), "a::all");
+  EXPECT_EQ(function_name("b & "), "b & ");
+  EXPECT_EQ(function_name("auto a::(anonymous class)::helper()"), "a::{lambda}::helper");
+  EXPECT_EQ(function_name("void a::call(f<int () -> g>) [with = g[2]]"), "a::call");
+  EXPECT_EQ(function_name("void a::cut_off(int, <b"), "a::cut_off");
   EXPECT_EQ(function_name("f"), "f");
   EXPECT_EQ(function_name(""), "");
 }

@@ -266,6 +266,17 @@ TRACTOR_TEST(buffered_reader, end_inside_a_record_says_how_many_bytes_came_and_k
   EXPECT_EQ(co_await pair.in.read_all(100), "abc");
 }
 
+TRACTOR_TEST(buffered_reader, error_shows_a_delimiter_as_it_stands_in_a_program) {
+  for (const auto& [delimiter, shown] :
+       {std::pair("\\\"", R"("\\\"")"), std::pair("\r\n", R"("\r\n")"), std::pair("\x7f\x01", R"("\x7f\x01")")}) {
+    reader_pair pair;
+    pair.end();
+    const auto error = co_await error_of<sc::incomplete_read_error>([&] { return pair.in.read_until(delimiter, 100); });
+    TRACTOR_REQUIRE(error);
+    EXPECT_TRUE(error->message().ends_with(std::string("before a ") + shown)) << error->message();
+  }
+}
+
 TRACTOR_TEST(buffered_reader, end_before_a_record_that_was_asked_for_is_an_error_with_no_bytes) {
   reader_pair pair;
   pair.end();

@@ -234,6 +234,22 @@ TRACTOR_TEST(shield, keeps_outer_cancels_out_but_not_its_own) {
   EXPECT_EQ(sc::current_time().time_since_epoch(), 1s);
 }
 
+TRACTOR_TEST(shield, put_up_before_the_scope_is_entered) {
+  sc::cancel_scope outer, inner;
+  inner.set_shield(true);
+  inner.set_shield(true);
+  bool went_on = false;
+  EXPECT_FALSE(co_await outer.run([&]() -> task<> {
+    outer.cancel();
+    EXPECT_TRUE(co_await inner.run([&]() -> task<> {
+      co_await sc::checkpoint();
+      went_on = true;
+    }));
+    co_await sc::checkpoint();
+  }));
+  EXPECT_TRUE(went_on);
+}
+
 TRACTOR_TEST(shield, grace_bounds_it) {
   const bool complete = co_await sc::shielded([]() -> task<> { co_await sc::sleep_forever(); }, 2s);
   EXPECT_FALSE(complete);

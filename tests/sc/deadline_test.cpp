@@ -396,6 +396,17 @@ TEST(deadline, task_that_computes_without_a_checkpoint_can_ask_whether_it_has_pa
   });
 }
 
+TRACTOR_TEST(deadline, set_in_a_scope_that_is_cancelled_already_changes_nothing) {
+  sc::cancel_scope scope;
+  EXPECT_FALSE(co_await scope.run([&]() -> task<> {
+    scope.cancel("first");
+    scope.set_deadline(sc::current_time() + 1s);
+    co_await sc::shielded([]() -> task<> { co_await sc::sleep(2s); });
+    co_await sc::checkpoint();
+  }));
+  EXPECT_EQ(scope.reason()->source, sc::cancel_source::explicit_call);
+}
+
 TRACTOR_TEST(deadline, relative_one_of_nothing_cancels_at_the_first_checkpoint) {
   for (const sc::duration none : {sc::duration(0), sc::duration(-1)}) {
     sc::cancel_scope scope({.relative_deadline = none});

@@ -187,6 +187,9 @@ TRACTOR_TEST(generator_close, assignment_destroys_what_was_there_and_moving_leav
   EXPECT_EQ(token.use_count(), 1);
   EXPECT_EQ(co_await numbers.next(), 0);
   EXPECT_EQ(co_await others.next(), std::nullopt);
+  auto& same = numbers;
+  numbers = std::move(same);
+  EXPECT_EQ(co_await numbers.next(), 1);
 }
 
 TRACTOR_TEST(generator_close, aclosing_closes_when_the_consumer_stops_early_and_gives_its_result) {

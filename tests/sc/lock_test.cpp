@@ -297,6 +297,21 @@ TRACTOR_TEST(capacity_limiter, lends_its_tokens_and_no_more) {
   EXPECT_EQ(limiter.available_tokens(), 2u);
 }
 
+TRACTOR_TEST(capacity_limiter, without_waiting_gives_a_token_or_an_error) {
+  sc::capacity_limiter limiter(1);
+  int job = 0;
+  limiter.acquire_nowait();
+  EXPECT_THROW(limiter.acquire_on_behalf_of_nowait(&job), sc::would_block);
+  limiter.release();
+  limiter.acquire_on_behalf_of_nowait(&job);
+  EXPECT_THROW(limiter.acquire_nowait(), sc::would_block);
+  EXPECT_THROW(limiter.release(), tractor::usage_error);
+  limiter.release_on_behalf_of(&job);
+  auto token = co_await limiter.hold();
+  const auto moved = std::move(token);
+  EXPECT_EQ(limiter.borrowed_tokens(), 1u);
+}
+
 TRACTOR_TEST(capacity_limiter, one_token_a_borrower) {
   sc::capacity_limiter limiter(5);
   co_await limiter.acquire();

@@ -82,6 +82,24 @@ TRACTOR_TEST(run_process, streams_that_are_not_captured_give_nothing) {
   EXPECT_EQ(done.out + done.err, "");
 }
 
+TRACTOR_TEST(run_process, stdin_of_this_process_is_handed_on_in_place_of_input) {
+  auto options = shell("test /proc/self/fd/0 -ef /proc/$PPID/fd/0 && echo the same");
+  options.input = "not read";
+  options.inherit_input = true;
+
+  EXPECT_EQ((co_await sc::run_process(options)).out, "the same\n");
+}
+
+TRACTOR_TEST(run_process, failure_of_a_program_whose_stderr_is_not_captured_shows_none) {
+  auto options = shell("exit 3");
+  options.output = options.error = sc::stdio::null;
+
+  const auto failed = co_await error_of<sc::process_failed_error>(options);
+
+  TRACTOR_REQUIRE(failed);
+  EXPECT_TRUE(std::string(failed->what()).ends_with("exited with status 3")) << failed->what();
+}
+
 TRACTOR_TEST(run_process, environment_and_directory_are_those_given) {
   auto options = shell("echo $NAME; pwd");
   options.environment = {{"NAME=value"}};
@@ -202,14 +220,15 @@ TRACTOR_TEST(run_process, in_a_cancelled_scope_starts_nothing) {
 class cancelled_program : public tractor::test::socket_test {
  protected:
   // Replaces "FILE" in `script`, waits until the program wrote a line there and cancels; `meanwhile` runs after that.
-  void run(std::string script, std::function<task<>(const bool& ended)> meanwhile) {
+  void run(std::string script, std::function<task<>(const bool& ended)> meanwhile, sc::run_process_options options = {}) {
     script.replace(script.find("FILE"), 4, file("told"));
+    options.arguments = shell(script).arguments;
     sc::run({.clock = &clock_, .seed = {}}, [&]() -> task<> {
       bool ended = false;
       sc::cancel_scope scope;
       co_await sc::open_nursery([&](nursery& n) -> task<> {
         n.start_soon([&]() -> task<> {
-          EXPECT_FALSE(co_await scope.run([&] { return sc::run_process(shell(script)); }));
+          EXPECT_FALSE(co_await scope.run([&] { return sc::run_process(options); }));
           ended = true;
         });
         while (!told().ends_with('\n')) co_await sc::checkpoint();
@@ -235,6 +254,18 @@ TEST_F(cancelled_program, that_ends_at_sigterm_ends_in_its_own_way) {
         last = told();
       });
   EXPECT_EQ(last, "ready\nbye\n");
+}
+
+TEST_F(cancelled_program, whose_streams_are_not_pipes_ends_like_any_other) {
+  sc::run_process_options options = {};
+  options.output = options.error = sc::stdio::null;
+  options.inherit_input = true;
+  run(
+      "echo ready > FILE; exec sleep 1000",
+      [&](const bool& ended) -> task<> {
+        while (!ended) co_await sc::checkpoint();
+      },
+      options);
 }
 
 TEST_F(cancelled_program, that_ignores_sigterm_is_killed_after_the_grace) {

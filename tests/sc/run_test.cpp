@@ -204,4 +204,55 @@ TEST(deferred, work_runs_once_after_the_batch_and_may_take_other_work_away) {
   });
 }
 
+TEST(deferred, work_is_taken_away_wherever_it_stands) {
+  struct work : sc::detail::deferred {
+    int number = 0;
+    std::vector<int>* ran = nullptr;
+  };
+  for (int gone = 0; gone < 3; ++gone) {
+    std::vector<int> ran;
+    sc::run([&]() -> task<> {
+      sc::runner& scheduler = *sc::runner::current();
+      work all[3];
+      for (int i = 0; i < 3; ++i) {
+        all[i].number = i;
+        all[i].ran = &ran;
+        all[i].run = [](sc::detail::deferred& self) noexcept {
+          const auto& mine = static_cast<work&>(self);
+          mine.ran->push_back(mine.number);
+        };
+        scheduler.defer(all[i]);
+      }
+      scheduler.cancel_deferred(all[gone]);
+      scheduler.cancel_deferred(all[gone]);  // nothing of it is queued
+      co_await sc::sleep(1ms);
+    });
+    EXPECT_EQ(ran.size(), 2u);
+    EXPECT_FALSE(std::ranges::count(ran, gone) > 0);
+  }
+}
+
+TEST(run, failed_from_outside_of_all_tasks_ends_with_the_first_error) {
+  sc::runner run;
+  run.start([]() -> task<> { co_await sc::sleep_forever(); });
+  run.fail(std::make_exception_ptr(std::runtime_error("first")), "a callback failed");
+  run.fail(std::make_exception_ptr(std::runtime_error("second")), "and another");
+  run.run_to_completion();
+  EXPECT_EQ(message_of([&] { std::rethrow_exception(run.error()); }), "first");
+}
+
+TEST(run, failed_from_outside_keeps_that_error_whatever_the_main_task_makes_of_its_cancel) {
+  sc::runner run;
+  run.start([]() -> task<> {
+    try {
+      co_await sc::sleep_forever();
+    } catch (const sc::cancelled&) {
+      throw std::runtime_error("of the main task");
+    }
+  });
+  run.fail(std::make_exception_ptr(std::runtime_error("first")), "a callback failed");
+  run.run_to_completion();
+  EXPECT_EQ(message_of([&] { std::rethrow_exception(run.error()); }), "first");
+}
+
 }  // namespace

@@ -47,6 +47,17 @@ TEST(virtual_clock, run_waits_as_long_as_the_rate_says) {
   EXPECT_GE(sc::monotonic_now() - real, 3ms);
 }
 
+TEST(virtual_clock, goes_neither_backwards_nor_beyond_the_end_of_time) {
+  sc::virtual_clock clock;
+  clock.advance(5s);
+  clock.advance_to(sc::time_point(2s));
+  EXPECT_EQ(clock.now(), sc::time_point(5s));
+  EXPECT_EQ(sc::saturating_add(sc::time_point(5s), sc::duration::max()), sc::never);
+  EXPECT_EQ(sc::saturating_add(sc::time_point(5s), -1s), sc::time_point(5s));
+  clock.set_rate(1e-300);
+  EXPECT_EQ(clock.real_time(1s), sc::duration::max());
+}
+
 TEST(virtual_clock, refuses_rates_that_make_no_sense) {
   sc::virtual_clock clock;
   for (const double rate : {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
