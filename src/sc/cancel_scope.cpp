@@ -30,6 +30,8 @@ void cancel_scope::pass_deadline() noexcept {
 
 void cancel_scope::start_deadline() {
   const time_point now = owner_->owner->now();
+  const time_point given_at = deadline_.at;
+  const bool was_relative = relative_;
   if (std::exchange(relative_, false)) {
     const duration given = deadline_.at.time_since_epoch();
     // One that is over before it began is in the past of every clock.
@@ -44,6 +46,9 @@ void cancel_scope::start_deadline() {
   } catch (...) {
     owner_->scope = parent_;
     owner_ = nullptr;
+    entered_ = false;
+    relative_ = was_relative;
+    deadline_.at = given_at;
     throw;
   }
 }
@@ -112,7 +117,7 @@ void cancel_scope::cancel(cancel_reason reason) noexcept {
   spread();
 }
 
-void cancel_scope::set_deadline(time_point deadline, std::source_location where) noexcept {
+void cancel_scope::set_deadline(time_point deadline, std::source_location where) {
   where_ = where;
   if (owner_ != nullptr) disarm_deadline();
   relative_ = false;

@@ -33,7 +33,7 @@ class condition::wait_awaiter final : public parking_lot::node {
 };
 
 void condition::check_held(const char* doing) const {
-  if (lock_.owner() != detail::running_task().id)
+  if (!lock_.held_by_current_task())
     throw usage_error(std::string("condition.") + doing + "(): this task does not hold the condition's lock");
 }
 

@@ -24,18 +24,19 @@ void generator_promise_base::begin(promise_base& consumer) {
   const task_record& task = running_task();
   parent = &consumer;
   scope = task.scope;
+  locals = task.locals;
   outermost_scope = scope == scope_around(task);
   running = true;
 }
 
 void generator_promise_base::check_yield(std::source_location where) const {
   const task_record& task = running_task();
-  if (task.scope == scope) [[likely]]
-    return;
   // A task that says started() to nursery::start moves to another nursery, and has another scope around it then.
-  if (outermost_scope && task.scope == scope_around(task)) return;
-  throw usage_error("co_yield at " + std::string(where.file_name()) + ":" + std::to_string(where.line()) +
-                    ": the generator has a cancel scope or a nursery open; leave it before yielding");
+  const bool same_scope = task.scope == scope || (outermost_scope && task.scope == scope_around(task));
+  if (same_scope && task.locals == locals) [[likely]]
+    return;
+  throw usage_error("co_yield at " + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": the generator has " +
+                    (same_scope ? "a task-local value bound" : "a cancel scope or a nursery open") + "; leave it before yielding");
 }
 
 void generator_promise_base::throw_outcome() {

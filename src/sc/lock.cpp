@@ -2,12 +2,14 @@
 
 #include "tractor/sc/lock.hpp"
 
+#include "tractor/sc/condition.hpp"
+
 namespace tractor::sc {
 
 bool lock::try_acquire() {
   detail::task_record& me = detail::running_task();
   throw_if_broken();
-  if (owner_ == me.id) throw usage_error("lock.acquire(): this task holds the lock already");
+  if (holder_ == &me) throw usage_error("lock.acquire(): this task holds the lock already");
   if (owner_ != 0) return false;
   give_to(me);
   return true;
@@ -37,6 +39,13 @@ void lock::holder_ended() noexcept {
   }
   leave_holder();
   waiting_.unpark_all();
+  // Nobody can hold the lock any more, so nobody could notify.
+  for (condition* each = conditions_; each != nullptr; each = each->next_) each->waiting_.unpark_all();
+}
+
+bool lock::held_by_current_task() const {
+  // By the record and not by the number: those of different runs are alike. A lock that broke has none.
+  return holder_ == &detail::running_task();
 }
 
 void lock::throw_broken() const {
@@ -53,13 +62,14 @@ void lock::acquire_nowait() {
 }
 
 void lock::release() {
-  if (owner_ != detail::running_task().id) throw usage_error("lock.release(): this task does not hold the lock");
+  if (!held_by_current_task()) throw usage_error("lock.release(): this task does not hold the lock");
   pass_on();
 }
 
 void lock::release_owned() noexcept {
+  if (broken_) return;  // of a wait for a condition, during which the lock was another task's, who broke it
   const runner* const run = runner::current();
-  TRACTOR_ASSERT(run != nullptr && run->running() != nullptr && run->running()->id == owner_,
+  TRACTOR_ASSERT(run != nullptr && run->running() != nullptr && run->running() == holder_,
                  "a lock's guard is destroyed by the task that got it");
   pass_on();
 }

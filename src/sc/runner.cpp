@@ -121,6 +121,9 @@ std::coroutine_handle<> runner::main_ended(detail::completion_hook& self, detail
                                                                                                : std::string("reason unknown"))));
   if (record.swallowed && run.options_.swallow == swallow_policy::fail && !run.main_error_)
     run.main_error_ = std::make_exception_ptr(swallowed_cancel_error(detail::dropped_cancel_text(record)));
+  // Its arguments, and then what the task left behind, while it is the current one still: as with any task (nursery::child_done).
+  run.main_->coroutine.reset();
+  run.main_->body = nullptr;
   detail::drop_locals(std::exchange(record.locals, nullptr));
   record.break_locks();
   run.main_done_ = true;
@@ -292,7 +295,8 @@ void runner::wait_for_events(bool may_block) {
   duration timeout = may_block ? duration(-1) : duration::zero();
   if (timeout != duration::zero() && !timers_.empty()) {
     loop_time_ = now();
-    timeout = std::max(duration::zero(), timers_.earliest().at - loop_time_);
+    const time_point earliest = timers_.earliest().at;
+    timeout = earliest <= loop_time_ ? duration::zero() : earliest - loop_time_;  // (one at time_point::min() would overflow)
   }
   const bool idle = may_block && idle_waits_ != nullptr;  // somebody wants to know
   const bool jump = virtual_time && options_.clock->autojump() && timeout != duration::zero() && !idle;

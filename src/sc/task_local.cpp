@@ -35,7 +35,9 @@ void push_local(const void* key, void* value, void (*destroy)(void*) noexcept) {
 }
 
 void pop_local(const void* key) noexcept {
-  task_record& task = *runner::current()->running();
+  const runner* const run = runner::current();
+  TRACTOR_ASSERT(run != nullptr && run->running() != nullptr, "a task-local binding is undone in its task");
+  task_record& task = *run->running();
   local_node* const front = task.locals;
   TRACTOR_ASSERT(front != nullptr && front->key == key, "task-local bindings are undone in reverse order");
   task.locals = share_locals(front->next);

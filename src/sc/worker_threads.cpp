@@ -171,7 +171,7 @@ void worker_threads::reap(worker& ended) noexcept {
 
 void worker_threads::forget(thread_call& call) noexcept {
   std::erase(calls_, &call);
-  call.limiter->release_on_behalf_of(call.job.get());
+  call.limiter->release_on_behalf_of(call.job->borrower());
 }
 
 void worker_threads::came(thread_call& call) noexcept {
@@ -231,6 +231,15 @@ void worker_threads::free_abandoned() noexcept {
 
 // --- the awaiting side ---
 
+namespace {
+// Not its address, which another call may have while the token of an abandoned one is out. Odd, so that it is nobody's.
+const void* next_borrower() noexcept {
+  static constinit std::atomic<std::uintptr_t> last = 1;
+  return reinterpret_cast<const void*>(last += 2);  // NOLINT(performance-no-int-to-ptr): never followed
+}
+}  // namespace
+
+thread_job::thread_job() noexcept : borrower_(next_borrower()) {}
 thread_job::~thread_job() = default;
 thread_request::~thread_request() = default;
 
@@ -245,7 +254,7 @@ void thread_awaiter::start() {
   auto call = std::make_unique<thread_call>();
   call->limiter = &limiter_;
   call->waiting = this;
-  thread_job* const borrower = job_.get();
+  const void* const borrower = job_->borrower();
   call->job = std::move(job_);
   try {
     this_runner().external().threads().start(*call);

@@ -6,6 +6,7 @@
 
 #include "sc_test.hpp"
 #include "tractor/sc/generator.hpp"
+#include "tractor/sc/task_local.hpp"
 
 namespace {
 
@@ -122,6 +123,32 @@ TRACTOR_TEST(generator_scope, yield_out_of_a_scope_is_refused_inside_a_scope_of_
   auto source = leaky();
   EXPECT_EQ(co_await source.next(), 1);
   EXPECT_TRUE(co_await sc::move_on_after(1s, [&]() -> task<> { EXPECT_THROW(co_await source.next(), tractor::usage_error); }));
+}
+
+sc::task_local<int> color;
+
+TRACTOR_TEST(generator_scope, yield_with_a_task_local_value_bound_is_a_usage_error) {
+  const auto numbers = []() -> generator<int> {
+    {
+      const sc::task_local<int>::binding bound(color, 1);
+      co_await sc::checkpoint();
+    }
+    co_yield 1;
+    const sc::task_local<int>::binding bound(color, 2);
+    co_yield 2;
+  };
+  auto source = numbers();
+  co_await color.with(7, [&]() -> task<> {
+    EXPECT_EQ(co_await source.next(), 1);
+    EXPECT_EQ(*color.get(), 7);
+    try {
+      static_cast<void>(co_await source.next());
+      ADD_FAILURE() << "it was let through";
+    } catch (const tractor::usage_error& error) {
+      EXPECT_TRUE(contains(error.what(), "the generator has a task-local value bound")) << error.what();
+    }
+    EXPECT_EQ(*color.get(), 7);
+  });
 }
 
 TRACTOR_TEST(generator_scope, task_that_says_started_in_the_generator_can_go_on_yielding) {

@@ -4,6 +4,9 @@
 
 #include "tractor/sc/lock.hpp"
 
+#include <memory>
+#include <optional>
+
 #include "sc_test.hpp"
 #include "tractor/sc/capacity_limiter.hpp"
 #include "tractor/sc/condition.hpp"
@@ -194,10 +197,78 @@ TRACTOR_TEST(lock, destroyed_while_it_is_held_is_forgotten_by_its_holder) {
   EXPECT_FALSE(kept.locked());
 }
 
+// The tasks of the two runs have the same numbers, and are not the same.
 TEST(lock, left_held_by_a_run_that_is_over_is_broken_in_the_next) {
   sc::lock lock;
+  sc::condition changed(lock);
   sc::run([&]() -> task<> { co_await lock.acquire(); });
-  sc::run([&]() -> task<> { EXPECT_THROW(co_await lock.acquire(), sc::broken_resource_error); });
+  sc::run([&]() -> task<> {
+    EXPECT_THROW(co_await lock.acquire(), sc::broken_resource_error);
+    EXPECT_THROW(lock.release(), tractor::usage_error);
+    EXPECT_THROW(changed.notify(), tractor::usage_error);
+    EXPECT_THROW(co_await changed.wait(), tractor::usage_error);
+  });
+}
+
+TEST(lock, guard_in_an_argument_of_the_main_task_is_released_by_it) {
+  sc::lock lock;
+  const auto main = [&](std::unique_ptr<std::optional<sc::lock::guard>> kept) -> task<> { kept->emplace(co_await lock.hold()); };
+  sc::run([&] { return main(std::make_unique<std::optional<sc::lock::guard>>()); });
+  EXPECT_FALSE(lock.locked());
+}
+
+// As condition.hpp shows its use: the guard, taken before the wait, is destroyed when the wait has thrown.
+TRACTOR_TEST(lock, guard_around_a_wait_for_a_condition_has_nothing_to_release_when_the_lock_broke) {
+  for (const bool notify : {true, false}) {
+    sc::condition changed;
+    bool ready = false;
+    std::string told;
+    co_await sc::open_nursery([&](nursery& n) -> task<> {
+      for (int waiting = 0; waiting < 2; ++waiting)
+        n.start_soon([&]() -> task<> {
+          try {
+            auto guard = co_await changed.hold();
+            while (!ready) co_await changed.wait();
+          } catch (const sc::broken_resource_error& error) {
+            told = error.what();
+          }
+        });
+      co_await settle();
+      n.start_soon({.name = "careless"}, [&]() -> task<> {
+        co_await changed.acquire();
+        ready = true;
+        if (notify) changed.notify();
+      });
+    });
+    EXPECT_TRUE(contains(told, "'careless' ended")) << told;
+    EXPECT_EQ(changed.waiting(), 0u);
+  }
+}
+
+TRACTOR_TEST(lock, cancelled_wait_for_a_condition_whose_lock_broke_is_an_error) {
+  sc::lock lock;
+  sc::condition changed(lock), other(lock);
+  bool broken = false;
+  co_await sc::open_nursery([&](nursery& n) -> task<> {
+    sc::cancel_scope scope;
+    n.start_soon([&]() -> task<> {
+      try {
+        co_await scope.run([&]() -> task<> {
+          const auto guard = co_await other.hold();
+          co_await other.wait();
+        });
+      } catch (const sc::broken_resource_error&) {
+        broken = true;
+      }
+    });
+    co_await settle();
+    n.start_soon([&]() -> task<> {
+      co_await lock.acquire();
+      scope.cancel("while the lock is held, by a task that will break it");
+    });
+    co_await settle();
+  });
+  EXPECT_TRUE(broken);
 }
 
 TRACTOR_TEST(lock, broken_while_a_task_waits_for_its_condition) {

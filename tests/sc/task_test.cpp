@@ -5,6 +5,7 @@
 #include "tractor/sc/task.hpp"
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "sc_test.hpp"
@@ -198,6 +199,20 @@ TRACTOR_TEST(task, with_a_name_may_be_moved_while_it_is_awaited) {
 TRACTOR_TEST(task, constant_awaitable_can_be_awaited) {
   const auto point = sc::checkpoint();
   co_await point;
+}
+
+TEST(task_death, destroyed_while_it_is_awaited_is_an_assertion) {
+  EXPECT_DEATH(sc::run([]() -> task<> {
+                 const auto forever = []() -> task<> { co_await sc::sleep_forever(); };
+                 std::optional<task<>> awaited = forever();
+                 co_await sc::open_nursery([&](nursery& n) -> task<> {
+                   n.start_soon([&]() -> task<> { co_await *awaited; });
+                   co_await sc::checkpoint();
+                   co_await sc::checkpoint();
+                   awaited.reset();
+                 });
+               }),
+               "a task is destroyed while it is awaited");
 }
 
 TEST(task_death, awaited_twice_is_an_assertion) {

@@ -242,6 +242,37 @@ TEST(to_thread, call_that_is_abandoned_may_outlive_the_run) {
   while (threads_of_this_process() > threads_before) std::this_thread::yield();  // another test counts them
 }
 
+// What an abandoned call borrowed is nobody else's, also when its memory is another call's by then.
+TEST(to_thread, token_of_a_call_that_outlives_its_run_is_taken_for_no_other_call) {
+  const std::size_t threads_before = threads_of_this_process();
+  sc::capacity_limiter limiter(100);
+  for (int i = 0; i < 30; ++i) {
+    const auto running = std::make_shared<std::atomic<bool>>(false), may_end = std::make_shared<std::atomic<bool>>(false);
+    sc::run([&]() -> task<> {
+      sc::cancel_scope scope;
+      co_await sc::open_nursery([&](nursery& n) -> task<> {
+        n.start_soon([&]() -> task<> {
+          co_await scope.run([&]() -> task<> {
+            co_await sc::to_thread(
+                [may_end, running] {
+                  *running = true;
+                  while (!*may_end) std::this_thread::yield();
+                },
+                {.limiter = &limiter, .abandon_on_cancel = true});
+          });
+        });
+        while (!*running) co_await sc::checkpoint();
+        scope.cancel();
+      });
+    });
+    *may_end = true;
+    while (threads_of_this_process() > threads_before) std::this_thread::yield();  // its memory is free
+    sc::run([&]() -> task<> {
+      for (int call = 0; call < 20; ++call) co_await sc::to_thread([may_end, running] {}, {.limiter = &limiter});
+    });
+  }
+}
+
 TEST(to_thread, no_thread_is_left_when_the_run_ends) {
   const std::size_t before = threads_of_this_process();
   sc::run([]() -> task<> {

@@ -68,7 +68,7 @@ class TRACTOR_API cancel_scope {
 
   // A relative one is `never` until the scope is entered.
   [[nodiscard]] time_point deadline() const noexcept { return relative_ ? never : deadline_.at; }
-  void set_deadline(time_point deadline, std::source_location where = std::source_location::current()) noexcept;
+  void set_deadline(time_point deadline, std::source_location where = std::source_location::current());
   [[nodiscard]] bool shield() const noexcept { return shield_; }
   void set_shield(bool shield) noexcept;
 
@@ -127,7 +127,7 @@ class TRACTOR_API cancel_scope {
   friend class detail::start_state;
   [[nodiscard]] bool parent_visible() const noexcept { return parent_ != nullptr && !shield_ && parent_->effective_; }
   [[noreturn]] static void throw_entered_twice();
-  void start_deadline();  // of a scope that has just been entered: cancels it at once when it has passed; throwing, leaves it
+  void start_deadline();  // of a scope that has just been entered: cancels it at once when it has passed; throwing, undoes the entry
   void look_at_clock() noexcept;
   void arm_deadline();
   void disarm_deadline() noexcept;

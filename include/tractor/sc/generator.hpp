@@ -18,9 +18,9 @@
 // can wait, for C++ has no asynchronous finally; what needs to wait to be cleaned up belongs to the consumer, around aclosing (see
 // finally.hpp). The destructor does the same, whenever and wherever it comes.
 //
-// A co_yield inside a cancel scope or a nursery that the body has open is a usage_error, thrown at the co_yield: what the consumer does
-// until the next next() would run inside that scope. (A body of a scope cannot co_yield for the generator around it; this catches the
-// roundabout ways.) next() while another one has not ended is busy_resource_error, destroying the generator then is a failed
+// A co_yield inside a cancel scope, a nursery or a task_local::binding that the body has open is a usage_error, thrown at the co_yield:
+// what the consumer does until the next next() would run inside of it. (A body of a scope cannot co_yield for the generator around it; this
+// catches the roundabout ways.) next() while another one has not ended is busy_resource_error, destroying the generator then is a failed
 // assertion. Arguments taken by reference, and the closure of a lambda, must outlive the generator.
 
 #pragma once
@@ -42,10 +42,12 @@ class generator;
 
 namespace detail {
 
+struct local_node;
+
 struct TRACTOR_API generator_promise_base : promise_base {
   // A next() begins: `consumer` is who gets the next value. Throws busy_resource_error.
   void begin(promise_base& consumer);
-  // Throws usage_error when the task is not in the scope in which it called next().
+  // Throws usage_error when the task is not in the scope in which it called next(), or has another task-local value bound.
   void check_yield(std::source_location where) const;
   // Once: throws what the body threw. The outcome is that of a body that has ended quietly from then on.
   void throw_outcome();
@@ -62,6 +64,7 @@ struct TRACTOR_API generator_promise_base : promise_base {
   };
 
   const cancel_scope* scope = nullptr;  // the consumer's innermost one when it called next()
+  const local_node* locals = nullptr;   // what it had bound then
   bool outermost_scope = false;         // that is: the one around its whole task
   bool running = false;                 // a next() has not ended
 };

@@ -22,6 +22,8 @@
 
 namespace tractor::sc {
 
+class condition;
+
 class TRACTOR_API lock {
  public:
   class acquire_awaiter;
@@ -64,7 +66,7 @@ class TRACTOR_API lock {
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
 
  private:
-  friend class condition;  // whose waiters it takes over
+  friend class condition;  // whose waiters it takes over, and tells that it broke
   friend struct detail::task_record;
 
   // Takes the lock for the current task if it is free.
@@ -74,6 +76,7 @@ class TRACTOR_API lock {
   void release_owned() noexcept;
   void leave_holder() noexcept;  // takes it out of its holder's list
   void holder_ended() noexcept;
+  [[nodiscard]] bool held_by_current_task() const;
   void throw_if_broken() const {
     if (broken_) [[unlikely]]
       throw_broken();
@@ -85,6 +88,7 @@ class TRACTOR_API lock {
   detail::task_record* holder_ = nullptr;  // the same while that task lives; these three make the list of what it holds
   lock* previous_held_ = nullptr;
   lock* next_held_ = nullptr;
+  condition* conditions_ = nullptr;  // that stand on it, a list by condition::next_
   bool broken_ = false;
   std::string broken_by_;  // that task's name
 };

@@ -6,8 +6,9 @@
 //     int three = co_await add(1, 2);
 //
 // A task is lazy: nothing runs before it is awaited, and awaiting is an ordinary call (about 6 ns). It is awaited once, by one
-// coroutine, and is destroyed by who holds it; destroying one that was never awaited runs nothing. It moves, it does not
-// copy. Arguments taken by reference must outlive the await, as with a plain call: write `co_await f(x)` and they do.
+// coroutine, and is destroyed by who holds it; destroying one that was never awaited runs nothing, one that is being awaited ends the
+// program. It moves, it does not copy. Arguments taken by reference must outlive the await, as with a plain call: write `co_await f(x)`
+// and they do.
 //
 // To run tasks side by side give callables, not tasks, to a nursery (nursery.hpp).
 
@@ -127,7 +128,11 @@ class [[nodiscard("a task does nothing until it is awaited")]] task {
   friend promise_type;
   explicit task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
   void destroy() noexcept {
-    if (handle_) handle_.destroy();
+    if (!handle_) return;
+    // A frame that has begun and not ended may be known to the scheduler, or to who is to wake it.
+    TRACTOR_ASSERT(handle_.promise().parent == nullptr || handle_.promise().outcome != detail::outcome_kind::pending,
+                   "a task is destroyed while it is awaited");
+    handle_.destroy();
   }
 
   std::coroutine_handle<promise_type> handle_;

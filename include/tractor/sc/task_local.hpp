@@ -54,7 +54,9 @@ class task_local {
   class binding {
    public:
     binding(task_local& key, T value) : key_(key) {
-      detail::push_local(&key_, static_cast<void*>(new T(std::move(value))), [](void* gone) noexcept { delete static_cast<T*>(gone); });
+      auto owned = std::make_unique<T>(std::move(value));
+      detail::push_local(&key_, static_cast<void*>(owned.get()), [](void* gone) noexcept { delete static_cast<T*>(gone); });
+      static_cast<void>(owned.release());
     }
     binding(const binding&) = delete;
     binding& operator=(const binding&) = delete;

@@ -11,8 +11,9 @@
 // Up to the start of the call it can be cancelled. Once the call runs a cancel does not reach it: the wait goes on and the result is
 // given; the next checkpoint is cancelled. With abandon_on_cancel the wait ends at once instead and the thread is left to
 // itself: its result is dropped, its token comes back when it ends, and it may outlive the run, so the callable must own what
-// it touches. Nothing of the kernel may be used in the callable, except a run of its own, and from_thread (from_thread.hpp), by which it
-// has something done in the task that waits for it, or asks whether that is cancelled.
+// it touches. (When it does outlive the run its token is lost to a limiter that further runs use.) Nothing of the kernel may be used in the
+// callable, except a run of its own, and from_thread (from_thread.hpp), by which it has something done in the task that waits for it, or
+// asks whether that is cancelled.
 
 #pragma once
 
@@ -61,11 +62,15 @@ class TRACTOR_API thread_request {
 // What a worker thread is to do, and what came of it. It also stands for the call as a borrower of the limiter.
 class TRACTOR_API thread_job {
  public:
-  thread_job() noexcept = default;
+  thread_job() noexcept;
   thread_job(const thread_job&) = delete;
   thread_job& operator=(const thread_job&) = delete;
   virtual ~thread_job();
   virtual void work() noexcept = 0;  // in the worker thread
+  [[nodiscard]] const void* borrower() const noexcept { return borrower_; }
+
+ private:
+  const void* borrower_;
 };
 
 template <class Function>
@@ -116,7 +121,7 @@ class TRACTOR_API thread_awaiter final : public leaf_wait {
   bool await_ready() {
     if (call_ != nullptr) return refuse_while_it_runs();
     if (!refuse_if_cancelled()) return false;
-    limiter_.release_on_behalf_of(job_.get());
+    limiter_.release_on_behalf_of(job_->borrower());
     return true;
   }
   template <class Promise>
@@ -157,7 +162,7 @@ template <class Function>
   using job_type = detail::typed_thread_job<Function>;
   capacity_limiter& limiter = options.limiter != nullptr ? *options.limiter : default_thread_limiter();
   auto job = std::make_unique<job_type>(std::move(function));
-  co_await limiter.acquire_on_behalf_of(job.get());
+  co_await limiter.acquire_on_behalf_of(job->borrower());
   detail::thread_awaiter done(std::move(job), limiter, options.abandon_on_cancel);
   co_await done;
   std::exception_ptr cancel;
