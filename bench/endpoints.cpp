@@ -78,7 +78,7 @@ sc::task<std::int64_t> count_messages(Context& ctx, std::int64_t report_every, s
         while (const auto message = co_await stream.next())
           if (++count % report_every == 0) co_await stream.send(count);
       },
-      {.allow_overruns = {}, .buffer_messages = window});
+      {.overruns = {}, .buffer_messages = window});
   co_return count;
 }
 

@@ -11,8 +11,8 @@ namespace tractor::msg {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> tags{"Aid",   "SpawnSpec", "Start", "StartAck",  "Started",
-                                                "Yield", "Return",    "Stop",  "CancelAck", "Error"};
+constexpr std::array<std::string_view, 11> tags{"Aid",    "SpawnSpec", "Start",     "StartAck", "Started", "Yield",
+                                                "Return", "Stop",      "CancelAck", "Error",    "Credit"};
 static_assert(std::variant_size_v<envelope> == tags.size());
 
 std::optional<message_kind> kind_by_tag(std::string_view tag) noexcept {
@@ -131,6 +131,7 @@ envelope decode_kind(message_kind kind, reader& in, std::size_t entries) {
       case message_kind::aid: return decode_message<aid>(in, entries);
       case message_kind::spawn_spec: return decode_message<spawn_spec>(in, entries);
       case message_kind::error: return decode_message<error_msg>(in, entries);
+      case message_kind::credit: return decode_message<credit>(in, entries);
     }
   } catch (const decode_error& error) {
     detail::rethrow_in_field(error, wire_name(kind));
@@ -142,7 +143,7 @@ message_kind read_tag(reader& in) {
   if (in.peek() != item_kind::str) in.fail_expected("the name of a message as msg_type");
   const std::string_view tag = in.str();
   const auto kind = kind_by_tag(tag);
-  if (!kind) in.fail("'" + std::string(tag.substr(0, 40)) + "' (msg_type) is none of the ten messages");
+  if (!kind) in.fail("'" + std::string(tag.substr(0, 40)) + "' (msg_type) is none of the messages");
   return *kind;
 }
 

@@ -157,6 +157,8 @@ void encode_cancel_ack(buffer& out, std::string_view cid, bool pld) {
   detail::encode_payload_message(out, message_kind::cancel_ack, cid, pld, frame_bytes_max_default);
 }
 
+void encode_credit(buffer& out, const credit& message) { encode_generic(out, message_kind::credit, message, frame_bytes_max_default); }
+
 void encode_envelope(buffer& out, const envelope& message) {
   const message_kind kind = kind_of(message);
   std::visit(

@@ -86,11 +86,20 @@ void dialog::wake() {
   news_.unpark_all();
 }
 
+void dialog::wake_all() {
+  wake();
+  senders_.unpark_all();
+}
+
 // --- from the message loop ---
 
-void dialog::on_start_ack(msg::function_kind kind) {
+void dialog::on_start_ack(msg::function_kind kind, const credit_note& credit) {
+  if (ack_received_) return;
   ack_received_ = true;
   kind_ = kind;
+  set_credit(credit);
+  // It was told in the Start; that it keeps to it is known now, before its first Yield.
+  if (peer_knows_credit_ && policy_ == overruns::block) receive_credit_.bind(buffer_messages_);
   wake();
 }
 
@@ -102,14 +111,25 @@ void dialog::on_started(msg::bytes_view payload) {
 }
 
 void dialog::on_yield(msg::bytes_view payload) {
-  if (finished() || stream_closed_ || stop_received_ || overrun_) return;
-  if (draining_) {
-    discarded_ = true;
+  if (finished() || stop_received_ || overrun_) return;
+  const bool counted = receive_credit_.counts();
+  if (counted && !receive_credit_.receive()) {
+    refuse_overrun();  // the peer said that it would not
     return;
   }
-  // A message alone always has room.
-  const bool too_many_bytes = !yields_.empty() && yields_.bytes() + payload.size() > stream_buffer_bytes;
-  if (too_many_bytes || yields_.size() >= (allow_overruns_ ? overrun_messages_max : buffer_messages_)) {
+  if (draining_ || stream_closed_) {
+    discarded_ = discarded_ || draining_;
+    grant();  // who drops has room
+    return;
+  }
+  // A message alone always has room, and one to a sender that keeps to its credit.
+  const auto full = [&] {
+    const bool too_many_bytes = !yields_.empty() && yields_.bytes() + (counted ? 0 : payload.size()) > stream_buffer_bytes;
+    return too_many_bytes || (!counted && yields_.size() >= buffer_messages_);
+  };
+  if (policy_ == overruns::drop_oldest)
+    for (; full() && !yields_.empty(); yields_.pop()) ++dropped_;
+  if (full()) {
     refuse_overrun();
     return;
   }
@@ -117,9 +137,17 @@ void dialog::on_yield(msg::bytes_view payload) {
   wake();
 }
 
+void dialog::on_credit(std::optional<std::uint64_t> messages) {
+  if (messages)
+    send_credit_.add(*messages);
+  else
+    send_credit_.release();
+  senders_.unpark_all();
+}
+
 void dialog::on_stop() {
   stop_received_ = true;
-  wake();
+  wake_all();
 }
 
 void dialog::on_return(msg::bytes_view payload) {
@@ -127,7 +155,7 @@ void dialog::on_return(msg::bytes_view payload) {
   if (finished()) return;
   return_received_ = true;
   return_payload_.assign(payload.begin(), payload.end());
-  wake();
+  wake_all();
 }
 
 // The absorption rule (S-CTX-60): our cancel(), answered by our direct peer, naming us.
@@ -168,8 +196,8 @@ void dialog::on_lost(const std::exception_ptr& why) {
 
 void dialog::record_remote_error(std::exception_ptr error, bool interrupt) {
   remote_error_ = std::move(error);
-  // Who waits for news sees the error itself; only what is stopped elsewhere has to be cancelled out of it.
-  wake();
+  // Who waits for news, or to send, sees the error itself; only what is stopped elsewhere has to be cancelled out of it.
+  wake_all();
   if (interrupt) interrupt_opener();
 }
 
@@ -237,6 +265,7 @@ sc::task<bool> dialog::wait_for_return() {
     draining_ = true;
     discarded_ = discarded_ || !yields_.empty();
     while (!yields_.empty()) yields_.pop();
+    grant();
   }
   while (!finished()) {
     const news_wait waiting(*this);
@@ -253,7 +282,41 @@ void dialog::maybe_raise() const {
 
 // --- streaming ---
 
-void dialog::open_stream(std::optional<bool> allow_overruns, std::optional<std::size_t> buffer_messages) {
+void dialog::set_receiving(overruns policy, std::size_t buffer_messages) {
+  policy_ = policy;
+  buffer_messages_ = buffer_messages;
+}
+
+std::optional<std::uint64_t> dialog::announce_credit() {
+  if (policy_ != overruns::block) return std::nullopt;
+  if (side_ == context_side::child) receive_credit_.bind(buffer_messages_);
+  return buffer_messages_;
+}
+
+void dialog::set_credit(const credit_note& credit) {
+  peer_knows_credit_ = credit.has_value();
+  if (credit && *credit) send_credit_.bind(**credit);
+}
+
+// The peer is told of room for more messages, when there is enough of it to be worth that.
+void dialog::grant() {
+  if (!receive_credit_.counts() || stop_received_ || stop_sent_ || finished()) return;
+  if (const std::size_t more = receive_credit_.take_grant(yields_.size()); more != 0)
+    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_, .messages = more}); });
+}
+
+void dialog::pop_yield() {
+  yields_.pop();
+  grant();
+}
+
+sc::task<> dialog::wait_to_send() { co_await senders_.park("stream.send, for room at the receiver"); }
+
+void dialog::open_stream(std::optional<overruns> policy, std::optional<std::size_t> buffer_messages) {
+  if (buffer_messages && *buffer_messages == 0) throw usage_error("open_stream(): a stream needs room for a message, buffer_messages is 0");
+  if (policy == overruns::block && policy_ != overruns::block)
+    throw usage_error(
+        "open_stream(): overruns::block has to be said when the context is opened: the peer was told that it may send freely");
   if (stream_opened_) throw sc::closed_resource_error("the stream of " + describe() + " was opened before: a context has one");
   if (side_ == context_side::child && !started_sent_)
     throw usage_error("open_stream() before started(): " + describe() + " must call started() first");
@@ -264,8 +327,19 @@ void dialog::open_stream(std::optional<bool> allow_overruns, std::optional<std::
     throw usage_error("open_stream() in " + describe() + " after wait_for_result(), which has discarded messages of the stream");
   stream_opened_ = true;
   draining_ = false;  // a wait for the result may have been given up before
-  if (allow_overruns) allow_overruns_ = *allow_overruns;
-  if (buffer_messages) buffer_messages_ = *buffer_messages;
+  change_receiving(policy.value_or(policy_), buffer_messages.value_or(buffer_messages_));
+}
+
+void dialog::change_receiving(overruns policy, std::size_t buffer_messages) {
+  set_receiving(policy, buffer_messages);
+  if (!receive_credit_.counts()) return;
+  if (policy_ != overruns::block) {
+    receive_credit_.release();
+    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_, .messages = std::nullopt}); });
+    return;
+  }
+  receive_credit_.set_window(buffer_messages_);
+  grant();
 }
 
 sc::task<bool> dialog::wait_for_yield() {
@@ -298,9 +372,9 @@ void dialog::throw_end_of_channel() {
 
 void dialog::close_stream() noexcept {
   if (stream_closed_) return;
-  const bool tell = !stop_received_ && !finished();
-  abandon_stream();
-  if (!tell) return;
+  stop_sent_ = !stop_received_ && !finished();
+  end_stream();
+  if (!stop_sent_) return;
   try {
     via_->send([&](msg::buffer& out) { msg::encode_stop(out, cid_); });
   } catch (const error&) {
@@ -309,9 +383,14 @@ void dialog::close_stream() noexcept {
 }
 
 void dialog::abandon_stream() noexcept {
+  end_stream();
+  grant();  // the peer's task goes on, and may send until it is told why
+}
+
+void dialog::end_stream() noexcept {
   stream_closed_ = true;
   while (!yields_.empty()) yields_.pop();
-  wake();
+  wake_all();
 }
 
 bool is_own_end(const dialog& link, const std::exception_ptr& error) { return link.is_end_of_channel(error); }

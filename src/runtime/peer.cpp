@@ -98,13 +98,17 @@ void peer::fail(const std::exception_ptr& why) {
 }
 
 void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
-  static_cast<void>(body);
   peer& to = *static_cast<peer*>(self);
   switch (msg::kind_of(message)) {
-    case msg::message_kind::start: to.on_start(*std::get_if<msg::start>(&message)); return;
+    case msg::message_kind::start: to.on_start(*std::get_if<msg::start>(&message), body); return;
     case msg::message_kind::start_ack: {
       const auto& ack = *std::get_if<msg::start_ack>(&message);
-      if (dialog* link = to.find(ack)) link->on_start_ack(ack.functype);
+      if (dialog* link = to.find(ack)) link->on_start_ack(ack.functype, ack.has_extra ? credit_note_of(body) : std::nullopt);
+      return;
+    }
+    case msg::message_kind::credit: {
+      const auto& credit = *std::get_if<msg::credit>(&message);
+      if (dialog* link = to.find(credit)) link->on_credit(credit.messages);
       return;
     }
     case msg::message_kind::started: {
@@ -190,7 +194,7 @@ void peer::count_unread(std::size_t& unread, std::size_t bytes, std::size_t byte
                    " bytes of " + std::string(what));
 }
 
-void peer::on_start(const msg::start& request) {
+void peer::on_start(const msg::start& request, msg::bytes_view body) {
   if (request.uid != msg::uid_view(remote_uid_)) {
     // A lie about identity costs the channel (S-RPC-2).
     const std::string claim =
@@ -225,12 +229,25 @@ void peer::on_start(const msg::start& request) {
     const endpoint* target = find_endpoint(request.ns, request.func);
     if (target == nullptr) throw attribute_error("module " + msg::quoted(request.ns) + " has no function " + msg::quoted(request.func));
     auto call = std::make_unique<incoming_call>(shared_from_this(), *target, target->prepare(*target, request.kwargs), request.cid);
-    answer([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, target->kind); });
+    acknowledge(*call, *target, request.has_extra ? credit_note_of(body) : std::nullopt);
     call->enlist();
     self_.service().start_soon({.name = target->name}, [owned = std::move(call)]() { return owned->run(); });
   } catch (...) {  // a codec of the user's may throw anything
     refuse(request.cid, std::current_exception());
   }
+}
+
+// A context whose opener knows credit is told how much it may send at first.
+void peer::acknowledge(incoming_call& call, const endpoint& target, const credit_note& credit) {
+  msg::buffer window;
+  msg::extra_field extra[1];
+  std::size_t extra_count = 0;
+  if (credit && target.kind == msg::function_kind::context) {
+    call.link().set_credit(credit);
+    msg::encode(window, call.link().announce_credit(), msg::credit_key);
+    extra[extra_count++] = {.key = msg::credit_key, .item = window.view()};
+  }
+  answer([&](msg::buffer& out) { msg::encode_start_ack(out, call.link().cid(), target.kind, msg::extra_fields(extra, extra_count)); });
 }
 
 namespace {

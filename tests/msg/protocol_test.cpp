@@ -127,14 +127,14 @@ TEST(envelope, longer_forms_are_accepted) {
   EXPECT_EQ(decode<int>(message.pld), 7);
 }
 
-// S-MSG-2, S-FRM-8: what is none of the ten messages says why.
+// S-MSG-2, S-FRM-8: what is none of the messages says why.
 TEST(envelope, malformed_messages_are_refused_with_a_reason) {
   EXPECT_EQ(complaint_about_body({}), "a frame without a body is no message");
   EXPECT_EQ(complaint_about(value(7)), "undecodable message: expected map, got int 7");
   EXPECT_EQ(complaint_about(value(value::array{1})), "undecodable message: expected map, got array of 1");
   EXPECT_EQ(complaint_about(value(value::map{})), "undecodable message: the map has no msg_type");
   EXPECT_EQ(complaint_about({{"cid", "c"}}), "undecodable message: the map has no msg_type");
-  EXPECT_EQ(complaint_about({{"msg_type", "Nope"}}), "undecodable message: 'Nope' (msg_type) is none of the ten messages");
+  EXPECT_EQ(complaint_about({{"msg_type", "Nope"}}), "undecodable message: 'Nope' (msg_type) is none of the messages");
   EXPECT_EQ(complaint_about({{"cid", "c"}, {"msg_type", 3}}), "undecodable message: expected the name of a message as msg_type, got int 3");
   EXPECT_EQ(complaint_about({{"msg_type", 3}}), "undecodable message: expected the name of a message as msg_type, got int 3");
   EXPECT_EQ(complaint_about({{"msg_type", "Yield"}, {"cid", "c"}}), "undecodable message: Yield: the field 'pld' is missing");

@@ -323,17 +323,97 @@ sc::task<int> send_numbers_on_request(context<void, int, int>& ctx) {
   co_return sent;
 }
 
-sc::task<std::vector<int>> receive_late(context<void, int, int>& ctx, bool allow_overruns) {
+sc::task<std::vector<int>> receive_late(context<void, int, int>& ctx, std::string policy, std::size_t buffer_messages) {
+  auto& link = ctx.kernel_link();
+  link.change_receiving(policy == "error" ? tractor::overruns::error : tractor::overruns::drop_oldest, buffer_messages);
   co_await ctx.started();
   std::vector<int> found;
-  auto& link = ctx.kernel_link();
-  link.set_allow_overruns(allow_overruns);
   while (!link.stop_received() && !link.remote_error()) co_await link.news().park("the end of the parent's stream");
   co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
     while (auto item = co_await stream.next()) found.push_back(*item);
+    if (policy != "error") found.push_back(static_cast<int>(stream.dropped()));
   });
   co_return found;
 }
+
+namespace {
+int allowance = 0;
+sc::parking_lot& allowance_changed() {
+  static sc::parking_lot lot;
+  return lot;
+}
+int sent_so_far = 0;
+}  // namespace
+
+sc::task<> set_allowance(int messages) {
+  allowance = messages;
+  allowance_changed().unpark_all();
+  co_return;
+}
+
+sc::task<std::vector<int>> receive_as_allowed(context<void, int, int>& ctx, std::size_t buffer_messages) {
+  co_await ctx.started();
+  std::vector<int> found;
+  co_await ctx.open_stream(
+      [&](auto& stream) -> sc::task<> {
+        for (;;) {
+          while (static_cast<int>(found.size()) >= allowance) co_await allowance_changed().park("allowance");
+          const auto item = co_await stream.next();
+          if (!item) co_return;
+          found.push_back(*item);
+        }
+      },
+      {.overruns = {}, .buffer_messages = buffer_messages});
+  co_return found;
+}
+
+sc::task<int> send_counted(context<void, std::string, std::string>& ctx, int count, int bytes) {
+  sent_so_far = 0;
+  co_await ctx.started();
+  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+    for (; sent_so_far < count; ++sent_so_far) co_await stream.send(std::string(static_cast<std::size_t>(bytes), 'x'));
+  });
+  co_return sent_so_far;
+}
+
+namespace {
+std::string& how_to_end() {
+  static std::string how;
+  return how;
+}
+sc::parking_lot& told_to_end() {
+  static sc::parking_lot lot;
+  return lot;
+}
+}  // namespace
+
+sc::task<> end_streams(std::string how) {
+  how_to_end() = std::move(how);
+  told_to_end().unpark_all();
+  co_return;
+}
+
+sc::task<> close_or_end_on_request(context<void, int, int>& ctx) {
+  co_await ctx.started();
+  how_to_end().clear();
+  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+    while (how_to_end().empty()) co_await told_to_end().park("end_streams");
+    if (how_to_end() == "fail") throw std::runtime_error("on request");
+    if (how_to_end() == "cancel") ctx.cancel();
+    if (how_to_end() != "return") co_await stream.aclose();
+  });
+}
+
+sc::task<int> numbers_sent() { co_return sent_so_far; }
+
+namespace {
+int count_waiting(const sc::task_info& task, const std::string& what) {
+  int count = task.waiting_for == what ? 1 : 0;
+  for (const auto& child : task.children) count += count_waiting(child, what);
+  return count;
+}
+}  // namespace
+sc::task<int> tasks_waiting_for(std::string what) { co_return count_waiting(sc::task_tree(), what); }
 
 sc::task<> never_opens(context<void, int, int>& ctx) {
   co_await ctx.started();
@@ -554,7 +634,14 @@ TRACTOR_MODULE(kit) {
   mod.def<&send_numbers_at_once>("send_numbers_at_once", "count");
   mod.def<&send_numbers_on_request>("send_numbers_on_request");
   mod.def<&bursts_sent>("bursts_sent");
-  mod.def<&receive_late>("receive_late", "allow_overruns");
+  mod.def<&receive_late>("receive_late", "policy", "buffer_messages");
+  mod.def<&receive_as_allowed>("receive_as_allowed", "buffer_messages");
+  mod.def<&set_allowance>("set_allowance", "messages");
+  mod.def<&send_counted>("send_counted", "count", "bytes");
+  mod.def<&numbers_sent>("numbers_sent");
+  mod.def<&close_or_end_on_request>("close_or_end_on_request");
+  mod.def<&end_streams>("end_streams", "how");
+  mod.def<&tasks_waiting_for>("tasks_waiting_for", "what");
   mod.def<&never_opens>("never_opens");
   mod.def<&sum>("sum");
   mod.def<&send_invalid_text>("send_invalid_text");

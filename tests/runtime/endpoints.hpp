@@ -133,7 +133,19 @@ sc::task<int> send_numbers_at_once(context<void, int, int>& ctx, int count);  //
 sc::task<int> send_numbers_on_request(context<void, int, int>& ctx);
 sc::task<std::size_t> bursts_sent();  // how many requests of send_numbers_on_request this process has answered, or failed at
 // Opens its stream when the parent closes its own; gives what it then finds.
-sc::task<std::vector<int>> receive_late(context<void, int, int>& ctx, bool allow_overruns);
+// Reads only when all has come, under that policy; gives what was left, and behind it how many were dropped.
+sc::task<std::vector<int>> receive_late(context<void, int, int>& ctx, std::string policy, std::size_t buffer_messages);
+// Receives as many as it is told to by set_allowance, and then waits.
+sc::task<std::vector<int>> receive_as_allowed(context<void, int, int>& ctx, std::size_t buffer_messages);
+sc::task<> set_allowance(int messages);
+// Sends so many, of that size; how many it has sent is numbers_sent().
+sc::task<int> send_counted(context<void, std::string, std::string>& ctx, int count, int bytes);
+sc::task<int> numbers_sent();
+// Opens its stream and reads nothing, until end_streams("close", "return", "fail" or "cancel") says how to go on.
+sc::task<> close_or_end_on_request(context<void, int, int>& ctx);
+sc::task<> end_streams(std::string how);
+// How many tasks of this actor wait for that.
+sc::task<int> tasks_waiting_for(std::string what);
 sc::task<> never_opens(context<void, int, int>& ctx);
 sc::task<int> sum(context<void, int, int>& ctx);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Readers that are slower than their writers: up to 64 messages wait, one more is an error of the side that sent it; unless
-// overruns are allowed, up to a bound.
+// Readers that are slower than their writers, and ask for no flow control: up to 64 messages wait, one more is an error of the side that
+// sent it, or makes the oldest go. What happens with flow control: flow_control_test.cpp.
 
 #include <numeric>
 
@@ -12,11 +12,13 @@ namespace {
 
 class overrun_test : public runtime_test {};
 
-using tractor::overrun_messages_max;
+using tractor::overruns;
 using tractor::remote_actor_error;
 using tractor::stream_buffer_messages;
 
 constexpr int limit = static_cast<int>(stream_buffer_messages);
+
+constexpr tractor::context_options errors{.overruns = overruns::error};
 
 std::vector<int> numbers(int count) {
   std::vector<int> all(static_cast<std::size_t>(count));
@@ -25,8 +27,9 @@ std::vector<int> numbers(int count) {
 }
 
 // Sends `count` messages to an endpoint that reads only when all have come.
-sc::task<std::vector<int>> send_to_slow_reader(portal& worker, int count, bool allow_overruns) {
-  auto got = co_await worker.open_context<&kit::receive_late>({allow_overruns}, [&](auto& ctx) -> sc::task<> {
+sc::task<std::vector<int>> send_to_slow_reader(portal& worker, int count, std::string policy = "error",
+                                               std::size_t buffer_messages = stream_buffer_messages) {
+  auto got = co_await worker.open_context<&kit::receive_late>({std::move(policy), buffer_messages}, [&](auto& ctx) -> sc::task<> {
     co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
       for (int i = 0; i < count; ++i) co_await stream.send(i);
     });
@@ -70,8 +73,8 @@ sc::task<std::vector<int>> receive_slowly(portal& worker, int count, tractor::co
 TEST_F(overrun_test, as_many_as_the_buffer_holds_are_fine) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    EXPECT_EQ(numbers(limit), co_await send_to_slow_reader(worker, limit, false));
-    const auto got = co_await receive_slowly(worker, limit, {}, {});
+    EXPECT_EQ(numbers(limit), co_await send_to_slow_reader(worker, limit));
+    const auto got = co_await receive_slowly(worker, limit, errors, {});
     EXPECT_EQ(limit, static_cast<int>(got.size()));
     EXPECT_EQ(-1, got.back());
     co_await an.cancel();
@@ -82,7 +85,7 @@ TEST_F(overrun_test, as_many_as_the_buffer_holds_are_fine) {
 TEST_F(overrun_test, one_more_fails_the_sending_parent) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, limit + 1, false); });
+    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, limit + 1); });
     RT_REQUIRE(error);
     EXPECT_EQ("StreamOverrun", error->boxed_type_str());
     EXPECT_EQ(tractor::current_actor().uid(), error->sender());
@@ -97,7 +100,7 @@ TEST_F(overrun_test, one_more_fails_the_sending_parent) {
 TEST_F(overrun_test, one_more_fails_the_sending_endpoint) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    const auto error = co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, limit + 1, {}, {}); });
+    const auto error = co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, limit + 1, errors, {}); });
     RT_REQUIRE(error);
     EXPECT_EQ("RemoteActorError", error->boxed_type_str());
     EXPECT_EQ("StreamOverrun", error->src_type_str());
@@ -115,12 +118,15 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     auto worker = co_await start(an);
     std::vector<int> got;
     const auto error = co_await catch_as<remote_actor_error>([&] {
-      return worker.open_context<&kit::send_numbers_at_once>({limit + 10}, [&](auto& ctx) -> sc::task<> {
-        co_await end_of_task(worker);
-        co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
-          for (;;) got.push_back(co_await stream.receive());
-        });
-      });
+      return worker.open_context<&kit::send_numbers_at_once>(
+          {limit + 10},
+          [&](auto& ctx) -> sc::task<> {
+            co_await end_of_task(worker);
+            co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+              for (;;) got.push_back(co_await stream.receive());
+            });
+          },
+          errors);
     });
     RT_REQUIRE(error);
     EXPECT_EQ("StreamOverrun", error->src_type_str());
@@ -146,48 +152,51 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
   });
 }
 
-// S-OVR-5
-TEST_F(overrun_test, allowed_overruns_are_delivered_in_order) {
+// S-OVR-5: as many as the reader makes room for are delivered in order.
+TEST_F(overrun_test, buffer_can_be_set) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    EXPECT_EQ(numbers(300), co_await send_to_slow_reader(worker, 300, true));
-    const auto got = co_await receive_slowly(worker, 300, {}, {.allow_overruns = true});
-    EXPECT_EQ(300, static_cast<int>(got.size()));
-    EXPECT_EQ(298, got.at(298));
+    EXPECT_EQ(numbers(300), co_await send_to_slow_reader(worker, 300, "error", 300));
+    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, 301, "error", 300); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("StreamOverrun", error->boxed_type_str());
+
+    constexpr tractor::stream_options wide{.overruns = {}, .buffer_messages = 300}, narrow{.overruns = {}, .buffer_messages = 10};
+    EXPECT_EQ(300, static_cast<int>((co_await receive_slowly(worker, 300, errors, wide)).size()));
+    EXPECT_EQ(300,
+              static_cast<int>((co_await receive_slowly(worker, 300, {.overruns = overruns::error, .buffer_messages = 300}, {})).size()));
+    static_cast<void>(co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, 11, errors, narrow); }));
     co_await an.cancel();
   });
 }
 
 // S-OVR-7: what open_stream does not say stays as open_context said.
-TEST_F(overrun_test, permission_of_the_context_holds_for_its_stream) {
+TEST_F(overrun_test, policy_of_the_context_holds_for_its_stream) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    EXPECT_EQ(100, static_cast<int>((co_await receive_slowly(worker, 100, {.allow_overruns = true}, {})).size()));
-    static_cast<void>(co_await catch_as<remote_actor_error>(
-        [&] { return receive_slowly(worker, 100, {.allow_overruns = true}, {.allow_overruns = false}); }));
+    constexpr tractor::context_options drops{.overruns = overruns::drop_oldest};
+    constexpr tractor::stream_options fails{.overruns = overruns::error, .buffer_messages = {}};
+    const auto got = co_await receive_slowly(worker, limit, drops, {});
+    EXPECT_EQ(limit, static_cast<int>(got.size()));
+    static_cast<void>(co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, 100, drops, fails); }));
     co_await an.cancel();
   });
 }
 
-// S-OVR-6: nothing is lost in silence beyond the bound either.
-TEST_F(overrun_test, allowed_overruns_have_a_bound_that_is_an_error) {
+// S-OVR-6: what is lost is the oldest, and it is counted.
+TEST_F(overrun_test, oldest_that_are_dropped_are_counted) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    const int bound = static_cast<int>(overrun_messages_max);
-    EXPECT_EQ(numbers(bound), co_await send_to_slow_reader(worker, bound, true));
-    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, bound + 1, true); });
-    RT_REQUIRE(error);
-    EXPECT_EQ("StreamOverrun", error->boxed_type_str());
-    co_await an.cancel();
-  });
-}
+    auto got = co_await send_to_slow_reader(worker, 300, "drop_oldest");
+    RT_REQUIRE(!got.empty());
+    EXPECT_EQ(300 - limit, got.back());
+    got.pop_back();
+    auto kept = numbers(300);
+    kept.erase(kept.begin(), kept.end() - limit);
+    EXPECT_EQ(kept, got);
 
-// S-OVR-1
-TEST_F(overrun_test, buffer_can_be_set) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
-    auto worker = co_await start(an);
-    EXPECT_EQ(200, static_cast<int>((co_await receive_slowly(worker, 200, {}, {.buffer_messages = 200})).size()));
-    static_cast<void>(co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, 11, {}, {.buffer_messages = 10}); }));
+    got = co_await send_to_slow_reader(worker, limit, "drop_oldest");
+    EXPECT_EQ(0, got.back()) << "none was dropped";
     co_await an.cancel();
   });
 }
@@ -196,15 +205,16 @@ TEST_F(overrun_test, buffer_can_be_set) {
 TEST_F(overrun_test, cancel_works_with_unread_messages) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    co_await worker.open_context<&kit::send_numbers_on_request>({},
-                                                                [&](auto& ctx) -> sc::task<> {
-                                                                  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
-                                                                    co_await stream.send(500);
-                                                                    co_await worker.run<&kit::nothing>();
-                                                                    co_await ctx.cancel();
-                                                                  });
-                                                                },
-                                                                {.allow_overruns = true});
+    co_await worker.open_context<&kit::send_numbers_on_request>(
+        {},
+        [&](auto& ctx) -> sc::task<> {
+          co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+            co_await stream.send(limit - 1);
+            co_await worker.run<&kit::nothing>();
+            co_await ctx.cancel();
+          });
+        },
+        errors);
     EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
     co_await an.cancel();
   });

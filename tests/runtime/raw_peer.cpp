@@ -27,7 +27,7 @@ sc::task<> fail_unsendably() {
 // Takes what it is sent, up to the bounds, and never reads it.
 sc::task<> hoard(tractor::context<void, std::string, void>& ctx) {
   co_await ctx.started();
-  co_await ctx.open_stream([](auto&) -> sc::task<> { co_await sc::sleep_forever(); }, {.allow_overruns = true});
+  co_await ctx.open_stream([](auto&) -> sc::task<> { co_await sc::sleep_forever(); });
 }
 
 sc::task<> announce(tractor::context<std::string>& ctx, int bytes) {

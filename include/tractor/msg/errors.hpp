@@ -47,7 +47,7 @@ class TRACTOR_API encode_error : public error {
   std::string reason_;
 };
 
-// The peer broke the protocol: a frame above the bound, a body that is none of the ten messages. The channel is done for.
+// The peer broke the protocol: a frame above the bound, a body that is none of the messages. The channel is done for.
 class TRACTOR_API protocol_error : public error {
  public:
   explicit protocol_error(std::string message);

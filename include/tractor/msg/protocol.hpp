@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ten messages of the wire (S-MSG-1 to S-MSG-10): one msgpack map a frame, `msg_type` first, every field present.
+// The messages of the wire: the ten of S-MSG-1 to S-MSG-10, and Credit, which goes to peers only that asked for it. One msgpack map a
+// frame, `msg_type` first, every field present.
 //
 // Decoding has two stages (S-COD-1). `decode_envelope` reads the message and leaves payloads and arguments as slices of the
 // frame, to be decoded later against the type that the dialog knows:
@@ -36,7 +37,7 @@
 namespace tractor::msg {
 
 // In the order of the alternatives of `envelope`.
-enum class message_kind : std::uint8_t { aid, spawn_spec, start, start_ack, started, yield, return_, stop, cancel_ack, error };
+enum class message_kind : std::uint8_t { aid, spawn_spec, start, start_ack, started, yield, return_, stop, cancel_ack, error, credit };
 
 // "Aid", "SpawnSpec", …: the tag on the wire.
 [[nodiscard]] TRACTOR_API std::string_view wire_name(message_kind kind) noexcept;
@@ -118,6 +119,14 @@ struct cancel_ack {
   bool pld = false;
 };
 
+// The receiver of a stream has room for further Yields: so many, or any number from here on. Not a message of the reference: a peer is
+// sent it when it has put `credit_key` into its Start or StartAck.
+struct credit {
+  std::string_view cid{};
+  std::optional<std::uint64_t> messages{};
+};
+inline constexpr std::string_view credit_key = "credit";
+
 // A Started, Yield or Return that did not fit its dialog's type, kept whole.
 struct bad_message {
   message_kind kind = message_kind::started;
@@ -140,7 +149,7 @@ struct error_msg {
   std::optional<value::map> bad_msg_as_dict{};
 };
 
-using envelope = std::variant<aid, spawn_spec, start, start_ack, started, yield, return_, stop, cancel_ack, error_msg>;
+using envelope = std::variant<aid, spawn_spec, start, start_ack, started, yield, return_, stop, cancel_ack, error_msg, credit>;
 
 [[nodiscard]] inline message_kind kind_of(const envelope& message) noexcept { return static_cast<message_kind>(message.index()); }
 // Of the messages of a dialog; empty for Aid, SpawnSpec and an Error without one.
@@ -168,6 +177,7 @@ TRACTOR_API void encode_start(buffer& out, const start& message, extra_fields ex
 TRACTOR_API void encode_start_ack(buffer& out, std::string_view cid, function_kind functype, extra_fields extra = {});
 TRACTOR_API void encode_stop(buffer& out, std::string_view cid);
 TRACTOR_API void encode_cancel_ack(buffer& out, std::string_view cid, bool pld);
+TRACTOR_API void encode_credit(buffer& out, const credit& message);
 
 // `write_kwargs(writer&)` writes the map of arguments: a header and as many keys and values.
 template <std::invocable<writer&> WriteKwargs>
@@ -182,7 +192,7 @@ void encode_yield(buffer& out, std::string_view cid, const Payload& payload, std
 template <class Payload>
 void encode_return(buffer& out, std::string_view cid, const Payload& payload, std::size_t frame_bytes_max = frame_bytes_max_default);
 
-// Any of the ten, from what decode_envelope made (relays, recordings, tests).
+// Any of them, from what decode_envelope made (relays, recordings, tests).
 TRACTOR_API void encode_envelope(buffer& out, const envelope& message);
 
 // One frame under construction in a buffer: room for the length first, the length last. Unless finished it takes back

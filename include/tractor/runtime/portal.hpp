@@ -38,7 +38,9 @@ struct cancel_options {
 };
 
 struct context_options {
-  bool allow_overruns = false;  // no error for a slow reader here, up to overrun_messages_max unread messages (S-OVR-5)
+  // Of what is received here; open_stream inherits both.
+  enum overruns overruns = overruns::block;
+  std::size_t buffer_messages = stream_buffer_messages;  // at least one
 };
 
 namespace detail {
@@ -205,10 +207,11 @@ auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::a
   using body_value = typename call::body_value;
 
   const endpoint& target = endpoint_of<Function>();
+  if (options.buffer_messages == 0) throw usage_error("open_context(): a stream needs room for a message, buffer_messages is 0");
   refuse_self(*to);
   dialog link(to, context_side::parent, make_uuid());
   link.set_function(target.module, target.name);
-  link.set_allow_overruns(options.allow_overruns);
+  link.set_receiving(options.overruns, options.buffer_messages);
   msg::buffer kwargs;
   {
     msg::writer out(kwargs);

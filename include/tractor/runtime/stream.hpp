@@ -7,9 +7,11 @@
 //       while (auto item = co_await stream.next()) use(*item);      // nullopt: the peer ended its side
 //     });
 //
-// Order is kept, one message for each send. Any number of tasks may send and receive. A cancelled receive loses nothing. At most
-// `stream_buffer_messages` messages wait unread: one more is dropped and the sender is told with a stream_overrun (S-OVR-2),
-// unless overruns are allowed here.
+// Order is kept, one message for each send. Any number of tasks may send and receive. A cancelled receive loses nothing.
+//
+// A receiver that does not keep up slows its sender, and nobody else: when `buffer_messages` wait unread, send() waits (flow control).
+// Other policies, for each receiving side: `overruns`. A sender has at most stream_window_bytes under way, and one message more. Two
+// actors that both send without ever receiving wait for each other for ever; receive in a task of its own.
 
 #pragma once
 
@@ -28,8 +30,9 @@
 namespace tractor {
 
 struct stream_options {
-  std::optional<bool> allow_overruns = {};          // nullopt: as open_context said
-  std::optional<std::size_t> buffer_messages = {};  // nullopt: stream_buffer_messages
+  // Of what is received. Each, nullopt: as open_context said; in an endpoint overruns::block and stream_buffer_messages.
+  std::optional<enum overruns> overruns = {};
+  std::optional<std::size_t> buffer_messages = {};
 };
 
 template <class Send, class Receive>
@@ -39,25 +42,34 @@ class msg_stream {
   msg_stream(const msg_stream&) = delete;
   msg_stream& operator=(const msg_stream&) = delete;
 
-  // Sends one message; returns when it is queued, and waits while the channel is congested. Throws a known remote error,
-  // sc::end_of_channel after the end of the stream, transport_closed when the peer is gone, msg::encode_error for a value
-  // without a msgpack form (nothing is sent then).
+  // Sends one message; returns when it is queued, and waits while the receiver has no room or the channel is congested. Throws a known
+  // remote error, sc::end_of_channel after the end of the stream, transport_closed when the peer is gone, also out of these waits, and
+  // msg::encode_error for a value without a msgpack form (nothing is sent then). Cancelled while it waits, it has sent nothing.
   template <class Value = Send>
     requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
   [[nodiscard]] sc::task<> send(Value value) {
     link_.check_can_send();
     bool lost = false;
     try {
-      if (link_.via().channel().congested()) {
-        co_await link_.via().channel().drained();  // before, so that many senders queue no more than one
+      for (;;) {
+        if (!link_.may_send())
+          co_await link_.wait_to_send();
+        else if (link_.via().channel().congested())
+          co_await link_.via().channel().drained();  // before, so that many senders queue no more than one
+        else
+          break;
         link_.check_can_send();
       }
+      std::size_t bytes = 0;
       link_.via().send([&](msg::buffer& out) {
+        const std::size_t before = out.size();
         if constexpr (std::is_same_v<Value, Send>)
           msg::encode_yield(out, link_.cid(), value);
         else
           msg::encode_yield(out, link_.cid(), Send(value));
+        bytes = out.size() - before;
       });
+      link_.note_sent(bytes);
       if (link_.via().channel().congested()) co_await link_.via().channel().drained();
     } catch (const transport_closed&) {
       lost = true;
@@ -98,16 +110,18 @@ class msg_stream {
     co_await sc::checkpoint();
   }
   [[nodiscard]] bool closed() const noexcept { return link_.stream_closed(); }
+  // How many messages were dropped here, under overruns::drop_oldest.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return link_.dropped(); }
 
  private:
   template <class R = Receive>
   R take() {
     // Taken whatever becomes of it: one that cannot be read must not be the next one again.
     struct taken {
-      detail::payload_queue& from;
-      ~taken() { from.pop(); }
-    } const at_exit{link_.yields()};
-    const msg::bytes& payload = link_.yields().front();
+      detail::dialog& from;
+      ~taken() { from.pop_yield(); }
+    } const at_exit{link_};
+    const msg::bytes& payload = link_.front();
     try {
       return msg::decode<R>(payload, {}, "pld");
     } catch (const error& bad) {
@@ -126,7 +140,7 @@ namespace detail {
 template <class Send, class Receive, class Body>
 auto run_stream(dialog& link, Body body, stream_options options) -> std::invoke_result_t<Body&, msg_stream<Send, Receive>&> {
   using result_type = typename std::invoke_result_t<Body&, msg_stream<Send, Receive>&>::value_type;
-  link.open_stream(options.allow_overruns, options.buffer_messages);
+  link.open_stream(options.overruns, options.buffer_messages);
   // Left in good order the peer gets a Stop. Left by an error or a cancel it does not: what ended this side follows (S-STR-8).
   struct closer {
     dialog& link;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tractor/msg/protocol.hpp"
+#include "tractor/runtime/detail/credit.hpp"
 #include "tractor/runtime/detail/endpoint.hpp"
 #include "tractor/runtime/errors.hpp"
 #include "tractor/sc/cancel_scope.hpp"
@@ -26,9 +27,15 @@ namespace tractor {
 
 inline constexpr std::size_t stream_buffer_messages = 64;                       // unread messages of a context (S-OVR-1)
 inline constexpr std::size_t stream_buffer_bytes = std::size_t{128} << 20;      // unread bytes of a context, in either case
-inline constexpr std::size_t overrun_messages_max = 64 + 1 + 616;               // with overruns allowed (S-OVR-6)
 inline constexpr auto context_cancel_timeout = std::chrono::milliseconds(616);  // S-CTX-40
 inline constexpr auto portal_cancel_timeout = std::chrono::milliseconds(500);   // S-POR-20
+
+// What becomes of a stream whose receiver does not keep up: of messages beyond `buffer_messages` that wait unread.
+enum class overruns : unsigned char {
+  block,  // none is sent: the sender waits (flow control). A peer that knows no flow control, one of the reference, overruns: as `error`
+  error,  // the next one is dropped, and the sender is told with a stream_overrun (S-OVR-2)
+  drop_oldest,  // the oldest makes room, and is counted (msg_stream::dropped)
+};
 
 enum class context_side : unsigned char { parent, child };
 
@@ -80,9 +87,10 @@ class TRACTOR_API dialog {
   [[nodiscard]] sc::parking_lot& news() noexcept { return news_; }
 
   // --- from the message loop ---
-  void on_start_ack(msg::function_kind kind);
+  void on_start_ack(msg::function_kind kind, const credit_note& credit);
   void on_started(msg::bytes_view payload);
   void on_yield(msg::bytes_view payload);
+  void on_credit(std::optional<std::uint64_t> messages);
   void on_stop();
   void on_return(msg::bytes_view payload);
   void on_error(msg::error_msg fields);
@@ -102,13 +110,28 @@ class TRACTOR_API dialog {
   [[nodiscard]] bool return_received() const noexcept { return return_received_; }
 
   // --- streaming ---
+  // Before the dialog has begun: what holds for what comes before its stream is opened, and where that does not say otherwise.
+  void set_receiving(overruns policy, std::size_t buffer_messages);
+  // What this side's Start or StartAck says of its receiving. The parent's to every context, the child's to a parent that knows credit.
+  [[nodiscard]] std::optional<std::uint64_t> announce_credit();
+  // Child side: what the Start said.
+  void set_credit(const credit_note& credit);
+  // From here on. The peer, which was told otherwise, is told.
+  void change_receiving(overruns policy, std::size_t buffer_messages);
   // Once a dialog; an option that is not given keeps what open_context set (S-OVR-7).
-  void open_stream(std::optional<bool> allow_overruns, std::optional<std::size_t> buffer_messages);
+  void open_stream(std::optional<overruns> policy, std::optional<std::size_t> buffer_messages);
   // Waits for the next payload: in `front()`, to be taken with pop(). False: the stream has ended. Throws remote errors.
   sc::task<bool> wait_for_yield();
   // The same without waiting; nullopt: neither a payload nor the end is there.
   [[nodiscard]] std::optional<bool> poll_yield() const;
-  [[nodiscard]] payload_queue& yields() noexcept { return yields_; }
+  [[nodiscard]] const msg::bytes& front() const noexcept { return yields_.front(); }
+  void pop_yield();
+  // Messages that were dropped for want of room, under overruns::drop_oldest.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  // The receiver has room for a message. If not, wait_to_send() returns when something has changed; then check_can_send() again.
+  [[nodiscard]] bool may_send() const noexcept { return send_credit_.available(); }
+  [[nodiscard]] sc::task<> wait_to_send();
+  void note_sent(std::size_t bytes) { send_credit_.spend(bytes); }
   // Throws what forbids sending now: a remote error, the end of the stream, a lost channel.
   void check_can_send() const;
   // Ends this side of the stream: one Stop, unless the peer ended it or the dialog is over. Idempotent.
@@ -118,7 +141,6 @@ class TRACTOR_API dialog {
   [[nodiscard]] bool stream_opened() const noexcept { return stream_opened_; }
   [[nodiscard]] bool stream_closed() const noexcept { return stream_closed_; }
   [[nodiscard]] bool stop_received() const noexcept { return stop_received_; }
-  void set_allow_overruns(bool allow) noexcept { allow_overruns_ = allow; }
   // The one end_of_channel of this stream (S-STR-5).
   [[noreturn]] void throw_end_of_channel();
   // True for that one, and for a group of nothing else: several tasks may have waited for the next message.
@@ -166,6 +188,9 @@ class TRACTOR_API dialog {
   friend class peer;
   class news_wait;
   void wake();
+  void wake_all();  // who waits to send as well
+  void grant();
+  void end_stream() noexcept;
   [[nodiscard]] bool asked_by_us(const msg::error_msg& fields) const;
   void record_remote_error(std::exception_ptr error, bool interrupt);
   void interrupt_opener();
@@ -182,9 +207,11 @@ class TRACTOR_API dialog {
   bool started_sent_ = false;
   bool return_received_ = false;
   bool stop_received_ = false;
+  bool stop_sent_ = false;
   bool stream_opened_ = false;
   bool stream_closed_ = false;
-  bool allow_overruns_ = false;
+  bool peer_knows_credit_ = false;
+  overruns policy_ = overruns::block;
   bool cancel_called_ = false;
   bool cancel_acked_ = false;
   bool self_cancelled_ = false;
@@ -201,6 +228,10 @@ class TRACTOR_API dialog {
   bool discarded_ = false;         // messages, because of that
   sc::cancel_scope scope_;
   sc::parking_lot news_;
+  sc::parking_lot senders_;  // who waits for room at the receiver
+  send_credit send_credit_;
+  receive_credit receive_credit_;
+  std::uint64_t dropped_ = 0;
   payload_queue yields_;
   msg::bytes started_payload_;
   msg::bytes return_payload_;

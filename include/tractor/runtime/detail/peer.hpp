@@ -138,7 +138,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
     pending_ack* ack = nullptr;
   };
   static void dispatch(void* self, msg::envelope& message, msg::bytes_view body);
-  void on_start(const msg::start& request);
+  void on_start(const msg::start& request, msg::bytes_view body);
+  void acknowledge(incoming_call& call, const endpoint& target, const credit_note& credit);
   void on_runtime_request(const msg::start& request);
   void refuse(std::string_view cid, const std::exception_ptr& why);
   void on_error_message(msg::error_msg& fields);
