@@ -19,6 +19,7 @@
 #include "tractor/runtime/server.hpp"
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/finally.hpp"
+#include "tractor/sc/task_tree.hpp"
 
 namespace kit {
 

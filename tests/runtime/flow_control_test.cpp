@@ -51,7 +51,7 @@ TEST_F(flow_control_test, slow_reader_slows_its_writer_and_nobody_else) {
         co_await until_blocked(worker);
         EXPECT_EQ(limit, co_await worker.run<&kit::numbers_sent>());
         // The same connection serves others meanwhile: calls, and other streams.
-        const auto echoed = co_await worker.open_context<&kit::echo>({}, [&](auto& other) -> sc::task<> {
+        const auto echoed = co_await worker.open_context<&kit::echo_stream>({}, [&](auto& other) -> sc::task<> {
           co_await other.open_stream([&](auto& others) -> sc::task<> {
             for (int i = 0; i < 200; ++i) {
               co_await others.send(i);
