@@ -15,6 +15,7 @@
 
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -26,6 +27,7 @@
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/fan_out.hpp"
 
 namespace tractor {
 
@@ -33,6 +35,26 @@ struct stream_options {
   // Of what is received. Each, nullopt: as open_context said; in an endpoint overruns::block and stream_buffer_messages.
   std::optional<enum overruns> overruns = {};
   std::optional<std::size_t> buffer_messages = {};
+};
+
+template <class Send, class Receive>
+class msg_stream;
+
+// What comes out of a stream, for one of several tasks; see msg_stream::subscribe and sc/fan_out.hpp.
+template <class Send, class Receive>
+class stream_subscription : public sc::subscription<Receive> {
+ public:
+  stream_subscription(msg_stream<Send, Receive>& stream, sc::fan_out<Receive>& from, sc::subscribe_options options)
+      : sc::subscription<Receive>(from, options), stream_(stream) {}
+  // The stream's own.
+  template <class Value = Send>
+    requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
+  [[nodiscard]] sc::task<> send(Value value) {
+    return stream_.template send<Value>(std::move(value));
+  }
+
+ private:
+  msg_stream<Send, Receive>& stream_;
 };
 
 template <class Send, class Receive>
@@ -82,6 +104,13 @@ class msg_stream {
   [[nodiscard]] sc::task<Receive> receive()
     requires(!std::is_void_v<Receive>)
   {
+    if constexpr (can_be_shared) {
+      if (shared_ != nullptr) {
+        auto item = co_await shared_->own.next();
+        if (!item) link_.throw_end_of_channel();
+        co_return std::move(*item);
+      }
+    }
     if (!co_await link_.wait_for_yield()) link_.throw_end_of_channel();
     co_return take();
   }
@@ -89,17 +118,39 @@ class msg_stream {
   template <class R = Receive>
     requires(!std::is_void_v<R>)
   [[nodiscard]] sc::task<std::optional<R>> next() {
-    if (!co_await link_.wait_for_yield()) co_return std::nullopt;
-    co_return take();
+    if constexpr (can_be_shared)
+      if (shared_ != nullptr) return shared_->own.next();
+    return next_of_link();
   }
   // The next message if one is there; throws sc::would_block when not, sc::end_of_channel at the end.
   template <class R = Receive>
     requires(!std::is_void_v<R>)
   [[nodiscard]] R receive_nowait() {
+    if constexpr (can_be_shared)
+      if (shared_ != nullptr && shared_->own.ready()) return shared_->own.receive_nowait();
     const std::optional<bool> known = link_.poll_yield();
     if (!known) throw sc::would_block("receive_nowait: no message has arrived");
     if (!*known) link_.throw_end_of_channel();
+    if constexpr (can_be_shared) {
+      if (shared_ != nullptr) {
+        shared_->values.push(take());
+        return shared_->own.receive_nowait();
+      }
+    }
     return take();
+  }
+
+  // A copy of every message that comes from now on, for another task. The first call makes the stream itself one of those that are
+  // subscribed, for good: what is received through it is a copy too, and it falls behind like the others when nobody receives
+  // through it. As many messages are kept for the slower ones as the stream buffers. Each subscription must be gone before the stream's
+  // block ends.
+  [[nodiscard]] stream_subscription<Send, Receive> subscribe(sc::subscribe_options options = {})
+    requires(!std::is_void_v<Receive>)
+  {
+    static_assert(can_be_shared,
+                  "each subscription gets a copy, and values are moved: stream a type that can be copied, and moved without throwing");
+    if (shared_ == nullptr) shared_ = std::make_unique<sharing>(*this);
+    return {*this, shared_->values, options};
   }
 
   // Ends the stream, for both: what has not been received here is dropped, and the peer can send no more (its send() throws
@@ -115,6 +166,12 @@ class msg_stream {
 
  private:
   template <class R = Receive>
+  sc::task<std::optional<R>> next_of_link() {
+    if (!co_await link_.wait_for_yield()) co_return std::nullopt;
+    co_return take();
+  }
+
+  template <class R = Receive>
   R take() {
     // Taken whatever becomes of it: one that cannot be read must not be the next one again.
     struct taken {
@@ -129,7 +186,18 @@ class msg_stream {
     }
   }
 
+  // The messages once there are subscriptions.
+  struct sharing {
+    explicit sharing(msg_stream& stream)
+        : values([&stream] { return stream.next_of_link(); }, stream.link_.buffer_messages()), own(values) {}
+    sc::fan_out<Receive> values;
+    sc::subscription<Receive> own;
+  };
+  struct nothing {};
+  static constexpr bool can_be_shared = std::is_copy_constructible_v<Receive> && std::is_nothrow_move_constructible_v<Receive>;
+
   detail::dialog& link_;
+  std::unique_ptr<std::conditional_t<can_be_shared, sharing, nothing>> shared_;
 };
 
 namespace detail {

@@ -75,6 +75,8 @@ class broadcast_receiver : public detail::broadcast_cursor {
   }
   // The same with nullopt for the end.
   [[nodiscard]] detail::broadcast_receive_awaiter<T, true> next() noexcept { return detail::broadcast_receive_awaiter<T, true>(*this); }
+  // A receive would not wait: a value is there, or the end.
+  [[nodiscard]] bool ready() const noexcept { return !this->closed() && this->has_something(); }
   // Throws would_block when it would have to wait.
   [[nodiscard]] T receive_nowait() {
     this->check_usable("receive_nowait");

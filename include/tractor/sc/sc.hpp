@@ -27,6 +27,7 @@
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/event.hpp"
 #include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/fan_out.hpp"
 #include "tractor/sc/file.hpp"
 #include "tractor/sc/finally.hpp"
 #include "tractor/sc/from_thread.hpp"

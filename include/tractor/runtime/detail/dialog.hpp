@@ -138,6 +138,7 @@ class TRACTOR_API dialog {
   void close_stream() noexcept;
   // Ends it without telling the peer: something stronger than a Stop follows.
   void abandon_stream() noexcept;
+  [[nodiscard]] std::size_t buffer_messages() const noexcept { return buffer_messages_; }
   [[nodiscard]] bool stream_opened() const noexcept { return stream_opened_; }
   [[nodiscard]] bool stream_closed() const noexcept { return stream_closed_; }
   [[nodiscard]] bool stop_received() const noexcept { return stop_received_; }
