@@ -159,6 +159,11 @@ void encode_cancel_ack(buffer& out, std::string_view cid, bool pld) {
 
 void encode_credit(buffer& out, const credit& message) { encode_generic(out, message_kind::credit, message, frame_bytes_max_default); }
 
+std::size_t yield_overhead_bytes(std::string_view cid) noexcept {
+  const std::size_t header = cid.size() < 32 ? 1 : cid.size() <= 0xff ? 2 : cid.size() <= 0xffff ? 3 : 5;
+  return frame_header_bytes + head_of(message_kind::yield).size() + header + cid.size() + "\xa3pld"sv.size();
+}
+
 void encode_envelope(buffer& out, const envelope& message) {
   const message_kind kind = kind_of(message);
   std::visit(

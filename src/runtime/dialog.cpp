@@ -119,7 +119,8 @@ void dialog::on_yield(msg::bytes_view payload) {
   }
   if (draining_ || stream_closed_) {
     discarded_ = discarded_ || draining_;
-    grant();  // who drops has room
+    receive_credit_.take(payload.size());
+    tell_credit();  // who drops has room
     return;
   }
   // A message alone always has room, and one to a sender that keeps to its credit.
@@ -137,9 +138,9 @@ void dialog::on_yield(msg::bytes_view payload) {
   wake();
 }
 
-void dialog::on_credit(std::optional<std::uint64_t> messages) {
-  if (messages)
-    send_credit_.add(*messages);
+void dialog::on_credit(std::uint64_t taken, std::optional<std::uint64_t> more) {
+  if (more)
+    send_credit_.add(taken, *more);
   else
     send_credit_.release();
   senders_.unpark_all();
@@ -264,8 +265,8 @@ sc::task<bool> dialog::wait_for_return() {
   if (!stream_opened_ || stream_closed_) {
     draining_ = true;
     discarded_ = discarded_ || !yields_.empty();
-    while (!yields_.empty()) yields_.pop();
-    grant();
+    while (!yields_.empty()) take_yield();
+    tell_credit();
   }
   while (!finished()) {
     const news_wait waiting(*this);
@@ -298,16 +299,21 @@ void dialog::set_credit(const credit_note& credit) {
   if (credit && *credit) send_credit_.bind(**credit);
 }
 
-// The peer is told of room for more messages, when there is enough of it to be worth that.
-void dialog::grant() {
+// The peer is told of what was taken, and of room for more, when that is enough to be worth a message.
+void dialog::tell_credit() {
   if (!receive_credit_.counts() || stop_received_ || stop_sent_ || finished()) return;
-  if (const std::size_t more = receive_credit_.take_grant(yields_.size()); more != 0)
-    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_, .messages = more}); });
+  if (const auto grant = receive_credit_.take_grant(yields_.size()))
+    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_, .taken = grant->taken, .messages = grant->messages}); });
+}
+
+void dialog::take_yield() noexcept {
+  receive_credit_.take(yields_.front().size());
+  yields_.pop();
 }
 
 void dialog::pop_yield() {
-  yields_.pop();
-  grant();
+  take_yield();
+  tell_credit();
 }
 
 sc::task<> dialog::wait_to_send() { co_await senders_.park("stream.send, for room at the receiver"); }
@@ -335,11 +341,11 @@ void dialog::change_receiving(overruns policy, std::size_t buffer_messages) {
   if (!receive_credit_.counts()) return;
   if (policy_ != overruns::block) {
     receive_credit_.release();
-    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_, .messages = std::nullopt}); });
+    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_}); });
     return;
   }
   receive_credit_.set_window(buffer_messages_);
-  grant();
+  tell_credit();
 }
 
 sc::task<bool> dialog::wait_for_yield() {
@@ -384,12 +390,12 @@ void dialog::close_stream() noexcept {
 
 void dialog::abandon_stream() noexcept {
   end_stream();
-  grant();  // the peer's task goes on, and may send until it is told why
+  tell_credit();  // the peer's task goes on, and may send until it is told why
 }
 
 void dialog::end_stream() noexcept {
   stream_closed_ = true;
-  while (!yields_.empty()) yields_.pop();
+  while (!yields_.empty()) take_yield();
   wake_all();
 }
 

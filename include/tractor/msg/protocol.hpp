@@ -119,10 +119,11 @@ struct cancel_ack {
   bool pld = false;
 };
 
-// The receiver of a stream has room for further Yields: so many, or any number from here on. Not a message of the reference: a peer is
-// sent it when it has put `credit_key` into its Start or StartAck.
+// The receiver of a stream has taken so many of the oldest Yields, and has room for further ones: so many, or any number from here on. Not
+// a message of the reference: a peer is sent it when it has put `credit_key` into its Start or StartAck.
 struct credit {
   std::string_view cid{};
+  std::uint64_t taken = 0;
   std::optional<std::uint64_t> messages{};
 };
 inline constexpr std::string_view credit_key = "credit";
@@ -178,6 +179,8 @@ TRACTOR_API void encode_start_ack(buffer& out, std::string_view cid, function_ki
 TRACTOR_API void encode_stop(buffer& out, std::string_view cid);
 TRACTOR_API void encode_cancel_ack(buffer& out, std::string_view cid, bool pld);
 TRACTOR_API void encode_credit(buffer& out, const credit& message);
+// What of a Yield's frame is not its payload, as encode_yield writes it.
+[[nodiscard]] TRACTOR_API std::size_t yield_overhead_bytes(std::string_view cid) noexcept;
 
 // `write_kwargs(writer&)` writes the map of arguments: a header and as many keys and values.
 template <std::invocable<writer&> WriteKwargs>

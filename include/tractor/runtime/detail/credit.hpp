@@ -21,15 +21,15 @@
 
 namespace tractor {
 
-// A sender has at most this many bytes under way that the receiver has not taken, and one message more.
+// A sender has at most this many payload bytes under way that the receiver has not taken, and one message more.
 inline constexpr std::size_t stream_window_bytes = std::size_t{8} << 20;
 
 namespace detail {
 
-// What a message costs at least: it bounds how many small ones are remembered.
-inline constexpr std::size_t sent_bytes_min = 64;
+// As how many bytes a message counts at least: it bounds how many small ones the sender remembers.
+inline constexpr std::size_t counted_bytes_min = 64;
 
-// The sender's side.
+// The sender's side. It remembers the size of what is under way, so that the receiver need only say how many messages it has taken.
 class send_credit {
  public:
   [[nodiscard]] bool available() const noexcept { return !bounded_ || (messages_ > 0 && bytes_ < stream_window_bytes); }
@@ -44,30 +44,37 @@ class send_credit {
     while (!sent_.empty()) sent_.drop_front();
     bytes_ = 0;
   }
-  void spend(std::size_t bytes) {
+  void spend(std::size_t payload_bytes) {
     if (!bounded_) return;
-    bytes = std::max(bytes, sent_bytes_min);
-    bytes_ += bytes;
-    sent_.push(std::move(bytes));
+    std::size_t counted = std::max(payload_bytes, counted_bytes_min);
+    bytes_ += counted;
     --messages_;
+    sent_.push(std::move(counted));
   }
-  // The receiver has room for more, because it has taken as many of the oldest. (More than were sent: its room has grown.)
-  void add(std::uint64_t messages) noexcept {
+  // The receiver has taken so many of the oldest, and has room for so many more. A peer that says it has taken what was never sent
+  // harms only itself.
+  void add(std::uint64_t taken, std::uint64_t more) noexcept {
     if (!bounded_) return;
-    messages_ = messages > never_more - messages_ ? never_more : messages_ + messages;
-    for (; messages > 0 && !sent_.empty(); --messages) {
+    messages_ = more > unlimited - messages_ ? unlimited : messages_ + more;
+    for (; taken > 0 && !sent_.empty(); --taken) {
       bytes_ -= sent_.front();
       sent_.drop_front();
     }
   }
 
  private:
-  static constexpr std::uint64_t never_more = ~std::uint64_t{0};
+  static constexpr std::uint64_t unlimited = ~std::uint64_t{0};
 
   bool bounded_ = false;
   std::uint64_t messages_ = 0;                 // that may still be sent
   std::size_t bytes_ = 0;                      // under way
-  sc::detail::ring_buffer<std::size_t> sent_;  // the size of each message under way
+  sc::detail::ring_buffer<std::size_t> sent_;  // what each message under way counts
+};
+
+// What the receiver tells the sender of.
+struct grant {
+  std::size_t taken = 0;
+  std::size_t messages = 0;
 };
 
 // The receiver's side.
@@ -87,19 +94,28 @@ class receive_credit {
     --allowance_;
     return true;
   }
-  // How many more the peer is to be told of now, while `unread` wait here; 0: not enough yet to be worth a message.
-  [[nodiscard]] std::size_t take_grant(std::size_t unread) noexcept {
+  // A message was taken, by a reader or because nobody wants it.
+  void take(std::size_t payload_bytes) noexcept {
+    ++taken_;
+    taken_bytes_ += std::max(payload_bytes, counted_bytes_min);
+  }
+  // What the peer is to be told now, while `unread` messages wait here; nothing: too little yet to be worth a message. A sender that has
+  // to wait is always told once all it has sent was taken: it has then used up the window, of messages or of bytes.
+  [[nodiscard]] std::optional<grant> take_grant(std::size_t unread) noexcept {
     const std::size_t used = allowance_ + unread;
-    if (used >= window_ || window_ - used < std::max<std::size_t>(1, window_ / 2)) return 0;
-    const std::size_t more = window_ - used;
+    const std::size_t more = used < window_ ? window_ - used : 0;
+    if ((more == 0 || more < window_ / 2) && taken_bytes_ < stream_window_bytes / 2) return std::nullopt;
     allowance_ += more;
-    return more;
+    taken_bytes_ = 0;
+    return grant{.taken = std::exchange(taken_, 0), .messages = more};
   }
 
  private:
   bool counts_ = false;
   std::size_t window_ = 0;     // unread messages and those that may come are never more
   std::size_t allowance_ = 0;  // that may still come
+  std::size_t taken_ = 0;      // both since the peer was last told
+  std::size_t taken_bytes_ = 0;
 };
 
 // What a Start or StartAck says: nothing, or how much may be sent at first (nullopt: any number).

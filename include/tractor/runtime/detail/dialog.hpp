@@ -90,7 +90,7 @@ class TRACTOR_API dialog {
   void on_start_ack(msg::function_kind kind, const credit_note& credit);
   void on_started(msg::bytes_view payload);
   void on_yield(msg::bytes_view payload);
-  void on_credit(std::optional<std::uint64_t> messages);
+  void on_credit(std::uint64_t taken, std::optional<std::uint64_t> more);
   void on_stop();
   void on_return(msg::bytes_view payload);
   void on_error(msg::error_msg fields);
@@ -131,7 +131,7 @@ class TRACTOR_API dialog {
   // The receiver has room for a message. If not, wait_to_send() returns when something has changed; then check_can_send() again.
   [[nodiscard]] bool may_send() const noexcept { return send_credit_.available(); }
   [[nodiscard]] sc::task<> wait_to_send();
-  void note_sent(std::size_t bytes) { send_credit_.spend(bytes); }
+  void note_sent(std::size_t frame_bytes) { send_credit_.spend(frame_bytes - msg::yield_overhead_bytes(cid_)); }
   // Throws what forbids sending now: a remote error, the end of the stream, a lost channel.
   void check_can_send() const;
   // Ends this side of the stream: one Stop, unless the peer ended it or the dialog is over. Idempotent.
@@ -190,7 +190,8 @@ class TRACTOR_API dialog {
   class news_wait;
   void wake();
   void wake_all();  // who waits to send as well
-  void grant();
+  void take_yield() noexcept;
+  void tell_credit();
   void end_stream() noexcept;
   [[nodiscard]] bool asked_by_us(const msg::error_msg& fields) const;
   void record_remote_error(std::exception_ptr error, bool interrupt);
