@@ -69,6 +69,8 @@ dialog::dialog(std::shared_ptr<peer> via, context_side side, std::string_view ci
 }
 
 dialog::~dialog() {
+  // A task of the peer's that goes on, in its cleanup say, is not to wait for room at somebody who is gone.
+  if (receive_credit_.counts() && side_ == context_side::parent && !peer_ended_ && !via_->lost()) say_credit({.cid = cid_});
   if (registered_) via_->remove(*this);
 }
 
@@ -111,13 +113,16 @@ void dialog::on_started(msg::bytes_view payload) {
 }
 
 void dialog::on_yield(msg::bytes_view payload) {
-  if (finished() || stop_received_ || overrun_) return;
+  if (peer_ended_ || stop_received_ || overrun_) return;
   const bool counted = receive_credit_.counts();
   if (counted && !receive_credit_.receive()) {
-    refuse_overrun();  // the peer said that it would not
+    // The peer said that it would not.
+    if (finished()) return;
+    refuse_overrun();
+    record_remote_error(overrun_, true);
     return;
   }
-  if (draining_ || stream_closed_) {
+  if (finished() || draining_ || stream_closed_) {
     discarded_ = discarded_ || draining_;
     receive_credit_.take(payload.size());
     tell_credit();  // who drops has room
@@ -261,13 +266,7 @@ sc::task<> dialog::wait_for_started(std::string_view function) {
 // --- results ---
 
 sc::task<bool> dialog::wait_for_return() {
-  // Nobody reads the stream any more unless one is open: what still comes is thrown away, only Return and Error count.
-  if (!stream_opened_ || stream_closed_) {
-    draining_ = true;
-    discarded_ = discarded_ || !yields_.empty();
-    while (!yields_.empty()) take_yield();
-    tell_credit();
-  }
+  drain();  // only Return and Error count
   while (!finished()) {
     const news_wait waiting(*this);
     co_await news_.park("result of a remote task");
@@ -275,6 +274,14 @@ sc::task<bool> dialog::wait_for_return() {
   if (return_received_) co_return true;
   if (absorbed_) co_return false;
   std::rethrow_exception(remote_error_);
+}
+
+void dialog::drain() {
+  if (stream_opened_ && !stream_closed_) return;
+  draining_ = true;
+  discarded_ = discarded_ || !yields_.empty();
+  while (!yields_.empty()) take_yield();
+  tell_credit();
 }
 
 void dialog::maybe_raise() const {
@@ -300,10 +307,19 @@ void dialog::set_credit(const credit_note& credit) {
 }
 
 // The peer is told of what was taken, and of room for more, when that is enough to be worth a message.
-void dialog::tell_credit() {
-  if (!receive_credit_.counts() || stop_received_ || stop_sent_ || finished()) return;
+void dialog::tell_credit() noexcept {
+  if (!receive_credit_.counts() || stop_received_ || stop_sent_ || peer_ended_) return;
   if (const auto grant = receive_credit_.take_grant(yields_.size()))
-    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_, .taken = grant->taken, .messages = grant->messages}); });
+    say_credit({.cid = cid_, .taken = grant->taken, .messages = grant->messages});
+}
+
+// A peer that cannot be told would wait for ever: it loses the connection.
+void dialog::say_credit(const msg::credit& message) noexcept {
+  try {
+    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, message); });
+  } catch (...) {
+    via_->close_for_want_of_memory();
+  }
 }
 
 void dialog::take_yield() noexcept {
@@ -341,7 +357,7 @@ void dialog::change_receiving(overruns policy, std::size_t buffer_messages) {
   if (!receive_credit_.counts()) return;
   if (policy_ != overruns::block) {
     receive_credit_.release();
-    via_->answer([&](msg::buffer& out) { msg::encode_credit(out, {.cid = cid_}); });
+    say_credit({.cid = cid_});
     return;
   }
   receive_credit_.set_window(buffer_messages_);
@@ -368,6 +384,7 @@ std::optional<bool> dialog::poll_yield() const {
 
 void dialog::check_can_send() const {
   if (remote_error_) std::rethrow_exception(remote_error_);
+  if (via_->lost()) via_->throw_lost();
   if (stop_received_ || stream_closed_ || return_received_) const_cast<dialog*>(this)->throw_end_of_channel();
 }
 
@@ -404,7 +421,10 @@ bool is_own_end(const dialog& link, const std::exception_ptr& error) { return li
 std::exception_ptr dialog::refuse_payload(msg::message_kind kind, msg::bytes_view payload, std::string_view spec, const error& why) {
   const uid& source = side_ == context_side::parent ? via_->remote_uid() : via_->self().uid();
   auto raised = make_payload_mismatch(source, cid_, kind, payload, spec, why);
-  if (!remote_error_) remote_error_ = raised;
+  if (!remote_error_) {
+    remote_error_ = raised;
+    wake_all();
+  }
   return raised;
 }
 

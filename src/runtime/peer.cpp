@@ -65,6 +65,14 @@ sc::task<> peer::receive_aid() {
   remote_aid_ = std::move(*aid);
 }
 
+void peer::close_for_want_of_memory() noexcept {
+  try {
+    channel_.close("there is no memory for a message to " + named(remote_uid_));
+  } catch (const std::bad_alloc&) {
+    channel_.close("out of memory");  // short enough to take none
+  }
+}
+
 // --- the message loop ---
 
 sc::task<> peer::serve() {
@@ -94,6 +102,7 @@ void peer::fail(const std::exception_ptr& why) {
     if (entry.link != nullptr) entry.link->on_lost(why);
     if (entry.ack != nullptr) entry.ack->done.set();
   });
+  calls_.for_each([](incoming_call* call) { call->link().wake_senders(); });
   if (!calls_.empty()) cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe(why));
 }
 

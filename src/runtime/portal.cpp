@@ -84,6 +84,7 @@ local_kind kind_of(const std::exception_ptr& error) {
 }  // namespace
 
 sc::task<> abandon_dialog(dialog& link, const std::exception_ptr& local) {
+  link.drain();
   if (link.remote_error() && is_only(local, link.remote_error())) {
     if (link.absorbed()) co_return;
     co_await link.cancel_remote(context_cancel_timeout, false);

@@ -18,11 +18,28 @@ using tractor::stream_window_bytes;
 using tractor::detail::receive_credit;
 using tractor::detail::send_credit;
 
+void spend(send_credit& credit, std::size_t payload_bytes) {
+  credit.spend();
+  credit.set_size(payload_bytes);
+}
+
+TEST(send_credit, of_a_message_that_was_not_sent_is_taken_back) {
+  send_credit credit;
+  credit.bind(1);
+  credit.spend();
+  EXPECT_FALSE(credit.available());
+  credit.take_back();
+  EXPECT_TRUE(credit.available());
+  spend(credit, stream_window_bytes);
+  credit.add(1, 1);
+  EXPECT_TRUE(credit.available());
+}
+
 TEST(send_credit, is_without_bound_until_the_peer_says_so) {
   send_credit credit;
   for (int i = 0; i < 1000; ++i) {
     EXPECT_TRUE(credit.available());
-    credit.spend(stream_window_bytes);
+    spend(credit, stream_window_bytes);
   }
   credit.add(3, 3);  // of a peer that never said that it counts: nothing
   EXPECT_TRUE(credit.available());
@@ -31,13 +48,13 @@ TEST(send_credit, is_without_bound_until_the_peer_says_so) {
 TEST(send_credit, is_used_up_message_by_message) {
   send_credit credit;
   credit.bind(2);
-  credit.spend(1);
+  spend(credit, 1);
   EXPECT_TRUE(credit.available());
-  credit.spend(1);
+  spend(credit, 1);
   EXPECT_FALSE(credit.available());
   credit.add(1, 1);
   EXPECT_TRUE(credit.available());
-  credit.spend(1);
+  spend(credit, 1);
   EXPECT_FALSE(credit.available());
   credit.release();
   EXPECT_TRUE(credit.available());
@@ -46,9 +63,9 @@ TEST(send_credit, is_used_up_message_by_message) {
 TEST(send_credit, is_used_up_by_bytes_but_for_one_message) {
   send_credit credit;
   credit.bind(100);
-  credit.spend(stream_window_bytes - 1);
+  spend(credit, stream_window_bytes - 1);
   EXPECT_TRUE(credit.available()) << "one message more, of any size";
-  credit.spend(10 * stream_window_bytes);
+  spend(credit, 10 * stream_window_bytes);
   EXPECT_FALSE(credit.available());
   credit.add(1, 0);
   EXPECT_FALSE(credit.available()) << "the big one is still under way";
@@ -61,7 +78,7 @@ TEST(send_credit, of_a_peer_that_gives_without_end_does_not_wrap) {
   credit.bind(5);
   for (int i = 0; i < 3; ++i) credit.add(~std::uint64_t{0}, ~std::uint64_t{0});
   EXPECT_TRUE(credit.available());
-  credit.spend(1);
+  spend(credit, 1);
   EXPECT_TRUE(credit.available());
 }
 
@@ -138,7 +155,7 @@ TEST(flow_control, sender_and_receiver_agree_whatever_the_order) {
         case 0:
           if (sent < messages && sender.available()) {
             on_its_way.push_back(any_size());
-            sender.spend(on_its_way.back());
+            spend(sender, on_its_way.back());
             ++sent;
           }
           break;

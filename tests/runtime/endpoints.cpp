@@ -405,6 +405,24 @@ sc::task<> close_or_end_on_request(context<void, int, int>& ctx) {
   });
 }
 
+sc::task<> end_on_request(context<void, int, int>& ctx) {
+  co_await ctx.started();
+  how_to_end().clear();
+  while (how_to_end().empty()) co_await told_to_end().park("end_streams");
+  if (how_to_end() == "fail") throw std::runtime_error("on request");
+}
+
+sc::task<> send_last_words(context<void, int, int>& ctx, int count) {
+  sent_so_far = 0;
+  co_await ctx.started();
+  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+    co_await sc::finally([]() -> sc::task<> { co_await sc::sleep_forever(); },
+                         [&]() -> sc::task<> {
+                           for (; sent_so_far < count; ++sent_so_far) co_await stream.send(sent_so_far);
+                         });
+  });
+}
+
 sc::task<int> numbers_sent() { co_return sent_so_far; }
 
 namespace {
@@ -640,6 +658,8 @@ TRACTOR_MODULE(kit) {
   mod.def<&set_allowance>("set_allowance", "messages");
   mod.def<&send_counted>("send_counted", "count", "bytes");
   mod.def<&numbers_sent>("numbers_sent");
+  mod.def<&end_on_request>("end_on_request");
+  mod.def<&send_last_words>("send_last_words", "count");
   mod.def<&close_or_end_on_request>("close_or_end_on_request");
   mod.def<&end_streams>("end_streams", "how");
   mod.def<&tasks_waiting_for>("tasks_waiting_for", "what");

@@ -143,7 +143,11 @@ sc::task<int> send_counted(context<void, std::string, std::string>& ctx, int cou
 sc::task<int> numbers_sent();
 // Opens its stream and reads nothing, until end_streams("close", "return", "fail" or "cancel") says how to go on.
 sc::task<> close_or_end_on_request(context<void, int, int>& ctx);
+// Never opens it, but returns, or fails, when told to.
+sc::task<> end_on_request(context<void, int, int>& ctx);
 sc::task<> end_streams(std::string how);
+// Sends, out of reach of cancels, when its task is cancelled; how many it has sent is numbers_sent().
+sc::task<> send_last_words(context<void, int, int>& ctx, int count);
 // How many tasks of this actor wait for that.
 sc::task<int> tasks_waiting_for(std::string what);
 sc::task<> never_opens(context<void, int, int>& ctx);

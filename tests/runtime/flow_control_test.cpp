@@ -232,35 +232,62 @@ TEST_F(flow_control_test, many_writers_of_one_stream_take_turns_at_the_room) {
   });
 }
 
-// A send that waits ends at once when the peer's side does: it closes its stream, returns, fails, is cancelled, or dies.
+// A send that waits ends at once when the peer's side does: it closes its stream, returns, fails, is cancelled, or dies. With and without
+// a Stop before.
+template <auto Endpoint>
+sc::task<std::exception_ptr> outcome_of_blocked_send(portal& worker, std::function<sc::task<>(sc::task<>)> how) {
+  co_return co_await caught([&]() -> sc::task<> {
+    co_await worker.open_context<Endpoint>({}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+        co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+          n.start_soon([&]() -> sc::task<> {
+            for (int i = 0;; ++i) co_await stream.send(i);
+          });
+          co_await until_blocked_here(worker);
+          co_await how(ctx.cancel());
+        });
+      });
+    });
+  });
+}
+
 TEST_F(flow_control_test, send_that_waits_ends_with_the_peers_side) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    const auto blocked_until = [&](auto how) {
-      return caught([&, how]() -> sc::task<> {
-        co_await worker.open_context<&kit::close_or_end_on_request>({}, [&](auto& ctx) -> sc::task<> {
-          co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
-            co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
-              n.start_soon([&]() -> sc::task<> {
-                for (int i = 0;; ++i) co_await stream.send(i);
-              });
-              co_await until_blocked_here(worker);
-              co_await how();
-            });
-          });
-        });
-      });
-    };
     const auto request = [&](std::string what) {
-      return [&worker, what]() -> sc::task<> { co_await worker.run<&kit::end_streams>(what); };
+      return [&worker, what](sc::task<>) -> sc::task<> { co_await worker.run<&kit::end_streams>(what); };
     };
-    EXPECT_FALSE(co_await blocked_until(request("close"))) << "the end of the stream leaves its block quietly";
-    EXPECT_FALSE(co_await blocked_until(request("return")));
-    const auto failed = co_await blocked_until(request("fail"));
-    EXPECT_THAT(text_of(failed), HasSubstr("on request"));
-    const auto cancelled = co_await blocked_until(request("cancel"));
-    EXPECT_THAT(text_of(cancelled), HasSubstr("ancelled"));
+    const auto with_stop = [&](std::string what) { return outcome_of_blocked_send<&kit::close_or_end_on_request>(worker, request(what)); };
+    const auto without = [&](std::string what) { return outcome_of_blocked_send<&kit::end_on_request>(worker, request(what)); };
+    EXPECT_FALSE(co_await with_stop("close")) << "the end of the stream leaves its block quietly";
+    EXPECT_FALSE(co_await with_stop("return"));
+    EXPECT_FALSE(co_await without("return"));
+    EXPECT_THAT(text_of(co_await with_stop("fail")), HasSubstr("on request"));
+    EXPECT_THAT(text_of(co_await without("fail")), HasSubstr("on request"));
+    EXPECT_THAT(text_of(co_await with_stop("cancel")), HasSubstr("ancelled"));
+    const auto ours = [](sc::task<> cancel) -> sc::task<> { co_await std::move(cancel); };
+    EXPECT_FALSE(co_await outcome_of_blocked_send<&kit::never_opens>(worker, ours)) << "the acknowledgement of our own cancel";
     EXPECT_EQ(0, waiting_here(sc::task_tree()));
+    co_await an.cancel();
+  });
+}
+
+// What a task sends in its cleanup is not held up by an opener that has gone on to its own end.
+TEST_F(flow_control_test, last_words_find_room_when_the_opener_leaves) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto failed = co_await catch_as<std::runtime_error>([&] {
+      return worker.open_context<&kit::send_last_words>({1000}, [](auto&) -> sc::task<> {
+        throw std::runtime_error("the opener leaves");
+        co_return;
+      });
+    });
+    EXPECT_TRUE(failed);
+    while (co_await worker.run<&kit::running_calls>() != 1) {
+    }
+    EXPECT_EQ(1000, co_await worker.run<&kit::numbers_sent>());
+    co_await worker.open_context<&kit::send_last_words>({500}, [](auto& ctx) -> sc::task<> { co_await ctx.cancel(); });
+    EXPECT_EQ(500, co_await worker.run<&kit::numbers_sent>());
     co_await an.cancel();
   });
 }

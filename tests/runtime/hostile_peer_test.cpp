@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 using raw::raw_peer;
 namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
+namespace msg = tractor::msg;
 
 enum class transport { uds, tcp };
 
@@ -39,6 +41,81 @@ class hostile_peer : public testing::TestWithParam<transport> {
 
 INSTANTIATE_TEST_SUITE_P(transports, hostile_peer, testing::Values(transport::uds, transport::tcp),
                          [](const auto& tested) { return tested.param == transport::uds ? "uds" : "tcp"; });
+
+msg::value credit_message(std::string_view cid, const msg::value& messages) {
+  return msg::value::map{{"msg_type", "Credit"}, {"cid", std::string(cid)}, {"taken", 0}, {"messages", messages}};
+}
+
+// What our own peers agree on beyond the reference is not seen by a peer that did not ask for it (S-OVR-9).
+TEST_P(hostile_peer, that_does_not_know_flow_control_sees_nothing_of_it) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("c1", "hostile_target", "mirror");
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_FALSE(peer.last_had_extra());
+    EXPECT_EQ(co_await peer.answer(), "Started");
+    for (int i = 0; i < 200; ++i) {
+      peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, "c1", i); });
+      EXPECT_EQ(co_await peer.answer(), "Yield");
+    }
+    peer.channel().send([&](msg::buffer& out) { msg::encode_stop(out, "c1"); });
+    EXPECT_EQ(co_await peer.answer(), "Stop");
+    EXPECT_EQ(co_await peer.answer(), "Return");
+    // Of plain calls nobody says anything of it, whatever the peer knows.
+    peer.send_frame(msg::value::map{{"msg_type", "Start"},
+                                    {"cid", "c2"},
+                                    {"ns", "hostile_target"},
+                                    {"func", "twice"},
+                                    {"kwargs", msg::value::map{{"number", 2}}},
+                                    {"uid", msg::value::array{raw::intruder.name, raw::intruder.uuid}},
+                                    {"pld_spec", "typing.Any"},
+                                    {"credit", 64}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_FALSE(peer.last_had_extra());
+    EXPECT_EQ(co_await peer.answer(), "Return");
+  });
+}
+
+TEST_P(hostile_peer, that_knows_flow_control_and_asks_for_one_message_gets_one_at_a_time) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_frame(msg::value::map{{"msg_type", "Start"},
+                                    {"cid", "c1"},
+                                    {"ns", "hostile_target"},
+                                    {"func", "mirror"},
+                                    {"kwargs", msg::value::map{}},
+                                    {"uid", msg::value::array{raw::intruder.name, raw::intruder.uuid}},
+                                    {"pld_spec", "typing.Any"},
+                                    {"credit", 1}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_TRUE(peer.last_had_extra());
+    EXPECT_EQ(co_await peer.answer(), "Started");
+    for (int i = 0; i < 3; ++i) peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, "c1", i); });
+    EXPECT_EQ(co_await peer.answer(), "Yield");
+    bool more = false;
+    EXPECT_FALSE(co_await sc::move_on_after(10s, [&]() -> sc::task<> {
+      co_await peer.answer();
+      more = true;
+    }));
+    EXPECT_FALSE(more);
+    peer.send_frame(credit_message("c1", 1));
+    EXPECT_EQ(co_await peer.answer(), "Yield");
+    peer.send_frame(credit_message("c1", nullptr));
+    EXPECT_EQ(co_await peer.answer(), "Yield");
+    // Neither what belongs to nothing nor a number without end does harm.
+    for (const char* cid : {"c1", "c9", ""}) peer.send_frame(credit_message(cid, std::numeric_limits<std::uint64_t>::max()));
+    peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, "c1", 3); });
+    EXPECT_EQ(co_await peer.answer(), "Yield");
+  });
+}
+
+TEST_P(hostile_peer, whose_credit_is_no_number_loses_its_channel) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_frame(credit_message("c1", -1));
+    EXPECT_EQ(co_await peer.answer(), "closed");
+  });
+}
 
 // S-OOB-8, S-CHN-2: text that is no frame at all: its first four bytes announce more than any frame may have.
 TEST_P(hostile_peer, that_speaks_http_is_hung_up_on) {

@@ -30,6 +30,14 @@ sc::task<> hoard(tractor::context<void, std::string, void>& ctx) {
   co_await ctx.open_stream([](auto&) -> sc::task<> { co_await sc::sleep_forever(); });
 }
 
+// Sends back what it gets.
+sc::task<> mirror(tractor::context<void, int, int>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto& stream) -> sc::task<> {
+    while (const auto item = co_await stream.next()) co_await stream.send(*item);
+  });
+}
+
 sc::task<> announce(tractor::context<std::string>& ctx, int bytes) {
   co_await ctx.started(std::string(static_cast<std::size_t>(bytes), 'x'));
   ++raw::announced;
@@ -38,6 +46,7 @@ sc::task<> announce(tractor::context<std::string>& ctx, int bytes) {
 TRACTOR_MODULE(hostile_target) {
   mod.def<&announce>("announce", "bytes");
   mod.def<&hoard>("hoard");
+  mod.def<&mirror>("mirror");
   mod.def<&twice>("twice", "number");
   mod.def<&wait_for_ever>("wait_for_ever");
   mod.def<&text>("text", "bytes");

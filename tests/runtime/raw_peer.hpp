@@ -58,6 +58,7 @@ class raw_peer {
         last_message_ = error->message.value_or("");
         co_return "Error:" + error->boxed_type_str;
       }
+      if (const auto* ack = std::get_if<msg::start_ack>(&*message)) last_had_extra_ = ack->has_extra;
       co_return std::string(msg::wire_name(msg::kind_of(*message)));
     } catch (const tractor::transport_closed&) {
       co_return "closed";
@@ -69,6 +70,8 @@ class raw_peer {
     EXPECT_EQ(first, "Aid");
   }
   [[nodiscard]] const std::string& last_message() const { return last_message_; }
+  // The last StartAck had keys beyond those of the protocol.
+  [[nodiscard]] bool last_had_extra() const { return last_had_extra_; }
   void hang_up() { channel_.close("done"); }
   [[nodiscard]] ipc::channel& channel() { return channel_; }
   [[nodiscard]] int fd() { return dynamic_cast<sc::socket_stream&>(channel_.stream()).fd(); }
@@ -76,6 +79,7 @@ class raw_peer {
  private:
   ipc::channel channel_;
   std::string last_message_;
+  bool last_had_extra_ = false;
 };
 
 // How many tasks of "announce" got past their started().

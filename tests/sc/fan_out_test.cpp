@@ -222,27 +222,53 @@ TRACTOR_TEST(fan_out, closing_ends_one_subscription_and_wakes_who_waits_through_
   EXPECT_EQ(all, numbers(0, 3));
 }
 
-TRACTOR_TEST(fan_out, second_task_on_one_subscription_is_refused) {
-  counting_source source{.end = 1};
+TRACTOR_TEST(fan_out, tasks_that_receive_through_one_subscription_share_its_values) {
+  counting_source source{.end = 20};
   sc::fan_out<int> out(of(source), 4);
-  auto mine = out.subscribe();
-  co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> { EXPECT_EQ(co_await mine.next(), 0); });
-    co_await settle();
-    EXPECT_THROW(co_await mine.next(), sc::busy_resource_error);
+  auto shared = out.subscribe(), other = out.subscribe();
+  std::vector<int> ours, theirs;
+  co_await sc::open_nursery([&](nursery& n) {
+    for (int i = 0; i < 3; ++i) n.start_soon(collect, std::ref(shared), std::ref(ours));
+    n.start_soon(collect, std::ref(other), std::ref(theirs));
+  });
+  EXPECT_EQ(ours, numbers(0, 20));
+  EXPECT_EQ(theirs, numbers(0, 20));
+}
+
+// Also the one that is inside of the source, which may have nothing for a long time.
+TRACTOR_TEST(fan_out, value_that_is_pushed_is_everybodys) {
+  sc::fan_out<int> out(
+      []() -> task<std::optional<int>> {
+        co_await sc::sleep(1h);
+        co_return 1;
+      },
+      4);
+  auto first = out.subscribe(), second = out.subscribe();
+  co_await sc::fail_after(1s, [&]() -> task<> {
+    co_await sc::open_nursery([&](nursery& n) -> task<> {
+      n.start_soon([&]() -> task<> { EXPECT_EQ(co_await first.next(), 7); });
+      n.start_soon([&]() -> task<> { EXPECT_EQ(co_await second.next(), 7); });
+      co_await settle();
+      out.push(7);
+    });
   });
 }
 
-TRACTOR_TEST(fan_out, value_that_is_pushed_is_everybodys) {
-  counting_source source{.end = 1};
+TRACTOR_TEST(fan_out, closing_the_subscription_of_who_receives_ends_its_turn) {
+  counting_source source{.end = 2};
   sc::fan_out<int> out(of(source), 4);
-  auto first = out.subscribe(), second = out.subscribe();
+  auto closed = out.subscribe(), other = out.subscribe();
+  std::vector<int> all;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
-    n.start_soon([&]() -> task<> { EXPECT_EQ(co_await first.next(), 7); });
-    n.start_soon([&]() -> task<> { EXPECT_EQ(co_await second.next(), 7); });
+    n.start_soon([&]() -> task<> { EXPECT_THROW(co_await closed.next(), sc::closed_resource_error); });
     co_await settle();
-    out.push(7);
+    n.start_soon(collect, std::ref(other), std::ref(all));
+    co_await settle();
+    closed.close();
+    co_await settle();
+    EXPECT_EQ(source.asked, 2);
   });
+  EXPECT_EQ(all, numbers(0, 2));
 }
 
 TEST(fan_out, without_a_window_is_a_usage_error) {

@@ -122,7 +122,8 @@ class parent_context : public detail::context_base<Send, Receive> {
 
   // Waits for the remote task's result. Leaving the block waits for it in any case. Throws remote errors as S-CTX-60 and on say; after
   // an acknowledged cancel() it throws the context_cancelled that leaving the block absorbs. While no stream is open here, what the
-  // peer sends on its own is discarded meanwhile (S-CTX-30); to open the stream after that is a usage_error.
+  // peer sends on its own is discarded meanwhile (S-CTX-30); to open the stream after that is a usage_error. While one is open here
+  // somebody must read it: a peer whose messages nobody takes does not come to its end.
   [[nodiscard]] sc::task<Result> wait_for_result() {
     const bool returned = co_await this->link_.wait_for_return();
     if (!returned) std::rethrow_exception(this->link_.remote_error());

@@ -46,7 +46,13 @@ class stream_subscription : public sc::subscription<Receive> {
  public:
   stream_subscription(msg_stream<Send, Receive>& stream, sc::fan_out<Receive>& from, sc::subscribe_options options)
       : sc::subscription<Receive>(from, options), stream_(stream) {}
-  // The stream's own.
+  // The next message; throws the stream's own sc::end_of_channel at the end, which leaves its block quietly.
+  [[nodiscard]] sc::task<Receive> receive() {
+    auto item = co_await this->next();
+    if (!item) stream_.throw_end();
+    co_return std::move(*item);
+  }
+  // As the stream's.
   template <class Value = Send>
     requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
   [[nodiscard]] sc::task<> send(Value value) {
@@ -66,7 +72,8 @@ class msg_stream {
 
   // Sends one message; returns when it is queued, and waits while the receiver has no room or the channel is congested. Throws a known
   // remote error, sc::end_of_channel after the end of the stream, transport_closed when the peer is gone, also out of these waits, and
-  // msg::encode_error for a value without a msgpack form (nothing is sent then). Cancelled while it waits, it has sent nothing.
+  // msg::encode_error for a value without a msgpack form (nothing is sent then). Cancelled while it waits for room it has sent nothing;
+  // once the message is queued it is sent, also when the call is cancelled at its end.
   template <class Value = Send>
     requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
   [[nodiscard]] sc::task<> send(Value value) {
@@ -83,6 +90,13 @@ class msg_stream {
         link_.check_can_send();
       }
       std::size_t bytes = 0;
+      link_.spend_credit();
+      struct unsent {
+        detail::dialog* link;
+        ~unsent() {
+          if (link != nullptr) link->take_credit_back();
+        }
+      } not_yet{&link_};
       link_.via().send([&](msg::buffer& out) {
         const std::size_t before = out.size();
         if constexpr (std::is_same_v<Value, Send>)
@@ -91,6 +105,7 @@ class msg_stream {
           msg::encode_yield(out, link_.cid(), Send(value));
         bytes = out.size() - before;
       });
+      not_yet.link = nullptr;
       link_.note_sent(bytes);
       if (link_.via().channel().congested()) co_await link_.via().channel().drained();
     } catch (const transport_closed&) {
@@ -104,15 +119,9 @@ class msg_stream {
   [[nodiscard]] sc::task<Receive> receive()
     requires(!std::is_void_v<Receive>)
   {
-    if constexpr (can_be_shared) {
-      if (shared_ != nullptr) {
-        auto item = co_await shared_->own.next();
-        if (!item) link_.throw_end_of_channel();
-        co_return std::move(*item);
-      }
-    }
-    if (!co_await link_.wait_for_yield()) link_.throw_end_of_channel();
-    co_return take();
+    auto item = co_await next();
+    if (!item) link_.throw_end_of_channel();
+    co_return std::move(*item);
   }
   // The next message, or nullopt at the end.
   template <class R = Receive>
@@ -120,7 +129,7 @@ class msg_stream {
   [[nodiscard]] sc::task<std::optional<R>> next() {
     if constexpr (can_be_shared)
       if (shared_ != nullptr) return shared_->own.next();
-    return next_of_link();
+    return next_here();
   }
   // The next message if one is there; throws sc::would_block when not, sc::end_of_channel at the end.
   template <class R = Receive>
@@ -142,8 +151,8 @@ class msg_stream {
 
   // A copy of every message that comes from now on, for another task. The first call makes the stream itself one of those that are
   // subscribed, for good: what is received through it is a copy too, and it falls behind like the others when nobody receives
-  // through it. As many messages are kept for the slower ones as the stream buffers. Each subscription must be gone before the stream's
-  // block ends.
+  // through it. As many messages are kept for the slower ones as the stream buffers, of whatever size. Each subscription must be gone
+  // before the stream's block ends.
   [[nodiscard]] stream_subscription<Send, Receive> subscribe(sc::subscribe_options options = {})
     requires(!std::is_void_v<Receive>)
   {
@@ -165,9 +174,24 @@ class msg_stream {
   [[nodiscard]] std::uint64_t dropped() const noexcept { return link_.dropped(); }
 
  private:
+  friend class stream_subscription<Send, Receive>;
+  [[noreturn]] void throw_end() { link_.throw_end_of_channel(); }
+
   template <class R = Receive>
   sc::task<std::optional<R>> next_of_link() {
     if (!co_await link_.wait_for_yield()) co_return std::nullopt;
+    co_return take();
+  }
+  // Of a stream to which nobody is subscribed when the wait begins: what comes may be for subscriptions by then.
+  template <class R = Receive>
+  sc::task<std::optional<R>> next_here() {
+    if (!co_await link_.wait_for_yield()) co_return std::nullopt;
+    if constexpr (can_be_shared) {
+      if (shared_ != nullptr) {
+        shared_->values.push(take());
+        co_return shared_->own.receive_nowait();
+      }
+    }
     co_return take();
   }
 

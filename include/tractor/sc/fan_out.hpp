@@ -6,15 +6,16 @@
 //     auto mine = numbers.subscribe();
 //     while (auto number = co_await mine.next()) use(*number);
 //
-// There is no task behind it: of those that have had everything, the first to ask receives, and the others wait for what it gets. A
-// cancel of that one wakes the others, of which one goes on; so the source must lose nothing when it is cancelled. The fastest subscriber
-// misses nothing; the newest `window` values are kept for the rest. One that has fallen behind further is told by `lagged`, once, and
-// goes on at the oldest that is kept; with raise_on_lag = false it goes on at once, and missed() counts.
+// There is no task behind it: of those that have had everything, the first to ask receives, and the others wait for what it gets. When it
+// is cancelled one of the others goes on; so the source must lose nothing when it is cancelled. The fastest subscriber misses nothing; the
+// newest `window` values are kept for the rest. One that has fallen behind further is told by `lagged`, once, and goes on at the oldest
+// that is kept; with raise_on_lag = false it goes on at once, and missed() counts.
 //
 // The end, and an error, of the source reach every subscription that has had all before it: each asks the source itself, which gives them
-// again. One task at a time receives through a subscription (busy_resource_error); while it does, the subscription must be neither
-// moved nor destroyed. It unsubscribes when it is closed or destroyed; using a closed one, or closing it while a task waits through it,
-// is closed_resource_error. The fan_out must outlive its subscriptions.
+// again. Any number of tasks may receive through one subscription, each value goes to one of them; while any does, the subscription must be
+// neither moved nor destroyed. It unsubscribes when it is closed or destroyed; using a closed one, or closing it while a task waits
+// through it, is closed_resource_error. A value that arrives when nobody is subscribed any more is dropped. The fan_out must outlive its
+// subscriptions.
 //
 // receive and next are checkpoints; cancelled, they have taken nothing.
 
@@ -27,6 +28,7 @@
 #include <utility>
 
 #include "tractor/sc/broadcast.hpp"
+#include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/parking_lot.hpp"
@@ -48,11 +50,11 @@ class subscription {
       : from_(&from), options_(options), values_(from.values_.subscribe()) {}
   subscription(subscription&& other) noexcept
       : from_(other.from_), options_(other.options_), missed_(other.missed_), values_(std::move(other.values_)) {
-    TRACTOR_ASSERT(!other.busy_, "a subscription is moved while a task receives through it");
+    TRACTOR_ASSERT(other.users_ == 0, "a subscription is moved while a task receives through it");
   }
   subscription& operator=(subscription&&) = delete;
   ~subscription() {
-    TRACTOR_ASSERT(!busy_, "a subscription is destroyed while a task receives through it");
+    TRACTOR_ASSERT(users_ == 0, "a subscription is destroyed while a task receives through it");
     close();
   }
 
@@ -73,6 +75,7 @@ class subscription {
     if (values_.closed()) return;
     values_.close();
     from_->changed_.unpark_all();
+    if (from_->turn_of_ == this) from_->turn_scope_->cancel("the subscription was closed");
   }
 
  private:
@@ -81,7 +84,7 @@ class subscription {
   fan_out<T>* from_;
   subscribe_options options_;
   std::uint64_t missed_ = 0;
-  bool busy_ = false;  // a task receives through it
+  std::size_t users_ = 0;  // tasks that receive through it
   broadcast_receiver<T> values_;
 };
 
@@ -94,7 +97,10 @@ class fan_out {
   fan_out(source_type source, std::size_t window) : source_(std::move(source)), values_(window) {}
   fan_out(const fan_out&) = delete;
   fan_out& operator=(const fan_out&) = delete;
-  ~fan_out() { TRACTOR_ASSERT(values_.statistics().open_receivers == 0, "a fan_out is destroyed while somebody is subscribed to it"); }
+  ~fan_out() {
+    TRACTOR_ASSERT(values_.statistics().open_receivers == 0 && turn_of_ == nullptr,
+                   "a fan_out is destroyed while somebody is subscribed to it");
+  }
 
   // Gets what comes from now on.
   [[nodiscard]] subscription<T> subscribe(subscribe_options options = {}) { return subscription<T>(*this, options); }
@@ -103,6 +109,7 @@ class fan_out {
   void push(T value) {
     values_.send(std::move(value));
     changed_.unpark_all();
+    if (turn_scope_ != nullptr) turn_scope_->cancel("a value came in another way");
   }
 
  private:
@@ -110,8 +117,9 @@ class fan_out {
 
   source_type source_;
   broadcast<T> values_;
-  parking_lot changed_;  // those that wait for a value, or for their turn to receive
-  bool receiving_ = false;
+  parking_lot changed_;                 // those that wait for a value, or for their turn to receive
+  subscription<T>* turn_of_ = nullptr;  // a task that receives through it is inside the source
+  cancel_scope* turn_scope_ = nullptr;
 };
 
 // --------------------------------------------------------------------------------------------------------------------
@@ -139,39 +147,41 @@ T subscription<T>::receive_nowait() {
 
 template <class T>
 task<std::optional<T>> subscription<T>::next() {
-  if (busy_) throw busy_resource_error("subscription.next(): another task receives through this subscription");
   struct use {
-    bool& busy;
-    explicit use(bool& flag) noexcept : busy(flag) { busy = true; }
+    std::size_t& users;
+    explicit use(std::size_t& count) noexcept : users(count) { ++users; }
     use(const use&) = delete;
     use& operator=(const use&) = delete;
-    ~use() { busy = false; }
-  } const in_use(busy_);
+    ~use() { --users; }
+  } const in_use(users_);
   co_await checkpoint();
   for (;;) {
     if (std::optional<T> value = take()) co_return value;
     fan_out<T>& from = *from_;
-    if (from.receiving_) {
+    if (from.turn_of_ != nullptr) {
       co_await from.changed_.park("subscription.next");
       continue;
     }
-    std::optional<T> value;
-    {
-      // Whatever comes of it, the others look again: at the value, or for who receives next.
-      struct turn {
-        fan_out<T>& from;
-        explicit turn(fan_out<T>& of) noexcept : from(of) { from.receiving_ = true; }
-        turn(const turn&) = delete;
-        turn& operator=(const turn&) = delete;
-        ~turn() {
-          from.receiving_ = false;
-          from.changed_.unpark_all();
-        }
-      } const mine(from);
-      value = co_await from.source_();
-      if (value) from.values_.send(std::move(*value));
-    }
-    if (!value) co_return std::nullopt;
+    cancel_scope waiting;  // for what comes in another way meanwhile, and for the end of this subscription
+    // Whatever comes of it, the others look again: at the value, or for who receives next.
+    struct turn {
+      fan_out<T>& from;
+      turn(fan_out<T>& of, subscription& by, cancel_scope& scope) noexcept : from(of) {
+        from.turn_of_ = &by;
+        from.turn_scope_ = &scope;
+      }
+      turn(const turn&) = delete;
+      turn& operator=(const turn&) = delete;
+      ~turn() {
+        from.turn_of_ = nullptr;
+        from.turn_scope_ = nullptr;
+        from.changed_.unpark_all();
+      }
+    } const mine(from, *this, waiting);
+    std::optional<std::optional<T>> came = co_await waiting.run(from.source_);
+    if (!came) continue;
+    if (!*came) co_return std::nullopt;
+    from.values_.send(std::move(**came));
   }
 }
 

@@ -44,12 +44,24 @@ class send_credit {
     while (!sent_.empty()) sent_.drop_front();
     bytes_ = 0;
   }
-  void spend(std::size_t payload_bytes) {
+  // A message is about to be sent. Throws std::bad_alloc, and then it has done nothing. take_back() when it was not sent after all; its
+  // size is known when it was.
+  void spend() {
     if (!bounded_) return;
-    std::size_t counted = std::max(payload_bytes, counted_bytes_min);
-    bytes_ += counted;
+    sent_.push(std::size_t{counted_bytes_min});
+    bytes_ += counted_bytes_min;
     --messages_;
-    sent_.push(std::move(counted));
+  }
+  void take_back() noexcept {
+    if (!bounded_ || sent_.empty()) return;
+    bytes_ -= sent_.back();
+    sent_.drop_back();
+    ++messages_;
+  }
+  void set_size(std::size_t payload_bytes) noexcept {
+    if (!bounded_ || sent_.empty() || payload_bytes <= counted_bytes_min) return;
+    bytes_ += payload_bytes - sent_.back();
+    sent_.back() = payload_bytes;
   }
   // The receiver has taken so many of the oldest, and has room for so many more. A peer that says it has taken what was never sent
   // harms only itself.

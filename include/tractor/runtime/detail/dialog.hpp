@@ -95,6 +95,7 @@ class TRACTOR_API dialog {
   void on_return(msg::bytes_view payload);
   void on_error(msg::error_msg fields);
   void on_lost(const std::exception_ptr& why);  // the channel is gone
+  void wake_senders() { senders_.unpark_all(); }
 
   // --- opening, parent side ---
   // Waits for StartAck (and, for a context, Started). Throws what the peer answered instead.
@@ -131,7 +132,10 @@ class TRACTOR_API dialog {
   // The receiver has room for a message. If not, wait_to_send() returns when something has changed; then check_can_send() again.
   [[nodiscard]] bool may_send() const noexcept { return send_credit_.available(); }
   [[nodiscard]] sc::task<> wait_to_send();
-  void note_sent(std::size_t frame_bytes) { send_credit_.spend(frame_bytes - msg::yield_overhead_bytes(cid_)); }
+  // Around the sending of one message.
+  void spend_credit() { send_credit_.spend(); }
+  void take_credit_back() noexcept { send_credit_.take_back(); }
+  void note_sent(std::size_t frame_bytes) noexcept { send_credit_.set_size(frame_bytes - msg::yield_overhead_bytes(cid_)); }
   // Throws what forbids sending now: a remote error, the end of the stream, a lost channel.
   void check_can_send() const;
   // Ends this side of the stream: one Stop, unless the peer ended it or the dialog is over. Idempotent.
@@ -150,6 +154,9 @@ class TRACTOR_API dialog {
   }
   // A received payload does not fit its type: the exception to throw, recorded as the remote error (S-COD-7, S-COD-8).
   [[nodiscard]] std::exception_ptr refuse_payload(msg::message_kind kind, msg::bytes_view payload, std::string_view spec, const error& why);
+
+  // Nobody will read here any more: what has come is thrown away, and what still comes, so that its sender is not held up (S-CTX-30).
+  void drain();
 
   // --- cancelling ---
   // Asks the peer to cancel the remote task, waits shielded for the acknowledgement, at most `timeout`. Parent side (S-CTX-40). Nothing
@@ -191,7 +198,8 @@ class TRACTOR_API dialog {
   void wake();
   void wake_all();  // who waits to send as well
   void take_yield() noexcept;
-  void tell_credit();
+  void tell_credit() noexcept;
+  void say_credit(const msg::credit& message) noexcept;
   void end_stream() noexcept;
   [[nodiscard]] bool asked_by_us(const msg::error_msg& fields) const;
   void record_remote_error(std::exception_ptr error, bool interrupt);

@@ -88,6 +88,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
     channel_.send(std::forward<Encode>(encode));
   }
   [[noreturn]] void throw_lost();
+  void close_for_want_of_memory() noexcept;
   // Answers a request of the peer's. One that takes no answers any more does not keep its requests from being done (S-RPC-5): the
   // end of its channel is found where it is received from. One that asks and does not read loses its channel: at most
   // `answer_bytes_unread_max` are queued while it takes nothing. One that reads, however slowly, has the channel's own bound. (Reading
