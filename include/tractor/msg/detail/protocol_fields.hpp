@@ -23,7 +23,9 @@ constexpr auto tractor_describe(const start*) {
       {"cid", "ns", "func", "kwargs", "uid", "pld_spec"}, 1U << 5};
 }
 constexpr auto tractor_describe(const start_ack*) { return description<&start_ack::cid, &start_ack::functype>{{"cid", "functype"}}; }
-constexpr auto tractor_describe(const credit*) { return description<&credit::cid, &credit::taken, &credit::messages>{{"cid", "taken", "messages"}}; }
+constexpr auto tractor_describe(const credit*) {
+  return description<&credit::cid, &credit::taken, &credit::messages>{{"cid", "taken", "messages"}};
+}
 constexpr auto tractor_describe(const error_msg*) {
   return description<&error_msg::src_uid, &error_msg::src_type_str, &error_msg::boxed_type_str, &error_msg::relay_path, &error_msg::message,
                      &error_msg::tb_str, &error_msg::canceller, &error_msg::sender, &error_msg::cid, &error_msg::bad_msg,
