@@ -1,18 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh CXX [FLAGS…]: every *.cpp here must fail to compile, and with the text that its line "// expect: …" gives. The
-# same file must compile with -DTRACTOR_WAY_OUT, where it has that branch: the advice of the message works.
+# compile_fail.sh FOLDER HEADER CXX [FLAGS…]: every *.cpp in the folder must fail to compile, and with the text that its line
+# "// expect: …" gives. The same file must compile with -DTRACTOR_WAY_OUT, where it has that branch: the advice of the message works.
+# HEADER, below include/, is what all of them include: it is read once.
 set -u
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-compiler=${1:?usage: run.sh CXX [FLAGS...]}
-shift
-common=(-std=c++23 -fcoro-aligned-allocation -I "$here/../../../include")
-# What all of them include is read once.
-header=$(mktemp -t tractor-compile-fail-XXXXXX.pch)
-trap 'rm -f "$header"' EXIT
-"$compiler" "${common[@]}" "$@" -x c++-header "$here/../../../include/tractor/msg/codec.hpp" -o "$header" || exit 1
-compile() { "$compiler" "${common[@]}" -fsyntax-only -include-pch "$header" "$@"; }
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+usage="usage: compile_fail.sh FOLDER HEADER CXX [FLAGS...]"
+here=${1:?$usage}
+header=$tests/../include/${2:?$usage}
+compiler=${3:?$usage}
+shift 3
+common=(-std=c++23 -fcoro-aligned-allocation -I "$tests/../include")
+precompiled=$(mktemp -t tractor-compile-fail-XXXXXX.pch)
+trap 'rm -f "$precompiled"' EXIT
+"$compiler" "${common[@]}" "$@" -x c++-header "$header" -o "$precompiled" || exit 1
+compile() { "$compiler" "${common[@]}" -fsyntax-only -include-pch "$precompiled" "$@"; }
 
 failures=0
 for source in "$here"/*.cpp; do

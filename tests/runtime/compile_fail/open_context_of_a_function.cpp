@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: this function is no context endpoint: call it with run
+
+#include "tractor/tractor.hpp"
+
+using tractor::sc::task;
+
+task<int> add(int a, int b);
+TRACTOR_MODULE(m) { mod.def<&add>("add", "a", "b"); }
+
+task<> call(tractor::portal portal) {
+  co_await portal.open_context<&add>({1, 2}, [](auto&) -> task<> { co_return; });
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: an endpoint is a plain function that returns sc::task<T>
+
+#include "tractor/tractor.hpp"
+
+using tractor::sc::task;
+
+int count(int from);
+TRACTOR_MODULE(m) { mod.def<&count>("count", "from"); }

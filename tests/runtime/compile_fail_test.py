@@ -1,0 +1,16 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""compile_fail_test.py BUILD_DIR: what the types of an endpoint forbid is told by the compiler, which the build uses (S-POR-2, S-POR-6, S-CTX-1,
+S-CTX-22, S-COD-3)."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+cache = pathlib.Path(sys.argv[1], "CMakeCache.txt").read_text()
+compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.+)$", cache, re.MULTILINE)
+if compiler is None:
+    sys.exit("CMakeCache.txt names no CMAKE_CXX_COMPILER")
+here = pathlib.Path(__file__).parent
+sys.exit(subprocess.run([here.parent / "compile_fail.sh", here / "compile_fail", "tractor/tractor.hpp", compiler.group(1)]).returncode)
