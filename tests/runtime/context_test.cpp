@@ -292,6 +292,71 @@ TEST_F(context_test, death_of_the_process_ends_the_dialog_with_its_certificate) 
   });
 }
 
+// S-CTX-32: nobody waited when the peer died, and the body ends in good order all the same.
+TEST_F(context_test, death_during_a_body_that_ends_well_is_raised_by_the_block) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool ended = false;
+    const auto error = co_await catch_as<tractor::actor_died>([&] {
+      return worker.open_context<&kit::never_opens>({}, [&](auto&) -> sc::task<> {
+        RT_REQUIRE(worker.pid());
+        ::kill(static_cast<pid_t>(*worker.pid()), SIGKILL);
+        co_await sc::shielded([&]() -> sc::task<> {
+          while (!worker.kernel_peer()->lost()) co_await sc::sleep(1ms);
+        });
+        ended = true;
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(SIGKILL, error->certificate().signal);
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+  });
+}
+
+// S-CTX-4, S-POR-23
+TEST_F(context_test, opened_into_ones_own_actor_is_refused) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    tractor::actor& self = tractor::current_actor();
+    const auto here = tractor::detail::listen_for(self, tractor::ipc::tcp_address{"127.0.0.1", 0}, {});
+    co_await tractor::open_portal(here, [&](portal& own) -> sc::task<> {
+      EXPECT_EQ(self.uid(), own.peer_uid());
+      EXPECT_EQ(self.name(), own.name());
+      const auto error = co_await catch_as<tractor::runtime_failure>(
+          [&] { return own.open_context<&kit::simple>({1}, [](auto&, int) -> sc::task<> { co_return; }); });
+      RT_REQUIRE(error);
+      EXPECT_THAT(error->what(), HasSubstr("Invalid Operation"));
+      EXPECT_THAT(error->what(), HasSubstr("cannot open a context into itself"));
+    });
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-26, S-STR-14: what a context and its stream tell of themselves.
+TEST_F(context_test, tells_what_it_is) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::tell_about_context>({}, [&](auto& ctx, std::string theirs) -> sc::task<> {
+      EXPECT_EQ(ctx.cid() + " child of " + tractor::current_actor().name(), theirs);
+      EXPECT_EQ(tractor::context_side::parent, ctx.side());
+      EXPECT_EQ(worker.peer_uid(), ctx.peer());
+      EXPECT_FALSE(ctx.cancel_called() || ctx.cancel_acked() || ctx.canceller() || ctx.maybe_error() || ctx.has_outcome());
+      EXPECT_NO_THROW(ctx.maybe_raise());
+      co_await ctx.open_stream([](auto& stream) -> sc::task<> {
+        EXPECT_FALSE(stream.closed());
+        EXPECT_EQ(0U, stream.dropped());
+        co_await stream.aclose();
+        EXPECT_TRUE(stream.closed());
+      });
+      co_await ctx.cancel();
+      EXPECT_TRUE(ctx.cancel_called() && ctx.cancel_acked() && ctx.has_outcome());
+      EXPECT_EQ(tractor::current_actor().uid(), ctx.canceller());
+      EXPECT_NO_THROW(ctx.maybe_raise()) << "the acknowledgement of our own cancel";
+    });
+    co_await an.cancel();
+  });
+}
+
 // A portal that is kept longer than all it belongs to tells so, whatever it is asked for.
 TEST_F(context_test, portal_kept_beyond_its_root_is_closed) {
   run([]() -> sc::task<> {

@@ -442,6 +442,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&send_counted>("send_counted", "count", "bytes");
   mod.def<&numbers_sent>("numbers_sent");
   mod.def<&end_on_request>("end_on_request");
+  mod.def<&tell_about_context>("tell_about_context");
   mod.def<&send_last_words>("send_last_words", "count");
   mod.def<&close_or_end_on_request>("close_or_end_on_request");
   mod.def<&end_streams>("end_streams", "how");

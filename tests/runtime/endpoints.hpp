@@ -143,6 +143,8 @@ sc::task<int> send_counted(context<void, std::string, std::string>& ctx, int cou
 sc::task<int> numbers_sent();
 // Opens its stream and reads nothing, until end_streams("close", "return", "fail" or "cancel") says how to go on.
 sc::task<> close_or_end_on_request(context<void, int, int>& ctx);
+// Hands over its cid, side and opener, and waits.
+sc::task<> tell_about_context(context<std::string, int, int>& ctx);
 // Never opens it, but returns, or fails, when told to.
 sc::task<> end_on_request(context<void, int, int>& ctx);
 sc::task<> end_streams(std::string how);

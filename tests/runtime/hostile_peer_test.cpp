@@ -185,7 +185,7 @@ const std::vector<bad_frame>& bad_frames() {
   return all;
 }
 
-// S-FRM-7, S-FRM-8, R-1: whatever cannot be decoded ends its channel.
+// S-FRM-7, S-FRM-8, S-RPC-14, R-1: whatever cannot be decoded ends its channel.
 TEST_P(hostile_peer, that_sends_what_cannot_be_decoded_loses_its_channel) {
   for (const auto& bad : bad_frames()) {
     SCOPED_TRACE(bad.name);

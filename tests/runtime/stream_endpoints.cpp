@@ -174,6 +174,11 @@ int count_waiting(const sc::task_info& task, const std::string& what) {
 }  // namespace
 sc::task<int> tasks_waiting_for(std::string what) { co_return count_waiting(sc::task_tree(), what); }
 
+sc::task<> tell_about_context(context<std::string, int, int>& ctx) {
+  co_await ctx.started(ctx.cid() + (ctx.side() == tractor::context_side::child ? " child of " : " parent of ") + ctx.peer().name);
+  co_await sc::sleep_forever();
+}
+
 sc::task<> never_opens(context<void, int, int>& ctx) {
   co_await ctx.started();
   co_await sc::sleep_forever();
