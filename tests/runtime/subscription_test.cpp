@@ -106,7 +106,10 @@ TEST_F(subscription_test, message_that_comes_to_an_earlier_wait_is_everybodys) {
       co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
         co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
           for (int i = 0; i < 2; ++i)
-            n.start_soon([&]() -> sc::task<> { EXPECT_THAT((std::vector<int>{1, 2}), ::testing::Contains(co_await stream.receive())); });
+            n.start_soon([&]() -> sc::task<> {
+              const int got = co_await stream.receive();
+              EXPECT_TRUE(got == 1 || got == 2) << got;
+            });
           co_await worker.run<&kit::nothing>();
           auto mine = stream.subscribe();
           co_await stream.send(1);
