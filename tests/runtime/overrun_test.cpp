@@ -134,12 +134,15 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
 
     got.clear();
     const auto polled = co_await catch_as<remote_actor_error>([&] {
-      return worker.open_context<&kit::send_numbers_at_once>({limit + 10}, [&](auto& ctx) -> sc::task<> {
-        co_await end_of_task(worker);
-        co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
-          for (;;) got.push_back(stream.receive_nowait());
-        });
-      });
+      return worker.open_context<&kit::send_numbers_at_once>(
+          {limit + 10},
+          [&](auto& ctx) -> sc::task<> {
+            co_await end_of_task(worker);
+            co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+              for (;;) got.push_back(stream.receive_nowait());
+            });
+          },
+          errors);
     });
     RT_REQUIRE(polled);
     EXPECT_EQ("StreamOverrun", polled->src_type_str());
