@@ -143,9 +143,9 @@ void dialog::on_yield(msg::bytes_view payload) {
   wake();
 }
 
-void dialog::on_credit(std::uint64_t taken, std::optional<std::uint64_t> more) {
+void dialog::on_credit(std::uint64_t taken_bytes, std::optional<std::uint64_t> more) {
   if (more)
-    send_credit_.add(taken, *more);
+    send_credit_.add(taken_bytes, *more);
   else
     send_credit_.release();
   senders_.unpark_all();
@@ -303,14 +303,16 @@ std::optional<std::uint64_t> dialog::announce_credit() {
 
 void dialog::set_credit(const credit_note& credit) {
   peer_knows_credit_ = credit.has_value();
-  if (credit && *credit) send_credit_.bind(**credit);
+  if (!credit || !*credit) return;
+  send_credit_.bind(**credit);
+  yield_overhead_bytes_ = msg::yield_overhead_bytes(cid_);
 }
 
 // The peer is told of what was taken, and of room for more, when that is enough to be worth a message.
 void dialog::tell_credit() noexcept {
   if (!receive_credit_.counts() || stop_received_ || stop_sent_ || peer_ended_) return;
   if (const auto grant = receive_credit_.take_grant(yields_.size()))
-    say_credit({.cid = cid_, .taken = grant->taken, .messages = grant->messages});
+    say_credit({.cid = cid_, .bytes = grant->bytes, .messages = grant->messages});
 }
 
 // A peer that cannot be told would wait for ever: it loses the connection.
@@ -325,11 +327,6 @@ void dialog::say_credit(const msg::credit& message) noexcept {
 void dialog::take_yield() noexcept {
   receive_credit_.take(yields_.front().size());
   yields_.pop();
-}
-
-void dialog::pop_yield() {
-  take_yield();
-  tell_credit();
 }
 
 sc::task<> dialog::wait_to_send() { co_await senders_.park("stream.send, for room at the receiver"); }

@@ -117,7 +117,7 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
     }
     case msg::message_kind::credit: {
       const auto& credit = *std::get_if<msg::credit>(&message);
-      if (dialog* link = to.find(credit)) link->on_credit(credit.taken, credit.messages);
+      if (dialog* link = to.find(credit)) link->on_credit(credit.bytes, credit.messages);
       return;
     }
     case msg::message_kind::started: {

@@ -43,7 +43,7 @@ INSTANTIATE_TEST_SUITE_P(transports, hostile_peer, testing::Values(transport::ud
                          [](const auto& tested) { return tested.param == transport::uds ? "uds" : "tcp"; });
 
 msg::value credit_message(std::string_view cid, const msg::value& messages) {
-  return msg::value::map{{"msg_type", "Credit"}, {"cid", std::string(cid)}, {"taken", 0}, {"messages", messages}};
+  return msg::value::map{{"msg_type", "Credit"}, {"cid", std::string(cid)}, {"bytes", 0}, {"messages", messages}};
 }
 
 // What our own peers agree on beyond the reference is not seen by a peer that did not ask for it (S-OVR-9).

@@ -119,11 +119,11 @@ struct cancel_ack {
   bool pld = false;
 };
 
-// The receiver of a stream has taken so many of the oldest Yields, and has room for further ones: so many, or any number from here on. Not
-// a message of the reference: a peer is sent it when it has put `credit_key` into its Start or StartAck.
+// The receiver of a stream has taken Yields of so many payload bytes, and has room for further ones: so many, or any number from here on.
+// Not a message of the reference: a peer is sent it when it has put `credit_key` into its Start or StartAck.
 struct credit {
   std::string_view cid{};
-  std::uint64_t taken = 0;
+  std::uint64_t bytes = 0;
   std::optional<std::uint64_t> messages{};
 };
 inline constexpr std::string_view credit_key = "credit";

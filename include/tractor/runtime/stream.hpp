@@ -90,13 +90,6 @@ class msg_stream {
         link_.check_can_send();
       }
       std::size_t bytes = 0;
-      link_.spend_credit();
-      struct unsent {
-        detail::dialog* link;
-        ~unsent() {
-          if (link != nullptr) link->take_credit_back();
-        }
-      } not_yet{&link_};
       link_.via().send([&](msg::buffer& out) {
         const std::size_t before = out.size();
         if constexpr (std::is_same_v<Value, Send>)
@@ -105,7 +98,6 @@ class msg_stream {
           msg::encode_yield(out, link_.cid(), Send(value));
         bytes = out.size() - before;
       });
-      not_yet.link = nullptr;
       link_.note_sent(bytes);
       if (link_.via().channel().congested()) co_await link_.via().channel().drained();
     } catch (const transport_closed&) {

@@ -24,7 +24,7 @@ constexpr auto tractor_describe(const start*) {
 }
 constexpr auto tractor_describe(const start_ack*) { return description<&start_ack::cid, &start_ack::functype>{{"cid", "functype"}}; }
 constexpr auto tractor_describe(const credit*) {
-  return description<&credit::cid, &credit::taken, &credit::messages>{{"cid", "taken", "messages"}};
+  return description<&credit::cid, &credit::bytes, &credit::messages>{{"cid", "bytes", "messages"}};
 }
 constexpr auto tractor_describe(const error_msg*) {
   return description<&error_msg::src_uid, &error_msg::src_type_str, &error_msg::boxed_type_str, &error_msg::relay_path, &error_msg::message,

@@ -17,7 +17,6 @@
 
 #include "tractor/base/config.hpp"
 #include "tractor/msg/bytes.hpp"
-#include "tractor/sc/detail/ring_buffer.hpp"
 
 namespace tractor {
 
@@ -26,10 +25,11 @@ inline constexpr std::size_t stream_window_bytes = std::size_t{8} << 20;
 
 namespace detail {
 
-// As how many bytes a message counts at least: it bounds how many small ones the sender remembers.
+// As how many bytes a message counts: its payload, but at least so many. Both sides count alike.
 inline constexpr std::size_t counted_bytes_min = 64;
+[[nodiscard]] constexpr std::size_t counted_bytes(std::size_t payload_bytes) noexcept { return std::max(payload_bytes, counted_bytes_min); }
 
-// The sender's side. It remembers the size of what is under way, so that the receiver need only say how many messages it has taken.
+// The sender's side.
 class send_credit {
  public:
   [[nodiscard]] bool available() const noexcept { return !bounded_ || (messages_ > 0 && bytes_ < stream_window_bytes); }
@@ -39,54 +39,31 @@ class send_credit {
     messages_ = messages;
   }
   // It takes any number from here on.
-  void release() noexcept {
-    bounded_ = false;
-    while (!sent_.empty()) sent_.drop_front();
-    bytes_ = 0;
-  }
-  // A message is about to be sent. Throws std::bad_alloc, and then it has done nothing. take_back() when it was not sent after all; its
-  // size is known when it was.
-  void spend() {
+  void release() noexcept { bounded_ = false; }
+  void spend(std::size_t payload_bytes) noexcept {
     if (!bounded_) return;
-    sent_.push(std::size_t{counted_bytes_min});
-    bytes_ += counted_bytes_min;
     --messages_;
+    bytes_ += counted_bytes(payload_bytes);
   }
-  void take_back() noexcept {
-    if (!bounded_ || sent_.empty()) return;
-    bytes_ -= sent_.back();
-    sent_.drop_back();
-    ++messages_;
-  }
-  void set_size(std::size_t payload_bytes) noexcept {
-    if (!bounded_ || sent_.empty() || payload_bytes <= counted_bytes_min) return;
-    bytes_ += payload_bytes - sent_.back();
-    sent_.back() = payload_bytes;
-  }
-  // The receiver has taken so many of the oldest, and has room for so many more. A peer that says it has taken what was never sent
-  // harms only itself.
-  void add(std::uint64_t taken, std::uint64_t more) noexcept {
-    if (!bounded_) return;
+  // The receiver has taken so many bytes, and has room for so many messages more. A peer that says it has taken what was never sent harms
+  // only itself.
+  void add(std::uint64_t taken_bytes, std::uint64_t more) noexcept {
     messages_ = more > unlimited - messages_ ? unlimited : messages_ + more;
-    for (; taken > 0 && !sent_.empty(); --taken) {
-      bytes_ -= sent_.front();
-      sent_.drop_front();
-    }
+    bytes_ -= std::min(bytes_, taken_bytes);
   }
 
  private:
   static constexpr std::uint64_t unlimited = ~std::uint64_t{0};
 
   bool bounded_ = false;
-  std::uint64_t messages_ = 0;                 // that may still be sent
-  std::size_t bytes_ = 0;                      // under way
-  sc::detail::ring_buffer<std::size_t> sent_;  // what each message under way counts
+  std::uint64_t messages_ = 0;  // that may still be sent
+  std::uint64_t bytes_ = 0;     // under way
 };
 
 // What the receiver tells the sender of.
 struct grant {
-  std::size_t taken = 0;
-  std::size_t messages = 0;
+  std::size_t bytes = 0;     // that were taken
+  std::size_t messages = 0;  // more that may be sent
 };
 
 // The receiver's side.
@@ -107,27 +84,32 @@ class receive_credit {
     return true;
   }
   // A message was taken, by a reader or because nobody wants it.
-  void take(std::size_t payload_bytes) noexcept {
-    ++taken_;
-    taken_bytes_ += std::max(payload_bytes, counted_bytes_min);
+  void take(std::size_t payload_bytes) noexcept { bytes_ += counted_bytes(payload_bytes); }
+  // Whether the peer is to be told now, while `unread` messages wait here: when half of the window is free, or half of the bytes were
+  // taken. So a sender that has to wait is told at the latest when all it has sent was taken: it has used up one of the two.
+  [[nodiscard]] bool worth_telling(std::size_t unread) const noexcept {
+    const std::size_t more = room(unread);
+    return counts_ && ((more != 0 && more >= window_ / 2) || bytes_ >= stream_window_bytes / 2);
   }
-  // What the peer is to be told now, while `unread` messages wait here; nothing: too little yet to be worth a message. A sender that has
-  // to wait is always told once all it has sent was taken: it has then used up the window, of messages or of bytes.
+  // What it is to be told; nothing: too little yet to be worth a message.
   [[nodiscard]] std::optional<grant> take_grant(std::size_t unread) noexcept {
-    const std::size_t used = allowance_ + unread;
-    const std::size_t more = used < window_ ? window_ - used : 0;
-    if ((more == 0 || more < window_ / 2) && taken_bytes_ < stream_window_bytes / 2) return std::nullopt;
+    if (!worth_telling(unread)) return std::nullopt;
+    const std::size_t more = room(unread);
     allowance_ += more;
-    taken_bytes_ = 0;
-    return grant{.taken = std::exchange(taken_, 0), .messages = more};
+    return grant{.bytes = std::exchange(bytes_, 0), .messages = more};
   }
 
  private:
+  // Further messages that the window has room for.
+  [[nodiscard]] std::size_t room(std::size_t unread) const noexcept {
+    const std::size_t used = allowance_ + unread;
+    return used < window_ ? window_ - used : 0;
+  }
+
   bool counts_ = false;
   std::size_t window_ = 0;     // unread messages and those that may come are never more
   std::size_t allowance_ = 0;  // that may still come
-  std::size_t taken_ = 0;      // both since the peer was last told
-  std::size_t taken_bytes_ = 0;
+  std::size_t bytes_ = 0;      // taken since the peer was last told
 };
 
 // What a Start or StartAck says: nothing, or how much may be sent at first (nullopt: any number).

@@ -90,7 +90,7 @@ class TRACTOR_API dialog {
   void on_start_ack(msg::function_kind kind, const credit_note& credit);
   void on_started(msg::bytes_view payload);
   void on_yield(msg::bytes_view payload);
-  void on_credit(std::uint64_t taken, std::optional<std::uint64_t> more);
+  void on_credit(std::uint64_t taken_bytes, std::optional<std::uint64_t> more);
   void on_stop();
   void on_return(msg::bytes_view payload);
   void on_error(msg::error_msg fields);
@@ -126,16 +126,19 @@ class TRACTOR_API dialog {
   // The same without waiting; nullopt: neither a payload nor the end is there.
   [[nodiscard]] std::optional<bool> poll_yield() const;
   [[nodiscard]] const msg::bytes& front() const noexcept { return yields_.front(); }
-  void pop_yield();
+  void pop_yield() noexcept {
+    const std::size_t bytes = yields_.front().size();
+    yields_.pop();
+    receive_credit_.take(bytes);
+    if (receive_credit_.worth_telling(yields_.size())) [[unlikely]]
+      tell_credit();
+  }
   // Messages that were dropped for want of room, under overruns::drop_oldest.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
   // The receiver has room for a message. If not, wait_to_send() returns when something has changed; then check_can_send() again.
   [[nodiscard]] bool may_send() const noexcept { return send_credit_.available(); }
   [[nodiscard]] sc::task<> wait_to_send();
-  // Around the sending of one message.
-  void spend_credit() { send_credit_.spend(); }
-  void take_credit_back() noexcept { send_credit_.take_back(); }
-  void note_sent(std::size_t frame_bytes) noexcept { send_credit_.set_size(frame_bytes - msg::yield_overhead_bytes(cid_)); }
+  void note_sent(std::size_t frame_bytes) noexcept { send_credit_.spend(frame_bytes - yield_overhead_bytes_); }
   // Throws what forbids sending now: a remote error, the end of the stream, a lost channel.
   void check_can_send() const;
   // Ends this side of the stream: one Stop, unless the peer ended it or the dialog is over. Idempotent.
@@ -241,6 +244,7 @@ class TRACTOR_API dialog {
   sc::parking_lot senders_;  // who waits for room at the receiver
   send_credit send_credit_;
   receive_credit receive_credit_;
+  std::size_t yield_overhead_bytes_ = 0;  // of its frame; known once the peer counts
   std::uint64_t dropped_ = 0;
   payload_queue yields_;
   msg::bytes started_payload_;

@@ -38,11 +38,6 @@ class ring_buffer {
     ++size_;
   }
   [[nodiscard]] T& front() noexcept { return slots_[head_]; }
-  [[nodiscard]] T& back() noexcept { return slots_[(head_ + size_ - 1) & (capacity_ - 1)]; }
-  void drop_back() noexcept {
-    std::destroy_at(&back());
-    --size_;
-  }
   void drop_front() noexcept {
     std::destroy_at(slots_ + head_);
     head_ = (head_ + 1) & (capacity_ - 1);
