@@ -108,6 +108,27 @@ TEST_P(hostile_peer, that_knows_flow_control_and_asks_for_one_message_gets_one_a
   });
 }
 
+// What waits to be sent to it ends, though no cancel reaches it.
+TEST_P(hostile_peer, that_hangs_up_while_a_send_waits_for_its_credit_ends_the_send) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_frame(msg::value::map{{"msg_type", "Start"},
+                                    {"cid", "c1"},
+                                    {"ns", "hostile_target"},
+                                    {"func", "insist"},
+                                    {"kwargs", msg::value::map{}},
+                                    {"uid", msg::value::array{raw::intruder.name, raw::intruder.uuid}},
+                                    {"pld_spec", "typing.Any"},
+                                    {"credit", 1}});
+    for (const char* answer : {"StartAck", "Started", "Yield"}) EXPECT_EQ(co_await peer.answer(), answer);
+    EXPECT_EQ(tractor::current_actor().running_calls(), 1u);
+    peer.hang_up();
+    EXPECT_TRUE(co_await sc::move_on_after(1h, []() -> sc::task<> {
+      while (tractor::current_actor().running_calls() != 0) co_await sc::sleep(1ms);
+    }));
+  });
+}
+
 TEST_P(hostile_peer, whose_credit_is_no_number_loses_its_channel) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();

@@ -38,6 +38,16 @@ sc::task<> mirror(tractor::context<void, int, int>& ctx) {
   });
 }
 
+// Sends, out of reach of cancels.
+sc::task<> insist(tractor::context<void, int, int>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto& stream) -> sc::task<> {
+    co_await sc::shielded([&]() -> sc::task<> {
+      for (int i = 0; i < 10; ++i) co_await stream.send(i);
+    });
+  });
+}
+
 sc::task<> announce(tractor::context<std::string>& ctx, int bytes) {
   co_await ctx.started(std::string(static_cast<std::size_t>(bytes), 'x'));
   ++raw::announced;
@@ -47,6 +57,7 @@ TRACTOR_MODULE(hostile_target) {
   mod.def<&announce>("announce", "bytes");
   mod.def<&hoard>("hoard");
   mod.def<&mirror>("mirror");
+  mod.def<&insist>("insist");
   mod.def<&twice>("twice", "number");
   mod.def<&wait_for_ever>("wait_for_ever");
   mod.def<&text>("text", "bytes");
