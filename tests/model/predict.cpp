@@ -6,8 +6,8 @@
 #include <list>
 #include <utility>
 
-#include "model_choices.hpp"
-#include "model_program.hpp"
+#include "choices.hpp"
+#include "program.hpp"
 
 namespace sc_model {
 

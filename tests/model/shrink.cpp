@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "model_program.hpp"
+#include "program.hpp"
 
 namespace sc_model {
 

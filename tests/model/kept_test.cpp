@@ -9,8 +9,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "model_program.hpp"
-#include "sc_test.hpp"
+#include "program.hpp"
+#include "tests/sc/sc_test.hpp"
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "model_program.hpp"
-#include "sc_test.hpp"
+#include "program.hpp"
+#include "tests/sc/sc_test.hpp"
 
 namespace sc_model {
 

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "model_program.hpp"
+#include "program.hpp"
 
 namespace sc_model {
 

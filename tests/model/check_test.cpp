@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "model_program.hpp"
-#include "sc_test.hpp"
+#include "program.hpp"
+#include "tests/sc/sc_test.hpp"
 
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "model_program.hpp"
+#include "program.hpp"
 
 namespace sc_model {
 
