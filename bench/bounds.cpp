@@ -12,6 +12,11 @@ bool ratio_at_most(const outcome& o) {
   return o.ratio && *o.ratio * 100 <= Percent;
 }
 
+template <int Percent>
+bool ratio_at_least(const outcome& o) {
+  return o.ratio && *o.ratio * 100 >= Percent;
+}
+
 template <int Value>
 bool median_at_most(const outcome& o) {
   return o.figures.median <= Value;
@@ -35,7 +40,13 @@ constexpr bound table[] = {
     {"tree.200", "<= 2 x floor", &ratio_at_most<200>},
     {"rpc.uds.same_core", "<= 2 x floor", &ratio_at_most<200>},
     {"context.uds.same_core", "<= 6 x floor", &ratio_at_most<600>},
-    {"stream.small.uds", ">= 1500000 msg/s", &median_at_least<1'500'000>},
+    {"error.uds.same_core", "<= 60 us", &median_at_most<60>},
+    {"stream.pingpong.uds.same_core", "<= 1.6 x floor", &ratio_at_most<160>},
+    {"stream.small.uds", ">= 4000000 msg/s", &median_at_least<4'000'000>},
+    {"stream.64k.uds", ">= 0.6 x floor", &ratio_at_least<60>},
+    {"stream.sleeper.reader", "<= 8 MiB", &median_at_most<8>},
+    {"stream.sleeper.writer", "<= 8 MiB", &median_at_most<8>},
+    {"stream.sleeper.calls", "<= 2 times", &median_at_most<2>},
     {"memory.idle", "<= 250 KiB PSS", &median_at_most<250>},
     {"memory.idle.private_dirty", "<= 150 KiB", &median_at_most<150>},
     {"kill.worker", "<= 5 ms, worst 50 ms", [](const outcome& o) { return median_at_most<5>(o) && worst_at_most<50>(o); }},

@@ -28,6 +28,10 @@ void in_root(std::function<sc::task<>(tractor::actor_nursery&)> body) {
 sc::task<> nothing() { co_return; }
 sc::task<int> same_number(int number) { co_return number; }
 sc::task<int> own_pid() { co_return ::getpid(); }
+sc::task<> fail() {
+  throw std::runtime_error("on purpose");
+  co_return;
+}
 
 sc::task<> move_to_cpu(int cpu) {
   pin_to(cpu);
@@ -91,6 +95,11 @@ sc::task<std::int64_t> count_bulk(tractor::context<void, tractor::msg::bytes, st
   return count_messages(ctx, report_every, bulk_window);
 }
 
+sc::task<> sleep_on_stream(tractor::context<void, tractor::msg::bytes, void>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto&) -> sc::task<> { co_await sc::sleep_forever(); });
+}
+
 sc::task<> wait_for_ever(tractor::context<int>& ctx) {
   co_await ctx.started(::getpid());
   co_await sc::sleep_forever();
@@ -125,6 +134,8 @@ TRACTOR_MODULE(bench) {
   mod.def<&bench::nothing>("nothing");
   mod.def<&bench::same_number>("same_number", "number");
   mod.def<&bench::own_pid>("own_pid");
+  mod.def<&bench::fail>("fail");
+  mod.def<&bench::sleep_on_stream>("sleep_on_stream");
   mod.def<&bench::move_to_cpu>("move_to_cpu", "cpu");
   mod.def<&bench::boot_times>("boot_times", "method", "count");
   mod.def<&bench::tcp_port>("tcp_port");

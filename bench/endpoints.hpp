@@ -16,6 +16,7 @@ namespace bench {
 tractor::sc::task<> nothing();
 tractor::sc::task<int> same_number(int number);
 tractor::sc::task<int> own_pid();
+tractor::sc::task<> fail();
 tractor::sc::task<> move_to_cpu(int cpu);  // negative: stays
 // How long starting an actor and a first call take, in ns, `count` times one after another, in the actor that is called.
 tractor::sc::task<std::vector<double>> boot_times(std::string method, int count);
@@ -29,6 +30,8 @@ tractor::sc::task<> echo(tractor::context<void, std::int64_t, std::int64_t>& ctx
 // Counts what it receives and tells the count every `report_every` messages.
 tractor::sc::task<std::int64_t> count_small(tractor::context<void, std::int64_t, std::int64_t>& ctx, std::int64_t report_every);
 tractor::sc::task<std::int64_t> count_bulk(tractor::context<void, tractor::msg::bytes, std::int64_t>& ctx, std::int64_t report_every);
+// Opens its stream and reads nothing.
+tractor::sc::task<> sleep_on_stream(tractor::context<void, tractor::msg::bytes, void>& ctx);
 // Is ready, and then waits to be ended.
 tractor::sc::task<> wait_for_ever(tractor::context<int>& ctx);
 // Tells its pid, blocks SIGTERM and never comes back to its scheduler.

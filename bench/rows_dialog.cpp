@@ -116,8 +116,9 @@ sc::task<> small_messages(pass& p, tractor::portal& worker) {
 sc::task<> bulk_messages(pass& p, tractor::portal& worker) {
   constexpr std::size_t bulk_bytes = 64 * 1024;
   constexpr std::int64_t every = bench::bulk_report_every;
-  return one_way<&bench::count_bulk>(p, worker, tractor::msg::bytes(bulk_bytes, std::byte{'x'}), every, bench::bulk_window, 100 * every,
-                                     bulk_bytes / 1e6);
+  const tractor::msg::bytes message(bulk_bytes, std::byte{'x'});
+  co_await one_way<&bench::count_bulk>(p, worker, tractor::msg::bytes_view(message), every, bench::bulk_window, 100 * every,
+                                       bulk_bytes / 1e6);
 }
 
 constexpr bench::row same_core(std::string_view id, std::string_view what, void (*run)(pass&), const bench::floor_spec& floor) {

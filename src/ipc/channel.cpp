@@ -158,12 +158,20 @@ sc::task<std::size_t> channel::shrink() {
   co_return more.bytes;
 }
 
+// The rest of a long frame and little more: what comes behind it has to be moved to the front before the next read. Short ones are read
+// many at once.
+std::size_t channel::bytes_to_read() const noexcept {
+  const std::size_t missing = splitter_.missing();
+  return missing < read_bytes_busy / 2 ? read_bytes_ : std::min(missing + read_bytes_first, read_bytes_max);
+}
+
 // Reads once into the splitter; gives 0 at a clean end.
 sc::task<std::size_t> channel::fill() {
   if (closed_) throw_closed();
   if (splitter_.at_frame_boundary() && splitter_.capacity() > read_bytes_busy) [[unlikely]]
     if (const std::size_t count = co_await shrink(); count != 0) co_return count;
-  const auto tail = splitter_.writable_tail(read_bytes_);
+  const std::size_t wanted = bytes_to_read();
+  const auto tail = splitter_.writable_tail(wanted).first(wanted);
   std::size_t count = 0;
   try {
     count = co_await stream_->receive_some(tail);

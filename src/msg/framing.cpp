@@ -85,6 +85,13 @@ std::optional<bytes_view> frame_splitter::next() {
   return body;
 }
 
+std::size_t frame_splitter::missing() const noexcept {
+  const std::size_t held = end_ - begin_;
+  if (held < frame_header_bytes) return 0;
+  const std::size_t whole = frame_header_bytes + std::size_t{announced()};
+  return whole > held ? whole - held : 0;
+}
+
 void frame_splitter::refuse(std::uint32_t announced) const {
   throw protocol_error("the peer announced a frame of " + std::to_string(announced) + " bytes; the bound is " +
                        std::to_string(frame_bytes_max_) + " (frame_bytes_max)");

@@ -12,7 +12,9 @@
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
 
-namespace tractor::detail {
+namespace tractor {
+
+namespace detail {
 
 void payload_queue::push(msg::bytes_view payload) {
   if (count_ == slots_.size()) {
@@ -22,7 +24,7 @@ void payload_queue::push(msg::bytes_view payload) {
     slots_ = std::move(bigger);
     head_ = 0;
   }
-  slots_[(head_ + count_) % slots_.size()].assign(payload.begin(), payload.end());
+  msg::assign_bytes(slots_[(head_ + count_) % slots_.size()], payload);
   ++count_;
   bytes_ += payload.size();
 }
@@ -101,14 +103,14 @@ void dialog::on_start_ack(msg::function_kind kind, const credit_note& credit) {
   kind_ = kind;
   set_credit(credit);
   // It was told in the Start; that it keeps to it is known now, before its first Yield.
-  if (peer_knows_credit_ && policy_ == overruns::block) receive_credit_.bind(buffer_messages_);
+  if (credit && policy_ == overruns::block) receive_credit_.bind(buffer_messages_);
   wake();
 }
 
 void dialog::on_started(msg::bytes_view payload) {
   if (started_received_) return;
   started_received_ = true;
-  started_payload_.assign(payload.begin(), payload.end());
+  msg::assign_bytes(started_payload_, payload);
   wake();
 }
 
@@ -153,6 +155,10 @@ void dialog::on_credit(std::uint64_t taken_bytes, std::optional<std::uint64_t> m
 
 void dialog::on_stop() {
   stop_received_ = true;
+  if (one_way()) {  // a generator has no result: this is its end
+    peer_ended_ = true;
+    if (!finished()) return_received_ = true;
+  }
   wake_all();
 }
 
@@ -160,7 +166,7 @@ void dialog::on_return(msg::bytes_view payload) {
   peer_ended_ = true;
   if (finished()) return;
   return_received_ = true;
-  return_payload_.assign(payload.begin(), payload.end());
+  msg::assign_bytes(return_payload_, payload);
   wake_all();
 }
 
@@ -185,6 +191,9 @@ void dialog::on_error(msg::error_msg fields) {
     record_remote_error(unpack_error(std::move(fields)), !opener_waits_ && !opener_cancels_);
     return;
   }
+  if (fields.boxed_type_str == "ContextCancelled")
+    cancelled_by_ = fields.canceller && fields.canceller->uuid == via_->remote_uid().uuid ? context_state::peer_cancelled
+                                                                                          : context_state::actor_cancelled;
   if (fields.boxed_type_str == "ContextCancelled" && fields.canceller && fields.canceller->uuid == via_->self().uid().uuid)
     canceller_ = via_->self().uid();
   else
@@ -208,6 +217,7 @@ void dialog::record_remote_error(std::exception_ptr error, bool interrupt) {
 }
 
 void dialog::interrupt_opener() {
+  if (one_way()) return;  // there is no link: whoever asks for the next value gets the error, after those that came before it
   scope_.cancel(sc::cancel_reason{.source = sc::cancel_source::explicit_call,
                                   .text = "the other side of " + describe() + " ended: " + wire_type_name(remote_error_),
                                   .task = {},
@@ -249,7 +259,9 @@ sc::task<> dialog::wait_for_ack(msg::function_kind wanted, std::string_view func
   if (ack_received_ && kind_ != wanted)
     throw type_error(msg::quoted(function) + " in actor " + msg::quoted(via_->remote_uid().name) + " is of kind " +
                      std::string(msg::wire_name(kind_)) + ", not " + std::string(msg::wire_name(wanted)) + ": " +
-                     (kind_ == msg::function_kind::context ? "open it with open_context" : "call it with run"));
+                     (kind_ == msg::function_kind::context ? "open it with open_context"
+                      : one_way()                          ? "open it with open_stream_from"
+                                                           : "call it with run"));
 }
 
 sc::task<> dialog::wait_for_started(std::string_view function) {
@@ -302,7 +314,6 @@ std::optional<std::uint64_t> dialog::announce_credit() {
 }
 
 void dialog::set_credit(const credit_note& credit) {
-  peer_knows_credit_ = credit.has_value();
   if (!credit || !*credit) return;
   send_credit_.bind(**credit);
   yield_overhead_bytes_ = msg::yield_overhead_bytes(cid_);
@@ -324,11 +335,6 @@ void dialog::say_credit(const msg::credit& message) noexcept {
   }
 }
 
-void dialog::take_yield() noexcept {
-  receive_credit_.take(yields_.front().size());
-  yields_.pop();
-}
-
 sc::task<> dialog::wait_to_send() { co_await senders_.park("stream.send, for room at the receiver"); }
 
 void dialog::open_stream(std::optional<overruns> policy, std::optional<std::size_t> buffer_messages) {
@@ -339,7 +345,7 @@ void dialog::open_stream(std::optional<overruns> policy, std::optional<std::size
   if (stream_opened_) throw sc::closed_resource_error("the stream of " + describe() + " was opened before: a context has one");
   if (side_ == context_side::child && !started_sent_)
     throw usage_error("open_stream() before started(): " + describe() + " must call started() first");
-  if (remote_error_) std::rethrow_exception(remote_error_);
+  if (remote_error_ && !one_way()) std::rethrow_exception(remote_error_);  // (behind the values that came before it)
   if (cancel_called_) throw usage_error("open_stream() after cancel() in " + describe());
   if (self_cancelled_) throw usage_error("open_stream() in " + describe() + ", which has cancelled itself");
   if (discarded_)
@@ -392,7 +398,7 @@ void dialog::throw_end_of_channel() {
 
 void dialog::close_stream() noexcept {
   if (stream_closed_) return;
-  stop_sent_ = !stop_received_ && !finished();
+  stop_sent_ = !stop_received_ && !finished() && !one_way();  // a generator is cancelled instead
   end_stream();
   if (!stop_sent_) return;
   try {
@@ -425,6 +431,39 @@ std::exception_ptr dialog::refuse_payload(msg::message_kind kind, msg::bytes_vie
   return raised;
 }
 
+}  // namespace detail
+
+std::string_view to_string(context_state state) noexcept {
+  switch (state) {
+    case context_state::pre_started: return "pre-started";
+    case context_state::syncing_to_child: return "syncing-to-child";
+    case context_state::started: return "started";
+    case context_state::streaming: return "streaming";
+    case context_state::streaming_finished: return "streaming-finished";
+    case context_state::result_returned: return "result-returned";
+    case context_state::self_cancelled: return "self-cancelled";
+    case context_state::peer_cancelled: return "peer-cancelled";
+    case context_state::actor_cancelled: return "actor-cancelled";
+    case context_state::errored: return "errored";
+  }
+  return "";
+}
+
+namespace detail {
+
+context_state dialog::state() const noexcept {
+  if (return_received_) return context_state::result_returned;
+  if (absorbed_ || self_cancelled_) return context_state::self_cancelled;
+  if (remote_error_ && cancelled_by_) return *cancelled_by_;
+  if (remote_error_ || local_error_) return context_state::errored;
+  if (side_ == context_side::child && scope_.cancel_called())
+    return canceller_ && canceller_->uuid == via_->remote_uid().uuid ? context_state::peer_cancelled : context_state::actor_cancelled;
+  if (stream_closed_ || stop_received_) return context_state::streaming_finished;
+  if (stream_opened_) return context_state::streaming;
+  if (started_received_ || started_sent_) return context_state::started;
+  return ack_received_ ? context_state::syncing_to_child : context_state::pre_started;
+}
+
 // --- cancelling ---
 
 sc::task<> dialog::cancel_remote(sc::duration timeout, bool by_user) {
@@ -446,4 +485,6 @@ void dialog::cancel_self() {
   scope_.cancel("the task cancelled its own context");
 }
 
-}  // namespace tractor::detail
+}  // namespace detail
+
+}  // namespace tractor

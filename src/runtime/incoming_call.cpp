@@ -83,8 +83,8 @@ sc::task<> incoming_call::wait_for_room() {
   });
 }
 
-// Tells the peer how the task ended: Return, or Error; then that its requests to cancel are done. A peer that cannot be told
-// any more is no error of this actor (S-RPC-6).
+// Tells the peer how the task ended: Return, of a generator Stop, or Error; then that its requests to cancel are done. A peer that cannot
+// be told any more is no error of this actor (S-RPC-6).
 void incoming_call::answer(bool cut_off, const msg::buffer& failure) {
   peer& to = link_.via();
   actor& self = to.self();
@@ -93,14 +93,15 @@ void incoming_call::answer(bool cut_off, const msg::buffer& failure) {
     answer_error(failure);
   } else if (cut_off && link_.remote_error()) {
     answer_error(encoded(link_.remote_error()));
-  } else if (cut_off) {
+  } else if (cut_off && !(target_.kind == msg::function_kind::asyncgen && !ack_cids_.empty())) {
     const auto packed = make_context_cancelled(self.uid(), link_.self_cancelled() ? std::optional(self.uid()) : link_.canceller(),
                                                link_.cid(), link_.self_cancelled() ? "it cancelled itself" : why_cancelled_);
     to.answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
   } else {
+    // (A generator that its consumer has cancelled has ended, no more: the reference does the same.)
     std::exception_ptr unsendable;
     try {
-      to.send([&](msg::buffer& out) { call_->encode_return(out, link_.cid()); });
+      to.send([&](msg::buffer& out) { call_->encode_end(out, link_.cid()); });
     } catch (const transport_closed&) {
       // The channel ended in between; its own end is reported where it is noticed.
     } catch (...) {

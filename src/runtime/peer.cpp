@@ -246,12 +246,12 @@ void peer::on_start(const msg::start& request, msg::bytes_view body) {
   }
 }
 
-// A context whose opener knows credit is told how much it may send at first.
+// What streams, and whose opener knows credit, is told how much it may send at first.
 void peer::acknowledge(incoming_call& call, const endpoint& target, const credit_note& credit) {
   msg::buffer window;
   msg::extra_field extra[1];
   std::size_t extra_count = 0;
-  if (credit && target.kind == msg::function_kind::context) {
+  if (credit && target.kind != msg::function_kind::asyncfunc) {
     call.link().set_credit(credit);
     msg::encode(window, call.link().announce_credit(), msg::credit_key);
     extra[extra_count++] = {.key = msg::credit_key, .item = window.view()};

@@ -45,11 +45,11 @@ sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view 
   bool lost = false;
   try {
     if (link.via().channel().congested()) co_await link.via().channel().drained();
-    // Only a context may stream: a plain call says nothing of it.
+    // A plain call does not stream, and says nothing of it.
     msg::buffer credit;
     msg::extra_field extra[1];
     std::size_t extra_count = 0;
-    if (kind == msg::function_kind::context) {
+    if (kind != msg::function_kind::asyncfunc) {
       msg::encode(credit, link.announce_credit(), msg::credit_key);
       extra[extra_count++] = {.key = msg::credit_key, .item = credit.view()};
     }

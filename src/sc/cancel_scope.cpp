@@ -74,9 +74,18 @@ bool cancel_scope::swallowed(const detail::task_record& task) const noexcept {
   return task.delivered != delivered_at_entry_ && task.delivered != task.accounted && task.token->alive == 0;
 }
 
+// What was thrown in here is absorbed or replaced. Not what was thrown before: a scope in a handler, around its cleanup say, settles
+// nothing of what the handler has caught.
+void cancel_scope::settle(detail::task_record& task) const noexcept {
+  if (task.accounted >= delivered_at_entry_)
+    task.accounted = task.delivered;
+  else
+    task.delivered = delivered_at_entry_;
+}
+
 cancel_scope::exit_result cancel_scope::exit_decided(detail::task_record& task, detail::outcome_kind how) noexcept {
   if (how == detail::outcome_kind::error) {
-    task.accounted = task.delivered;
+    settle(task);
     return exit_result::keep;
   }
   if (how == detail::outcome_kind::value) {
@@ -86,12 +95,12 @@ cancel_scope::exit_result cancel_scope::exit_decided(detail::task_record& task, 
     std::fprintf(stderr, "tractor: %s; the scope ends as cancelled\n", detail::dropped_cancel_text(task).c_str());
     task.swallowed = true;
     if (!effective_) {
-      task.accounted = task.delivered;
+      settle(task);
       return exit_result::keep;
     }
   }
   if (!effective_ || parent_visible()) return exit_result::propagate;
-  task.accounted = task.delivered;
+  settle(task);
   cancelled_caught_ = true;
   return exit_result::absorb;
 }

@@ -83,8 +83,8 @@ cancel_token* token_of(task_record& task) {
 void throw_cancelled(std::source_location checkpoint) {
   task_record& task = *this_runner().running();
   cancel_token* const token = token_of(task);  // first: it may throw, and then nothing was delivered
-  ++task.delivered;
-  token->checkpoint = checkpoint;
+  // Of several that nobody has settled yet, a report names the first: the others may come out of a cleanup in its handler.
+  if (task.delivered++ == task.accounted) token->checkpoint = checkpoint;
   throw kernel_access::make_cancelled(token);
 }
 

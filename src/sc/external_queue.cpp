@@ -21,13 +21,19 @@ external_queue::external_queue(runner& run) : run_(run), event_(check_syscall(::
 
 external_queue::~external_queue() {
   threads_.reset();  // the last ones to post, but for run handles
-  if (mailbox_) {
-    const std::lock_guard<std::mutex> lock(mailbox_->mutex);
-    mailbox_->queue = nullptr;
-  }
+  refuse_posts();
   run_.cancel_deferred(call_posted_);
   source_.reader = nullptr;
   source_.detach();
+}
+
+void external_queue::refuse_posts() noexcept {
+  if (!mailbox_) return;
+  std::vector<std::move_only_function<void()>> unwanted;  // destroyed when no lock is held
+  const std::lock_guard<std::mutex> closing(mailbox_->mutex);
+  mailbox_->queue = nullptr;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  unwanted.swap(posted_);
 }
 
 worker_threads& external_queue::threads() {

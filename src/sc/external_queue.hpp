@@ -48,6 +48,8 @@ class external_queue {
 
   [[nodiscard]] std::shared_ptr<run_mailbox> mailbox();
   void post(std::move_only_function<void()>&& function);  // under the mailbox's mutex
+  // The main task has ended: nothing that is posted will be called.
+  void refuse_posts() noexcept;
 
  private:
   struct drain_waiter : io_source::waiter {

@@ -110,11 +110,18 @@ class temporary_file {
     if (::rename(name_.c_str(), target_.c_str()) != 0) fail("rename()");
     renamed_ = true;
   }
-  // The new name is an entry of the directory.
-  void sync_directory() {
-    const unique_fd directory(retry_eintr([&] { return ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
-    // A file system without this has nothing to make durable (EINVAL), and a directory that cannot be read was written all the same.
-    if (directory && ::fsync(directory.get()) != 0 && errno != EINVAL) fail("fsync() of its directory");
+  // The new name is an entry of the directory. Null: it may be written, but not read.
+  unique_fd open_directory() {
+    unique_fd directory(retry_eintr([&] { return ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    if (!directory && errno != EACCES) fail("open() of its directory");
+    return directory;
+  }
+  void rename_durably() {
+    sync();
+    const unique_fd directory = open_directory();
+    rename();
+    // A file system without an fsync of directories has nothing to make durable (EINVAL).
+    if (directory ? ::fsync(directory.get()) != 0 && errno != EINVAL : ::syncfs(fd_.get()) != 0) fail("fsync() of its directory");
   }
 
  private:
@@ -130,10 +137,12 @@ class temporary_file {
 void replace_whole(const std::string& path, std::span<const std::byte> bytes, std::uint64_t random, const write_file_options& options) {
   temporary_file temporary(path, random, options.mode);
   temporary.write(bytes);
-  if (options.durable) temporary.sync();
+  if (options.durable) {
+    temporary.rename_durably();
+    return;
+  }
   temporary.close();
   temporary.rename();
-  if (options.durable) temporary.sync_directory();
 }
 
 }  // namespace

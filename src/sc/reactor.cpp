@@ -40,7 +40,18 @@ int wait(int epoll, epoll_event* events, int count, duration timeout, bool& whol
 
 reactor::reactor() : epoll_(check_syscall(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1()")) {}
 
-reactor::~reactor() { TRACTOR_ASSERT(sources_ == 0, "a descriptor is still registered when its run ends"); }
+reactor::~reactor() {
+  while (sources_ != nullptr) {
+    TRACTOR_ASSERT(sources_->reader == nullptr && sources_->writer == nullptr, "a run ends while something waits for a descriptor");
+    sources_->forget_owner();
+  }
+}
+
+std::size_t reactor::source_count() const noexcept {
+  std::size_t count = 0;
+  for (const io_source* each = sources_; each != nullptr; each = each->next_) ++count;
+  return count;
+}
 
 int reactor::poll(duration timeout) {
   epoll_event events[events_per_poll_max];
@@ -88,7 +99,18 @@ void io_source::attach(int fd, reactor& into) {
   fd_ = fd;
   if (::epoll_ctl(into.epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_os_error("epoll_ctl(ADD, " + std::to_string(fd) + ")", errno);
   owner_ = &into;
-  ++into.sources_;
+  next_ = into.sources_;
+  if (next_ != nullptr) next_->link_ = &next_;
+  link_ = &into.sources_;
+  into.sources_ = this;
+}
+
+void io_source::forget_owner() noexcept {
+  *link_ = next_;
+  if (next_ != nullptr) next_->link_ = link_;
+  owner_ = nullptr;
+  readable_ = writable_ = true;
+  hung_up_ = urgent_ = watching_write_ = false;
 }
 
 void io_source::detach() noexcept {
@@ -96,8 +118,7 @@ void io_source::detach() noexcept {
   TRACTOR_ASSERT(reader == nullptr && writer == nullptr, "a descriptor is closed while a task waits for it");
   ::epoll_ctl(owner_->epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
   owner_->forget(*this);
-  --owner_->sources_;
-  owner_ = nullptr;
+  forget_owner();
 }
 
 void io_source::set_not_writable() {

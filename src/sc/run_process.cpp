@@ -43,6 +43,8 @@ task<> feed(byte_stream& into, const std::string& input) {
     co_await into.send_all(std::as_bytes(std::span(input)));
   } catch (const broken_resource_error&) {
     // It has read what it wanted.
+  } catch (const closed_resource_error&) {
+    // Or has ended. Who has its stdin from it gets no more.
   }
   into.close();
 }
@@ -88,6 +90,7 @@ task<> talk(child_process& child, const run_process_options& options, capture& o
     if (options.error == stdio::pipe)
       n.start_soon({.name = "collect stderr"}, collect, std::ref(child.error()), std::ref(err), std::cref(options), "stderr");
     co_await wait_for(child);
+    if (feeds(options)) child.input().close();
   });
 }
 

@@ -214,7 +214,13 @@ void runner::run_to_completion() {
       look();
   }
   run_deferred();
+  clean_up();
+}
+
+// When the main task has ended.
+void runner::clean_up() noexcept {
   keep_traces();
+  if (external_) external_->refuse_posts();
 }
 
 bool runner::has_time_to_continue() noexcept {
@@ -254,7 +260,7 @@ void runner::step() {
   current_ = nullptr;
   run_deferred();
   if (main_done_) {
-    keep_traces();
+    clean_up();
     return;
   }
   if (options_.clock == nullptr) measure_steps();

@@ -116,6 +116,20 @@ void signal_receiver::claim_one(int number, int process) {
   claims_.push_back(made);
 }
 
+namespace {
+
+// For the process; and before this goes on, where this thread can take it.
+void raise_again(int number) noexcept {
+  sigset_t blocked;
+  const bool here = ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked) == 0 && ::sigismember(&blocked, number) == 0;
+  if (here)
+    ::raise(number);
+  else
+    ::kill(::getpid(), number);
+}
+
+}  // namespace
+
 void signal_receiver::release_all() noexcept {
   std::bitset<signal_count> unreceived;
   {
@@ -132,7 +146,7 @@ void signal_receiver::release_all() noexcept {
     }
   }
   for (const claim& held : std::exchange(claims_, {}))
-    if (unreceived[static_cast<std::size_t>(held.number)]) ::raise(held.number);
+    if (unreceived[static_cast<std::size_t>(held.number)]) raise_again(held.number);
 }
 
 std::optional<int> signal_receiver::receive_if_arrived() noexcept {

@@ -3,7 +3,9 @@
 #include "socket_calls.hpp"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
+#include <charconv>
 #include <cstring>
 
 #include "tractor/sc/socket_listener.hpp"
@@ -64,6 +66,23 @@ socket_name unix_name(const char* doing, const std::string& path) {
   return result;
 }
 
+namespace {
+
+// Of a link-local address the link, by name or number: "eth0", "2". 0: there is none of that name.
+std::uint32_t scope_of(const std::string& zone) {
+  std::uint32_t number = 0;
+  const char* const end = zone.data() + zone.size();
+  if (const auto read = std::from_chars(zone.data(), end, number); read.ec == std::errc() && read.ptr == end) return number;
+  return ::if_nametoindex(zone.c_str());
+}
+
+std::string zone_text(std::uint32_t scope) {
+  char name[IF_NAMESIZE] = {};
+  return "%" + (::if_indextoname(scope, name) != nullptr ? std::string(name) : std::to_string(scope));
+}
+
+}  // namespace
+
 socket_name tcp_name(const char* doing, const std::string& host, std::uint16_t port) {
   socket_name result;
   sockaddr_in v4{};
@@ -73,7 +92,9 @@ socket_name tcp_name(const char* doing, const std::string& host, std::uint16_t p
     v4.sin_port = htons(port);
     std::memcpy(&result.storage, &v4, sizeof v4);
     result.length = sizeof v4;
-  } else if (::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
+  } else if (const std::size_t zone = host.find('%'); ::inet_pton(AF_INET6, host.substr(0, zone).c_str(), &v6.sin6_addr) == 1) {
+    if (zone != std::string::npos && (v6.sin6_scope_id = scope_of(host.substr(zone + 1))) == 0)
+      throw os_error(std::string(doing) + "(" + to_text(host, port) + "): there is no network interface of that name", ENODEV);
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(port);
     std::memcpy(&result.storage, &v6, sizeof v6);
@@ -97,7 +118,7 @@ std::optional<tcp_endpoint> to_endpoint(const socket_name& name) {
     sockaddr_in6 v6;
     std::memcpy(&v6, &name.storage, sizeof v6);
     if (::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text) == nullptr) return std::nullopt;
-    return tcp_endpoint{.host = text, .port = ntohs(v6.sin6_port)};
+    return tcp_endpoint{.host = text + (v6.sin6_scope_id != 0 ? zone_text(v6.sin6_scope_id) : std::string()), .port = ntohs(v6.sin6_port)};
   }
   return std::nullopt;
 }

@@ -251,12 +251,13 @@ thread_awaiter::thread_awaiter(std::unique_ptr<thread_job> job, capacity_limiter
 thread_awaiter::~thread_awaiter() = default;
 
 void thread_awaiter::start() {
-  auto call = std::make_unique<thread_call>();
-  call->limiter = &limiter_;
-  call->waiting = this;
+  std::unique_ptr<thread_call> call;
   const void* const borrower = job_->borrower();
-  call->job = std::move(job_);
   try {
+    call = std::make_unique<thread_call>();
+    call->limiter = &limiter_;
+    call->waiting = this;
+    call->job = std::move(job_);
     this_runner().external().threads().start(*call);
   } catch (...) {
     limiter_.release_on_behalf_of(borrower);

@@ -142,8 +142,8 @@ TEST(bench_bounds, ratio_is_met_up_to_and_including_its_limit) {
 }
 
 TEST(bench_bounds, rate_is_met_from_its_limit_up) {
-  EXPECT_TRUE(meets("stream.small.uds", {{.median = 1.5e6}, {}}));
-  EXPECT_FALSE(meets("stream.small.uds", {{.median = 1.49e6}, {}}));
+  EXPECT_TRUE(meets("stream.small.uds", {{.median = 4e6}, {}}));
+  EXPECT_FALSE(meets("stream.small.uds", {{.median = 3.99e6}, {}}));
 }
 
 TEST(bench_bounds, kill_of_a_worker_bounds_median_and_worst) {

@@ -65,7 +65,7 @@ TEST(address, loopback_is_told_from_what_others_reach) {
     EXPECT_FALSE(tcp(host, 1).tcp()->is_loopback()) << host;
 }
 
-// S-TPT-5
+// S-TPT-5, S-FRM-12
 TEST(address, transports_have_keys_and_an_unknown_one_lists_them) {
   for (const transport known : {transport::uds, transport::tcp, transport::inproc}) EXPECT_EQ(transport_named(key_of(known)), known);
   EXPECT_EQ(error_from([] { return transport_named("quic"); }), "there is no transport 'quic'; there are uds, tcp and inproc");

@@ -63,7 +63,7 @@ sc::task<std::string> receive_stops(ipc::channel& from, std::function<void(const
   co_return why;
 }
 
-// S-OOB-7, S-RPC-5: the last words of a peer that has gone arrive, though none of them can be answered.
+// S-OOB-7, S-RPC-5, S-FRM-11: the last words of a peer that has gone arrive, though none of them can be answered.
 TRACTOR_TEST(channel, peer_that_has_gone_is_heard_to_its_last_frame) {
   auto [near, far] = sc::open_socketpair();
   ipc::channel channel(std::move(near));
@@ -147,6 +147,105 @@ TRACTOR_TEST(channel, send_that_fails_for_want_of_memory_ends_the_reception_too)
   EXPECT_TRUE(channel.closed());
   EXPECT_FALSE(channel.ended_by_stream());
   EXPECT_THROW(send_stop(channel, "another"), tractor::transport_closed);
+}
+
+// S-FRM-9: only a peer that has gone is the end of the stream itself; for who sends it is the end of the connection in any case.
+TRACTOR_TEST(channel, send_that_fails_closes_the_connection_for_who_sends) {
+  struct failure {
+    int errno_value;
+    const char* name;
+    bool by_stream;
+  };
+  for (const failure& each : {failure{.errno_value = EPIPE, .name = "EPIPE", .by_stream = true},
+                              failure{.errno_value = ECONNRESET, .name = "ECONNRESET", .by_stream = true},
+                              failure{.errno_value = ENOBUFS, .name = "ENOBUFS", .by_stream = false}}) {
+    auto [near, far] = sc::open_memory_streams();
+    ipc::channel channel(std::make_unique<failing_stream>(std::move(near), each.errno_value));
+    send_stop(channel, "one");
+    channel.flush();
+
+    EXPECT_THROW(send_stop(channel, "two"), tractor::transport_closed) << each.name;
+
+    EXPECT_TRUE(sc_test::contains(channel.why_closed(), each.name)) << channel.why_closed();
+    EXPECT_EQ(channel.ended_by_stream(), each.by_stream) << each.name;
+    EXPECT_EQ(channel.closed(), !each.by_stream) << "who has gone may have said something before";
+  }
+  co_await sc_test::settle();
+}
+
+// S-FRM-13: what tells whether the peer lives is to receive from it.
+TRACTOR_TEST(channel, is_open_until_the_end_of_its_peer_is_received) {
+  auto [near, far] = sc::open_socketpair();
+  ipc::channel channel(std::move(near));
+  far->close();
+  co_await sc_test::settle();
+  EXPECT_FALSE(channel.closed());
+
+  EXPECT_FALSE(co_await channel.receive());
+
+  EXPECT_TRUE(channel.closed());
+}
+
+// S-FRM-3: some of the tasks are cancelled in the middle of it.
+TRACTOR_TEST(channel, frames_of_tasks_that_send_at_once_arrive_whole_and_in_the_order_of_each) {
+  auto [near, far] = sc::open_memory_streams(1000);
+  ipc::channel channel(std::move(near)), other(std::move(far));
+  constexpr int tasks = 10, frames = 40;
+  const std::string padding(5000, 'x');
+  std::vector<int> sent(tasks), received(tasks);
+  std::string why = "still receiving";
+
+  co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
+    around.start_soon([&]() -> sc::task<> {
+      why = co_await receive_stops(other, [&](const std::string& cid) {
+        const auto end_of_task = cid.find(' '), end_of_number = cid.find(' ', end_of_task + 1);
+        const auto task = static_cast<std::size_t>(std::stoi(cid.substr(0, end_of_task)));
+        EXPECT_EQ(cid.substr(end_of_number + 1), padding);
+        EXPECT_EQ(std::stoi(cid.substr(end_of_task + 1)), received.at(task));
+        ++received.at(task);
+      });
+    });
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      for (int task = 0; task < tasks; ++task)
+        n.start_soon([&, task]() -> sc::task<> {
+          sc::cancel_scope scope;
+          co_await scope.run([&]() -> sc::task<> {
+            for (int i = 0; i < frames; ++i) {
+              if (task % 2 == 1 && i == frames / 2) scope.cancel();
+              send_stop(channel, std::to_string(task) + " " + std::to_string(i) + " " + padding);
+              ++sent.at(static_cast<std::size_t>(task));
+              co_await channel.drained();
+              co_await sc::checkpoint();
+            }
+          });
+        });
+      co_return;
+    });
+    co_await channel.flushed();
+    channel.close("done");
+  });
+
+  EXPECT_EQ(sent, received);
+  EXPECT_EQ(sent.at(0), frames);
+  EXPECT_LT(sent.at(1), frames);
+  EXPECT_EQ(why, "");
+}
+
+// S-FRM-4
+TRACTOR_TEST(channel, second_task_that_receives_is_refused) {
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::move(near)), other(std::move(far));
+  std::string second;
+
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await receive_stops(channel, [](const std::string&) {})); });
+    co_await sc_test::settle();
+
+    second = co_await receive_stops(channel, [](const std::string&) {});
+    n.cancel();
+  });
+
+  EXPECT_TRUE(sc_test::contains(second, "another task is receiving")) << second;
 }
 
 // Bytes that nobody takes do not pile up without bound.

@@ -84,7 +84,8 @@ TEST(envelope, start_without_arguments_has_an_empty_map) {
   EXPECT_EQ(test::hex(std::get<start>(message).kwargs), "80");
 }
 
-// S-MSG-4, S-MSG-2: fields with a default may be missing, in any order, among unknown ones.
+// S-MSG-2, S-MSG-4, S-MSG-14: a map becomes the message that its tag names; fields with a default may be missing, in any order, among
+// unknown ones.
 TEST(envelope, missing_fields_take_their_defaults) {
   const auto message = decode_as<aid>(body_of({{"uuid", "u"}, {"future", value::array{1}}, {"name", "n"}, {"msg_type", "Aid"}}));
   EXPECT_EQ(message.name, "n");

@@ -83,6 +83,7 @@ TEST_F(boot_failure_test, program_killed_by_a_signal_is_reported_with_it) {
   EXPECT_THAT(failure_of(executing(script("kill -9 $$"))), HasSubstr("killed by SIGKILL"));
 }
 
+// S-NUR-2
 TEST_F(boot_failure_test, silent_program_is_given_up_at_the_deadline) {
   auto options = executing(script("exec sleep 1000"));
   options.boot_timeout = 20ms;
@@ -226,6 +227,21 @@ TEST_F(boot_failure_test, failing_body_ends_a_start_of_its_own) {
     });
   });
   static_cast<void>(as<std::runtime_error>(error));
+}
+
+// S-RT-22: it has said who it is by then, so its start is no failure; that it is of no use must not stay unsaid.
+TEST_F(boot_failure_test, actor_that_cannot_listen_where_it_is_told_fails_its_nursery) {
+  const tractor::ipc::uds_address where{.dir = left_behind().temporary_directory(), .file = "taken.sock"};
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    const auto taken = tractor::ipc::listen(where);
+    co_await an.start_actor("worker", {.bind_addrs = {where}});
+    co_await sc::sleep_forever();
+  });
+  const auto* raised = as<tractor::remote_actor_error>(error);
+  ASSERT_NE(nullptr, raised);
+  EXPECT_EQ("worker", raised->src_uid().name);
+  EXPECT_EQ("OSError", raised->boxed_type_str());
+  EXPECT_THAT(raised->what(), HasSubstr(where.path()));
 }
 
 TEST_F(boot_failure_test, missing_executable_is_named) {

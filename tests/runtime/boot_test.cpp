@@ -37,7 +37,7 @@ namespace {
 class boot_test : public both_methods {};
 RT_BOTH_METHODS(boot_test);
 
-// S-NUR-1, S-NUR-4, S-RT-20
+// S-NUR-1, S-NUR-4, S-RT-20, S-MSG-12: the pid that the parent knows is the child's.
 TEST_P(boot_test, actors_of_one_name_are_told_apart_by_uuid_and_pid) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto first = co_await an.start_actor("twin", options());
@@ -131,6 +131,7 @@ struct world_restorer {
   }
 };
 
+// S-NUR-2
 TEST_P(boot_test, world_is_the_requesters_at_the_call) {
   const world_restorer at_exit;
   run_in_nursery([&](actor_nursery& an) -> sc::task<> {

@@ -3,8 +3,35 @@
 // Calling functions in another actor: values there and back, and every way in which a call can be wrong.
 
 #include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <iterator>
 
+#include "programs.hpp"
 #include "runtime_test.hpp"
+#include "tractor/sc/finally.hpp"
+
+namespace together {
+namespace {
+
+namespace sc = tractor::sc;
+
+int seen = 0;
+sc::event all_seen;
+
+// Waits for ever; cancelled, it does not end before so many have been cancelled.
+sc::task<> leave(int tasks) {
+  co_await sc::finally([]() -> sc::task<> { co_await sc::sleep_forever(); },
+                       [=]() -> sc::task<> {
+                         if (++seen == tasks) all_seen.set();
+                         co_await all_seen.wait();
+                       });
+}
+
+}  // namespace
+}  // namespace together
+
+TRACTOR_MODULE(together) { mod.def<&together::leave>("leave", "tasks"); }
 
 namespace runtime_test {
 namespace {
@@ -87,7 +114,7 @@ struct wrong_call {
   const char* text;
 };
 
-// S-NUR-9, S-POR-4, S-POR-6, S-RPC-4, S-RPC-12
+// S-NUR-2, S-NUR-9, S-POR-4, S-POR-6, S-RPC-4, S-RPC-12
 TEST_F(call_test, wrong_calls_are_errors_of_the_call_and_the_actor_lives_on) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -302,6 +329,62 @@ TEST_F(call_test, portal_without_a_main_task_has_no_result) {
     auto worker = co_await start(an);
     static_cast<void>(co_await catch_as<tractor::no_result>([&] { return worker.wait_for_result<int>(); }));
     co_await an.cancel();
+  });
+}
+
+// S-RPC-9: every task sees the cancel before any of them has ended.
+TEST_F(call_test, tasks_of_a_cancelled_actor_are_cancelled_together) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit", "together"}});
+    constexpr int tasks = 10;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      for (int i = 0; i < tasks; ++i)
+        n.start_soon([&]() -> sc::task<> {
+          static_cast<void>(co_await catch_as<tractor::context_cancelled>([&] { return worker.run<&together::leave>(tasks); }));
+        });
+      while (co_await worker.run<&kit::running_calls>() != tasks + 1) {
+      }
+
+      EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
+    });
+  });
+}
+
+// Waits until a process that was told to stop has done so.
+sc::task<> until_stopped(const watched_process& process) {
+  for (;;) {
+    std::ifstream file("/proc/" + std::to_string(process.pid()) + "/stat");
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    const auto state = text.rfind(") ");
+    if (state == std::string::npos || text.at(state + 2) == 'T') co_return;
+    co_await sc::checkpoint();
+  }
+}
+
+// S-POR-22: it is carried out when it is read, and calls that were read before it have not begun by then. The actor is stopped while all
+// of them are sent, so that it reads them at once.
+TEST_F(call_test, cancel_of_an_actor_goes_before_calls_that_are_queued) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const watched_process process(static_cast<pid_t>(worker.pid().value()));
+    process.signal(SIGSTOP);
+    co_await until_stopped(process);
+    constexpr int calls = 10;
+    int cancelled = 0;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      for (int i = 0; i < calls; ++i)
+        n.start_soon([&]() -> sc::task<> {
+          if (co_await catch_as<tractor::context_cancelled>([&] { return worker.run<&kit::nothing>(); })) ++cancelled;
+        });
+      for (int i = 0; i < 3; ++i) co_await sc::checkpoint();
+      co_await worker.kernel_peer()->channel().flushed();
+      n.start_soon([&]() -> sc::task<> { EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound})); });
+      while (!worker.kernel_peer()->cancel_called()) co_await sc::checkpoint();
+      co_await worker.kernel_peer()->channel().flushed();
+
+      process.signal(SIGCONT);
+    });
+    EXPECT_EQ(calls, cancelled);
   });
 }
 

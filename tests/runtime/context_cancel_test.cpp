@@ -8,6 +8,33 @@
 #include "tractor/runtime/server.hpp"
 #include "tractor/sc/finally.hpp"
 
+namespace cleanup {
+namespace {
+
+namespace sc = tractor::sc;
+template <class First>
+using context = tractor::context<First, void, void>;
+
+// Fails before it has started, and cancels another context on the way out: one into an actor of its own.
+sc::task<> cancels_another(context<std::string>& ctx, bool unsendable) {
+  co_await tractor::open_nursery([&](tractor::actor_nursery& an) -> sc::task<> {
+    auto other = co_await an.start_actor("other", {.enable_modules = {"kit"}});
+    co_await other.open_context<&kit::sleeper>({}, [&](auto& theirs) -> sc::task<> {
+      co_await sc::finally(
+          [&]() -> sc::task<> {
+            if (unsendable) co_await ctx.started("\xff");
+            throw tractor::type_error("the first error");
+          },
+          [&]() -> sc::task<> { co_await theirs.cancel(); });
+    });
+  });
+}
+
+}  // namespace
+}  // namespace cleanup
+
+TRACTOR_MODULE(cleanup) { mod.def<&cleanup::cancels_another>("cancels_another", "unsendable"); }
+
 namespace runtime_test {
 namespace {
 
@@ -199,6 +226,52 @@ TEST_F(context_cancel_test, error_is_not_masked_by_a_cancel_in_its_cleanup) {
   });
 }
 
+// S-CTX-11
+TEST_F(context_cancel_test, error_before_started_is_not_masked_by_the_cancel_of_another_context) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"cleanup"}});
+    for (const bool unsendable : {false, true}) {
+      const auto error = co_await catch_as<remote_actor_error>([&] {
+        return worker.open_context<&cleanup::cancels_another>({unsendable}, [](auto&, const std::string&) -> sc::task<> {
+          ADD_FAILURE() << "entered";
+          co_return;
+        });
+      });
+      RT_REQUIRE(error);
+      EXPECT_EQ(unsendable ? "MsgTypeError" : "TypeError", error->boxed_type_str());
+      EXPECT_THAT(error->what(), HasSubstr(unsendable ? "not UTF-8" : "the first error"));
+      EXPECT_EQ(worker.peer_uid(), error->src_uid());
+    }
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-75: the error is there when the opener, on its way out, cancels.
+TEST_F(context_cancel_test, cancel_by_the_opener_does_not_hide_an_error_that_came_before) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    bool called = false;
+    const auto error = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&kit::fail_when_told>({"out_of_range"}, [&](auto& ctx) -> sc::task<> {
+        co_await sc::finally(
+            [&]() -> sc::task<> {
+              co_await ctx.open_stream([](auto& stream) -> sc::task<> { co_await stream.send(1); });
+              co_await sc::sleep_forever();
+            },
+            [&]() -> sc::task<> {
+              co_await ctx.cancel();
+              called = true;
+              EXPECT_FALSE(ctx.cancel_acked());
+            });
+      });
+    });
+    EXPECT_TRUE(called);
+    RT_REQUIRE(error);
+    EXPECT_EQ("IndexError", error->boxed_type_str());
+    co_await an.cancel();
+  });
+}
+
 // S-CTX-50, S-CTX-42, S-CTX-5
 TEST_F(context_cancel_test, endpoint_that_cancels_itself_is_named) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -248,7 +321,7 @@ TEST_F(context_cancel_test, cancel_of_the_actor_by_its_owner_is_raised) {
   });
 }
 
-// S-CTX-51, S-CTX-52, S-CTX-61, S-ERR-6: three actors. One cancels another; whoever talks to that one hears of it, by name.
+// S-CTX-51, S-CTX-52, S-CTX-61, S-ERR-6, S-NUR-2: three actors. One cancels another; whoever talks to that one hears of it, by name.
 TEST_F(context_cancel_test, cancel_by_a_third_actor_names_it) {
   const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto target = co_await an.start_actor("target", {.enable_modules = {"kit"}, .bind_addrs = {socket_file()}});

@@ -122,7 +122,7 @@ TEST_F(context_test, error_before_started_is_raised_where_the_block_is_entered) 
   });
 }
 
-// S-CTX-8
+// S-CTX-8, S-COD-20
 TEST_F(context_test, endpoint_that_never_calls_started_is_an_error) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -160,7 +160,7 @@ TEST_F(context_test, stream_before_started_is_an_error_of_the_endpoint) {
   });
 }
 
-// S-CTX-10
+// S-CTX-10, S-COD-4
 TEST_F(context_test, started_value_without_a_form_can_be_tried_again) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

@@ -85,6 +85,24 @@ TEST_F(deaf_peer, requests_behind_an_answer_that_cannot_be_sent_are_done) {
   });
 }
 
+// S-RPC-6: what cannot be told to who asked is told nobody, and ends nothing else.
+TEST_F(deaf_peer, errors_that_cannot_be_delivered_are_dropped) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    stop_listening(peer);
+    peer.send_start("t1", "hostile_target", "wait_for_ever");
+    co_await wait_until_running(1);
+
+    for (const char* cid : {"f1", "f2", "f3"}) peer.send_start(cid, "hostile_target", "fail", {{"bytes", 10}});
+    peer.send_start("t2", "hostile_target", "wait_for_ever");
+    co_await wait_until_running(2);
+
+    peer.hang_up();
+
+    co_await wait_until_running(0);
+  });
+}
+
 // Refused requests, acknowledgements, errors: who does not read them loses its channel before they have filled the memory.
 TEST_F(deaf_peer, answers_that_nobody_reads_end_the_channel) {
   const auto flood = [](std::string func, const msg::value::map& kwargs) {

@@ -58,6 +58,37 @@ sc::task<> abort_at_exit() {
   co_return;
 }
 
+// A failure of the runtime, told to the parent: now, or when nobody is in a dialog any more.
+sc::task<> fail_the_runtime(tractor::context<>& ctx, bool later) {
+  const auto tell = [link = ctx.kernel_link().via().shared_from_this()] {
+    tractor::msg::error_msg failure;
+    failure.src_uid = tractor::current_actor().uid();
+    failure.src_type_str = failure.boxed_type_str = "RuntimeError";
+    failure.message = "of the runtime";
+    link->send([&](tractor::msg::buffer& out) { tractor::msg::encode_error_msg(out, failure); });
+  };
+  co_await ctx.started();
+  if (later)
+    tractor::current_actor().service().start_soon([=]() -> sc::task<> {
+      co_await sc::sleep(1ms);
+      tell();
+    });
+  else
+    tell();
+}
+
+// Echoes so many items, and then has no connection any more, perhaps after an end of the stream in good order.
+sc::task<> echo_and_cut(tractor::context<void, int, int>& ctx, int items, bool close_first) {
+  co_await ctx.started();
+  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+    for (int i = 0; i < items; ++i) co_await stream.send(co_await stream.receive());
+    if (close_first) co_await stream.aclose();
+    ctx.kernel_link().via().channel().flush();
+    ctx.kernel_link().via().channel().stream().close();
+    co_await sc::sleep_forever();
+  });
+}
+
 sc::task<std::string> much_text(std::size_t bytes) { co_return std::string(bytes, 'x'); }
 
 constexpr int link_fd = 3;  // that an actor is born with
@@ -77,6 +108,8 @@ TRACTOR_MODULE(dying) {
   mod.def<&exit_soon>("exit_soon");
   mod.def<&abort_when_cancelled>("abort_when_cancelled");
   mod.def<&abort_at_exit>("abort_at_exit");
+  mod.def<&fail_the_runtime>("fail_the_runtime", "later");
+  mod.def<&echo_and_cut>("echo_and_cut", "items", "close_first");
   mod.def<&much_text>("much_text", "bytes");
   mod.def<&write_into_the_link>("write_into_the_link");
 }
@@ -216,7 +249,7 @@ TEST_P(death_test, call_right_after_the_death_gets_the_certificate) {
   static_cast<void>(as<actor_died>(error));
 }
 
-// Who is told to look away looks away, and who uses the actor still finds out.
+// S-NUR-2: who is told to look away looks away, and who uses the actor still finds out.
 TEST_P(death_test, ignored_death_is_no_error_of_the_nursery) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto careless = options();
@@ -314,6 +347,66 @@ TEST_P(death_test, exit_of_an_idle_daemon_fails_the_nursery) {
     co_await sc::sleep_forever();
   });
   static_cast<void>(as<actor_died>(error));
+}
+
+// S-RT-22: to whoever is in a dialog with it, or else to the nursery.
+TEST_P(death_test, failure_of_an_actors_runtime_is_raised_where_it_is_seen_first) {
+  for (const bool later : {false, true}) {
+    const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+      auto victim = co_await an.start_actor("victim", options());
+      const auto context = [&] {
+        return victim.open_context<&dying::fail_the_runtime>({later}, [&](auto&) -> sc::task<> {
+          if (!later) co_await sc::sleep_forever();
+        });
+      };
+      if (later) {
+        co_await context();
+        co_await sc::sleep_forever();
+      }
+      const auto raised = co_await catch_as<tractor::remote_actor_error>(context);
+      RT_REQUIRE(raised);
+      EXPECT_THAT(raised->what(), HasSubstr("'RuntimeError': of the runtime"));
+      while (an.actor_count() != 0) co_await sc::checkpoint();
+    });
+    if (!later) {
+      EXPECT_EQ(nullptr, error) << text_of(error);
+      continue;
+    }
+    const auto* raised = as<tractor::remote_actor_error>(error);
+    ASSERT_NE(nullptr, raised);
+    EXPECT_EQ("victim", raised->src_uid().name);
+    EXPECT_THAT(raised->what(), HasSubstr("of the runtime"));
+  }
+}
+
+// S-OOB-1: cut here, there, or on both sides, perhaps behind an end of the stream in good order.
+TEST_P(death_test, connection_cut_in_the_middle_of_a_stream_ends_the_actor) {
+  struct cut {
+    int here, there;  // after so many items
+  };
+  constexpr int items = 1000, never = items + 1;
+  for (const cut after : {cut{.here = 500, .there = never}, cut{.here = never, .there = 500}, cut{.here = 500, .there = 500}})
+    for (const bool close_first : {false, true}) {
+      SCOPED_TRACE(std::to_string(after.here) + ", " + std::to_string(after.there) + (close_first ? ", closed first" : ""));
+      std::optional<watched_process> process;
+      const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+        auto victim = co_await an.start_actor("victim", options());
+        process.emplace(static_cast<pid_t>(*victim.pid()));
+        co_await victim.open_context<&dying::echo_and_cut>({after.there, close_first}, [&](auto& ctx) -> sc::task<> {
+          co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+            for (int i = 0; i < items; ++i) {
+              if (i == after.here && close_first) co_await stream.aclose();
+              if (i == after.here) victim.kernel_peer()->channel().stream().close();
+              co_await stream.send(i);
+              EXPECT_EQ(i, co_await stream.receive());
+            }
+          });
+        });
+      });
+      static_cast<void>(as<tractor::transport_closed>(error));
+      ASSERT_TRUE(process.has_value());
+      EXPECT_TRUE(process->gone());
+    }
 }
 
 // The process ends because its connection did, and that because of what it sent: this is what has to be told.

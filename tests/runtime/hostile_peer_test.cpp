@@ -324,7 +324,7 @@ TEST_P(hostile_peer, that_cancels_tasks_is_acknowledged_after_their_end) {
   });
 }
 
-// S-RPC-10: tasks of a peer that is gone are cancelled; the actor can end.
+// S-RPC-10, S-OOB-6: tasks of a peer that is gone are cancelled; the actor can end.
 TEST_P(hostile_peer, that_hangs_up_takes_its_tasks_along) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();
@@ -334,6 +334,62 @@ TEST_P(hostile_peer, that_hangs_up_takes_its_tasks_along) {
     peer.hang_up();
     co_await sc_test::settle();
     EXPECT_EQ(tractor::current_actor().running_calls(), 0u);
+  });
+}
+
+// S-RPC-6
+TEST_P(hostile_peer, that_hangs_up_while_its_task_fails_harms_nobody) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("f1", "hostile_target", "fail", {{"bytes", 10}});
+
+    peer.hang_up();
+
+    co_await sc_test::settle();
+    EXPECT_EQ(tractor::current_actor().running_calls(), 0u);
+  });
+}
+
+// S-RT-22: an Error that belongs to no dialog is the end of all of them.
+TEST_P(hostile_peer, whose_runtime_has_failed_loses_its_channel_and_its_tasks) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    for (const char* cid : {"t1", "t2"}) {
+      peer.send_start(cid, "hostile_target", "wait_for_ever");
+      EXPECT_EQ(co_await peer.answer(), "StartAck");
+    }
+    EXPECT_EQ(tractor::current_actor().running_calls(), 2u);
+    msg::error_msg failure;
+    failure.src_uid = raw::intruder;
+    failure.src_type_str = failure.boxed_type_str = "RuntimeError";
+
+    peer.channel().send([&](msg::buffer& out) { msg::encode_error_msg(out, failure); });
+
+    EXPECT_EQ(co_await peer.answer(), "closed");
+    co_await sc_test::settle();
+    EXPECT_EQ(tractor::current_actor().running_calls(), 0u);
+  });
+}
+
+// S-MSG-10: and nothing comes behind the message that ends it.
+TEST_P(hostile_peer, that_listens_gets_the_messages_of_a_dialog_in_their_order) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    const auto expect_dialog = [&](std::string_view func, const msg::value::map& kwargs,
+                                   const std::vector<std::string>& messages) -> sc::task<> {
+      peer.send_start(func, "hostile_target", func, kwargs);
+      for (const auto& message : messages) EXPECT_EQ(co_await peer.answer(), message) << func;
+    };
+    std::vector<std::string> stream{"StartAck", "Started"};
+    stream.resize(12, "Yield");
+    stream.insert(stream.end(), {"Stop", "Return"});
+
+    co_await expect_dialog("insist", {}, stream);
+    co_await expect_dialog("fail", {{"bytes", 10}}, {"StartAck", "Error:RuntimeError"});
+    co_await expect_dialog("twice", {{"number", 4}}, {"StartAck", "Return"});
+    peer.send_start("k1", "self", "_cancel_task", {{"cid", "insist"}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(co_await peer.answer(), "CancelAck");
   });
 }
 

@@ -3,6 +3,8 @@
 // The steps by which an actor is ended: a request, SIGTERM, SIGKILL. Each goes as far as it has to, and no further, and every
 // process is gone when the block is left.
 
+#include <sys/socket.h>
+
 #include <csignal>
 #include <filesystem>
 
@@ -28,10 +30,29 @@ sc::task<> hold_one_that_is_stuck(tractor::context<int>& ctx, std::string own, s
   });
 }
 
+// Has no connection any more once its stream is open, and is busy and deaf.
+sc::task<> hang_up_and_be_stuck(tractor::context<void, int, int>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([&](auto&) -> sc::task<> {
+    auto& channel = ctx.kernel_link().via().channel();
+    channel.flush();
+    ::shutdown(dynamic_cast<sc::socket_stream&>(channel.stream()).fd(), SHUT_RDWR);
+    sigset_t terminate;
+    ::sigemptyset(&terminate);
+    ::sigaddset(&terminate, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &terminate, nullptr);
+    for (volatile unsigned spins = 0;; spins = spins + 1) continue;
+    co_return;
+  });
+}
+
 }  // namespace
 }  // namespace ladder_kit
 
-TRACTOR_MODULE(ladder_kit) { mod.def<&ladder_kit::hold_one_that_is_stuck>("hold_one_that_is_stuck", "own", "method"); }
+TRACTOR_MODULE(ladder_kit) {
+  mod.def<&ladder_kit::hold_one_that_is_stuck>("hold_one_that_is_stuck", "own", "method");
+  mod.def<&ladder_kit::hang_up_and_be_stuck>("hang_up_and_be_stuck");
+}
 
 namespace runtime_test {
 namespace {
@@ -109,6 +130,26 @@ TEST_P(ladder_test, ladder_runs_to_its_end_after_an_explicit_cancel) {
     EXPECT_TRUE(process->gone());
     EXPECT_FALSE(graceful);
   }
+}
+
+// S-OOB-2: no request reaches it.
+TEST_P(ladder_test, stuck_actor_without_a_connection_is_killed_when_the_body_is_interrupted) {
+  std::optional<watched_process> process;
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto more = options();
+    more.enable_modules.emplace_back("ladder_kit");
+    auto worker = co_await an.start_actor("worker", more);
+    process.emplace(static_cast<pid_t>(*worker.pid()));
+    co_await worker.open_context<&ladder_kit::hang_up_and_be_stuck>({}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+        static_cast<void>(co_await catch_as<tractor::transport_closed>([&] { return stream.receive(); }));
+        throw tractor::keyboard_interrupt("thrown");
+      });
+    });
+  });
+  static_cast<void>(as<tractor::keyboard_interrupt>(error));
+  ASSERT_TRUE(process.has_value());
+  EXPECT_TRUE(process->gone());
 }
 
 // S-KIL-1, S-KIL-10, S-RT-15: those above a stuck actor are not stuck. Each has the time to end it, and then to end itself.

@@ -68,6 +68,36 @@ TEST_F(last_words_test, cancel_that_comes_with_a_message_ends_a_body_that_handle
   });
 }
 
+// S-KIL-8: neither the last message of a task nor what became of the others is lost when the actor goes.
+TEST_F(last_words_test, what_a_cancelled_actor_says_last_arrives) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit", "last_words"}});
+    constexpr int calls = 50;
+    int cancelled = 0, got = 0;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      for (int i = 0; i < calls; ++i)
+        n.start_soon([&]() -> sc::task<> {
+          if (co_await catch_as<tractor::context_cancelled>([&] { return worker.run<&kit::forever>(); })) ++cancelled;
+        });
+      n.start_soon([&]() -> sc::task<> {
+        static_cast<void>(co_await catch_as<tractor::context_cancelled>([&] {
+          return worker.open_context<&last_words::sends_when_cancelled>({}, [&](auto& ctx) -> sc::task<> {
+            co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+              while (const auto message = co_await stream.next()) got = *message;
+            });
+          });
+        }));
+      });
+      while (co_await worker.run<&kit::running_calls>() != calls + 2) {
+      }
+
+      co_await an.cancel();
+    });
+    EXPECT_EQ(calls, cancelled);
+    EXPECT_EQ(7, got);
+  });
+}
+
 // The connection may end before the process does, by longer than a parent waits for a certificate; it had said that it goes.
 TEST_F(last_words_test, slow_exit_of_an_actor_that_was_told_to_go_is_no_loss) {
   const auto slow = std::chrono::duration_cast<std::chrono::milliseconds>(tractor::death_certificate_timeout) + 200ms;

@@ -2,6 +2,8 @@
 //
 // Actor nurseries: when the block ends, what it raises, and that one failure ends all.
 
+#include <filesystem>
+
 #include "runtime_test.hpp"
 
 namespace runtime_test {
@@ -199,6 +201,98 @@ TEST_F(actor_nursery_test, failed_call_of_a_daemon_is_an_error_only_where_it_is_
     EXPECT_EQ(3, co_await daemon.run<&kit::add>(1, 2));
     co_await daemon.cancel_actor();
   });
+}
+
+// S-NUR-23: however many nurseries it leaves, of actors or of tasks.
+TEST_F(actor_nursery_test, error_comes_bare_out_of_nested_nurseries) {
+  const auto nested = [](std::function<sc::task<>(actor_nursery&)> body) -> sc::task<> {
+    co_await tractor::open_nursery([&](actor_nursery& outer) -> sc::task<> {
+      co_await start(outer, "outer");
+      co_await tractor::open_nursery([&](actor_nursery& middle) -> sc::task<> {
+        co_await start(middle, "middle");
+        co_await sc::open_nursery([&](sc::nursery& tasks) -> sc::task<> {
+          tasks.start_soon([&] { return tractor::open_nursery(body); });
+          co_await sc::sleep_forever();
+        });
+      });
+    });
+  };
+  run_in_nursery([&](actor_nursery&) -> sc::task<> {
+    static_cast<void>(co_await catch_as<std::invalid_argument>([&] {
+      return nested([](actor_nursery&) -> sc::task<> {
+        throw std::invalid_argument("of a body");
+        co_return;
+      });
+    }));
+    static_cast<void>(co_await catch_as<remote_actor_error>([&] {
+      return nested([](actor_nursery& inner) -> sc::task<> {
+        co_await inner.run_in_actor<&kit::fail>({}, "out_of_range", "as told");
+        co_await sc::sleep_forever();
+      });
+    }));
+  });
+}
+
+// S-SIG-3: an interrupt that the program throws itself is an error like any other, wherever it is thrown.
+TEST_F(actor_nursery_test, thrown_interrupt_ends_all_and_is_raised_bare) {
+  const auto throw_it = []() -> sc::task<> {
+    throw tractor::keyboard_interrupt("thrown");
+    co_return;
+  };
+  const std::vector<std::function<sc::task<>(const portal&)>> places{
+      [&](const portal&) -> sc::task<> { co_await throw_it(); },
+      [&](const portal&) -> sc::task<> {
+        co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+          n.start_soon(throw_it);
+          co_await sc::sleep_forever();
+        });
+      },
+      [&](const portal& worker) -> sc::task<> {
+        co_await worker.open_context<&kit::sleeper>({}, [&](auto&) -> sc::task<> { co_await throw_it(); });
+      },
+      [&](const portal& worker) -> sc::task<> {  // where the end of the context itself is absorbed
+        co_await worker.open_context<&kit::sleeper>({}, [&](auto& ctx) -> sc::task<> {
+          co_await ctx.cancel();
+          co_await throw_it();
+        });
+      },
+  };
+  run_in_nursery([&](actor_nursery&) -> sc::task<> {
+    for (const auto& place : places) {
+      const auto interrupt = co_await catch_as<tractor::keyboard_interrupt>(
+          [&] { return tractor::open_nursery([&](actor_nursery& an) -> sc::task<> { co_await place(co_await start(an)); }); });
+      RT_REQUIRE(interrupt);
+      EXPECT_EQ("thrown", interrupt->message());
+    }
+  });
+}
+
+// S-KIL-5: the daemon is asked to go before the cancel goes on.
+TEST_F(actor_nursery_test, cancel_of_a_nursery_that_joins_ends_its_daemon_in_good_order) {
+  const std::string file = left_behind().temporary_directory() + "/daemon";
+  run([&]() -> sc::task<> {
+    co_await tractor::open_root_actor([&]() -> sc::task<> {
+      actor_nursery an(tractor::current_actor());
+      sc::cancel_scope scope;
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> {
+          const bool complete = co_await scope.run([&] {
+            return an.run([&](actor_nursery& inner) -> sc::task<> {
+              auto daemon = co_await start(inner);
+              co_await daemon.run<&kit::own_file>(file);
+            });
+          });
+          EXPECT_FALSE(complete);
+        });
+        while (co_await kit::tasks_waiting_for("actor nursery exit") == 0) co_await sc::checkpoint();
+        EXPECT_TRUE(std::filesystem::exists(file));
+
+        scope.cancel("from outside");
+      });
+      EXPECT_TRUE(an.cancelled_caught());
+    });
+  });
+  EXPECT_FALSE(std::filesystem::exists(file)) << "the actor was killed";
 }
 
 // S-NUR-19, S-NUR-21, S-KIL-14

@@ -48,6 +48,14 @@ sc::task<> insist(tractor::context<void, int, int>& ctx) {
   });
 }
 
+sc::generator<int> count_to(int n) {
+  for (int i = 0; i < n; ++i) co_yield i;
+}
+sc::generator<int> one_and_wait() {
+  co_yield 1;
+  co_await sc::sleep_forever();
+}
+
 sc::task<> announce(tractor::context<std::string>& ctx, int bytes) {
   co_await ctx.started(std::string(static_cast<std::size_t>(bytes), 'x'));
   ++raw::announced;
@@ -58,6 +66,8 @@ TRACTOR_MODULE(hostile_target) {
   mod.def<&hoard>("hoard");
   mod.def<&mirror>("mirror");
   mod.def<&insist>("insist");
+  mod.def<&count_to>("count_to", "n");
+  mod.def<&one_and_wait>("one_and_wait");
   mod.def<&twice>("twice", "number");
   mod.def<&wait_for_ever>("wait_for_ever");
   mod.def<&text>("text", "bytes");

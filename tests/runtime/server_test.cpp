@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Portals to an address at which somebody listens who says nothing.
+// Portals to an address at which somebody listens who says nothing, or who speaks the protocol by hand.
 
 #include <gtest/gtest.h>
 
 #include <exception>
 #include <functional>
 #include <string>
+#include <variant>
 
+#include "raw_peer.hpp"
+#include "runtime_test.hpp"
 #include "tests/sc/sc_test.hpp"
 #include "tractor/tractor.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using raw::raw_peer;
+using runtime_test::catch_as;
 namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
+namespace msg = tractor::msg;
 
 // What `reach(address)` throws for the address of a listener that never accepts.
 void against_silence(const std::function<sc::task<>(ipc::address)>& reach,
@@ -55,6 +61,186 @@ TEST(server, portal_within_a_shorter_deadline_is_too_slow) {
   const auto within_a_second = [](ipc::address to) -> sc::task<> { co_await sc::fail_after(1s, [&] { return open_portal(to); }); };
   against_silence(within_a_second,
                   [](const std::exception_ptr& thrown, const std::string&) { EXPECT_EQ("TooSlowError", tractor::wire_type_name(thrown)); });
+}
+
+using use_portal = std::function<sc::task<>(tractor::portal&)>;
+
+// Runs `use(portal&)` in an actor whose peer is `talk(raw_peer&)`.
+void with_peer(const raw::attack& talk, const use_portal& use) {
+  tractor::testing::run_test([&]() -> sc::task<> {
+    co_await tractor::open_root_actor(
+        [&]() -> sc::task<> {
+          const auto listener = ipc::listen(ipc::tcp_address{"127.0.0.1", 0});
+          co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+            n.start_soon([&]() -> sc::task<> {
+              raw_peer peer((co_await listener->accept()).stream);
+              co_await peer.shake_hands();
+              co_await talk(peer);
+              while (co_await peer.answer() != "closed") continue;
+            });
+            co_await tractor::open_portal(listener->local(), use);
+          });
+        },
+        {.handle_signals = false});
+  });
+}
+
+// The cid of the next message, which is to be a Start; "" of any other.
+sc::task<std::string> next_start(raw_peer& peer) {
+  const auto message = co_await peer.channel().receive();
+  const auto* request = message ? std::get_if<msg::start>(&*message) : nullptr;
+  EXPECT_NE(request, nullptr);
+  co_return request == nullptr ? std::string() : std::string(request->cid);
+}
+
+void send_start_ack(raw_peer& peer, const std::string& cid, msg::function_kind kind) {
+  peer.channel().send([&](msg::buffer& out) { msg::encode_start_ack(out, cid, kind); });
+}
+
+// Begins a context as its endpoint would.
+sc::task<std::string> begin_context(raw_peer& peer) {
+  std::string cid = co_await next_start(peer);
+  send_start_ack(peer, cid, msg::function_kind::context);
+  peer.channel().send([&](msg::buffer& out) { msg::encode_started(out, cid, nullptr); });
+  co_return cid;
+}
+
+msg::error_msg error_of_peer(const std::string& type, const std::string& cid) {
+  msg::error_msg fields;
+  fields.src_uid = raw::intruder;
+  fields.src_type_str = fields.boxed_type_str = type;
+  fields.relay_path.push_back(raw::intruder);
+  fields.cid = cid;
+  return fields;
+}
+
+void send_error(raw_peer& peer, const msg::error_msg& fields) {
+  peer.channel().send([&](msg::buffer& out) { msg::encode_error_msg(out, fields); });
+}
+
+// Answers a call with that error.
+raw::attack failing_with(const std::function<msg::error_msg(const std::string& cid)>& error) {
+  return [=](raw_peer& peer) -> sc::task<> {
+    const auto cid = co_await next_start(peer);
+    send_start_ack(peer, cid, msg::function_kind::asyncfunc);
+    send_error(peer, error(cid));
+  };
+}
+
+// S-ERR-5
+TEST(server, error_of_a_type_that_is_unknown_here_keeps_its_names_and_its_text) {
+  const auto weird = [](const std::string& cid) {
+    auto fields = error_of_peer("weird.lib.WeirdError", cid);
+    fields.tb_str = "Traceback:\n  in weird()\nweird.lib.WeirdError: 42\n";
+    return fields;
+  };
+  with_peer(failing_with(weird), [](tractor::portal& there) -> sc::task<> {
+    const auto error = co_await catch_as<tractor::remote_actor_error>([&] { return there.run_from_ns("weird", "function"); });
+    TRACTOR_REQUIRE(error);
+    EXPECT_EQ("weird.lib.WeirdError", error->boxed_type_str());
+    EXPECT_EQ("weird.lib.WeirdError", error->src_type_str());
+    EXPECT_EQ("Traceback:\n  in weird()\nweird.lib.WeirdError: 42\n", error->tb_str());
+    EXPECT_EQ("the task in actor 'intruder' raised 'weird.lib.WeirdError'", error->message().substr(0, error->message().find('\n')));
+    EXPECT_THAT(error->message(), testing::HasSubstr("in weird()\n | weird.lib.WeirdError: 42"));
+  });
+}
+
+// S-ERR-10: nobody is named who may not have been it.
+TEST(server, cancel_without_a_canceller_has_none) {
+  const auto cancelled = [](const std::string& cid) { return error_of_peer("ContextCancelled", cid); };
+  with_peer(failing_with(cancelled), [](tractor::portal& there) -> sc::task<> {
+    const auto error = co_await catch_as<tractor::context_cancelled>([&] { return there.run_from_ns("some", "function"); });
+    TRACTOR_REQUIRE(error);
+    EXPECT_EQ(std::nullopt, error->canceller());
+    EXPECT_EQ("the task in actor 'intruder' was cancelled", error->message().substr(0, error->message().find('\n')));
+  });
+}
+
+// S-MSG-11: a peer that calls both of us by other names means us all the same.
+TEST(server, identities_are_told_apart_by_uuid_alone) {
+  const auto talk = [](raw_peer& peer) -> sc::task<> {
+    const auto cid = co_await begin_context(peer);
+    const auto request = co_await next_start(peer);
+    send_start_ack(peer, request, msg::function_kind::asyncfunc);
+    auto fields = error_of_peer("ContextCancelled", cid);
+    fields.src_uid.name = "renamed";
+    fields.canceller = tractor::uid{.name = "renamed, too", .uuid = tractor::current_actor().uid().uuid};
+    send_error(peer, fields);
+    peer.channel().send([&](msg::buffer& out) { msg::encode_cancel_ack(out, request, true); });
+  };
+  with_peer(talk, [](tractor::portal& there) -> sc::task<> {
+    co_await there.open_context<&kit::sleeper>({}, [](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel();
+      EXPECT_TRUE(ctx.cancel_acked());
+    });
+  });
+}
+
+// S-COD-19, S-COD-20: what nobody reads, and an end of what nobody opened, are passed over on the way to the result, or the error.
+TEST(server, outcome_is_found_behind_a_stream_that_nobody_reads) {
+  for (const bool fails : {false, true}) {
+    const auto talk = [&](raw_peer& peer) -> sc::task<> {
+      const auto cid = co_await begin_context(peer);
+      for (int i = 0; i < 40; ++i) peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, cid, i); });
+      peer.channel().send([&](msg::buffer& out) { msg::encode_stop(out, cid); });
+      if (fails)
+        send_error(peer, error_of_peer("KeyError", cid));
+      else
+        peer.channel().send([&](msg::buffer& out) { msg::encode_return(out, cid, 40); });
+    };
+    with_peer(talk, [&](tractor::portal& there) -> sc::task<> {
+      const auto context = [&]() -> sc::task<> {
+        EXPECT_EQ(40, co_await there.open_context<&kit::echo_stream>({}, [](auto&) -> sc::task<> { co_return; }));
+      };
+      if (!fails) co_await context();
+      if (!fails) co_return;
+      const auto error = co_await catch_as<tractor::remote_actor_error>(context);
+      TRACTOR_REQUIRE(error);
+      EXPECT_EQ("KeyError", error->boxed_type_str());
+    });
+  }
+}
+
+// Echoes so many items of a stream of integers.
+sc::task<> echo(raw_peer& peer, const std::string& cid, int items) {
+  for (int i = 0; i < items; ++i) {
+    const auto message = co_await peer.channel().receive();
+    const auto* item = message ? std::get_if<msg::yield>(&*message) : nullptr;
+    EXPECT_NE(item, nullptr);
+    if (item == nullptr) co_return;
+    const int number = msg::decode<int>(item->pld);
+    peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, cid, number); });
+  }
+}
+
+// S-OOB-1, S-OOB-5: whichever side breaks it, the stream ends at once, and so does the message loop; the actor has others to serve.
+TEST(server, connection_that_breaks_in_the_middle_of_a_stream_is_closed_and_nothing_else) {
+  constexpr int items = 1000, echoed = 500;
+  for (const bool by_the_peer : {true, false}) {
+    const auto talk = [&](raw_peer& peer) -> sc::task<> {
+      const auto cid = co_await begin_context(peer);
+      co_await echo(peer, cid, echoed);
+      if (by_the_peer) peer.hang_up();
+    };
+    with_peer(talk, [&](tractor::portal& there) -> sc::task<> {
+      int received = 0;
+      const auto error = co_await catch_as<tractor::transport_closed>([&] {
+        return there.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+          co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+            for (; received < items; ++received) {
+              if (!by_the_peer && received == echoed) there.kernel_peer()->channel().stream().close();
+              co_await stream.send(received);
+              EXPECT_EQ(received, co_await stream.receive());
+            }
+          });
+        });
+      });
+      TRACTOR_REQUIRE(error);
+      EXPECT_EQ(echoed, received);
+      EXPECT_THAT(error->message(), testing::HasSubstr("the connection to actor 'intruder'"));
+      EXPECT_TRUE(there.kernel_peer()->lost());
+    });
+  }
 }
 
 }  // namespace

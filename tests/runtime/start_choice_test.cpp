@@ -68,6 +68,7 @@ TEST_F(start_choice_test, program_with_threads_before_main_cannot_insist_on_the_
   });
 }
 
+// S-NUR-2
 TEST_F(start_choice_test, named_executable_is_executed_whatever_the_environment_says) {
   const std::string copy = left_behind().temporary_directory() + "/copy";
   std::filesystem::copy_file("/proc/self/exe", copy);

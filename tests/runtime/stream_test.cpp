@@ -6,6 +6,18 @@
 
 #include "runtime_test.hpp"
 
+namespace counting {
+namespace {
+
+tractor::sc::generator<int> count() {
+  for (int i = 0;; ++i) co_yield i;
+}
+
+}  // namespace
+}  // namespace counting
+
+TRACTOR_MODULE(counting) { mod.def<&counting::count>("count"); }
+
 namespace runtime_test {
 namespace {
 
@@ -34,7 +46,7 @@ TEST_F(stream_test, items_come_back_in_order_and_the_end_is_seen) {
   });
 }
 
-// S-STR-3, S-STR-4, S-STR-5
+// S-STR-3, S-STR-4, S-STR-5, S-COD-20
 TEST_F(stream_test, end_of_the_peers_side_ends_receiving) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -266,6 +278,53 @@ TEST_F(stream_test, error_in_the_stream_block_is_what_the_reader_sees) {
   });
 }
 
+// S-STR-12, S-SIG-3
+TEST_F(stream_test, error_within_streams_of_both_kinds_comes_out_bare) {
+  const auto throw_it = [](bool interrupt) {
+    if (interrupt) throw tractor::keyboard_interrupt("of the body");
+    throw std::domain_error("of the body");
+  };
+  const auto one_way_within = [=](const portal& worker, bool interrupt) -> sc::task<> {
+    co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([&](auto& both_ways) -> sc::task<> {
+        co_await both_ways.send(1);
+        co_await worker.open_stream_from<&counting::count>({}, [&](auto& one_way) -> sc::task<> {
+          EXPECT_EQ(0, co_await one_way.receive());
+          EXPECT_EQ(1, co_await both_ways.receive());
+          throw_it(interrupt);
+        });
+      });
+    });
+  };
+  const auto one_way_around = [=](const portal& worker, bool interrupt) -> sc::task<> {
+    co_await worker.open_stream_from<&counting::count>({}, [&](auto& one_way) -> sc::task<> {
+      co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+        co_await ctx.open_stream([&](auto& both_ways) -> sc::task<> {
+          co_await both_ways.send(1);
+          EXPECT_EQ(1, co_await both_ways.receive());
+          EXPECT_EQ(0, co_await one_way.receive());
+          throw_it(interrupt);
+        });
+      });
+    });
+  };
+  run_in_nursery([&](actor_nursery&) -> sc::task<> {
+    for (const bool within : {true, false})
+      for (const bool interrupt : {true, false}) {
+        const auto error = co_await caught([&] {
+          return tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+            auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit", "counting"}});
+            co_await (within ? one_way_within(worker, interrupt) : one_way_around(worker, interrupt));
+          });
+        });
+        if (interrupt)
+          static_cast<void>(as<tractor::keyboard_interrupt>(error));
+        else
+          static_cast<void>(as<std::domain_error>(error));
+      }
+  });
+}
+
 // S-STR-11, S-COD-6, S-COD-7, S-COD-8: raised where it was received; the sender's task is cancelled, and over when the block is.
 TEST_F(stream_test, item_of_the_wrong_type_is_an_error_of_the_receiver) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -286,6 +345,29 @@ TEST_F(stream_test, item_of_the_wrong_type_is_an_error_of_the_receiver) {
     EXPECT_THAT(error->what(), HasSubstr("not a number"));
     EXPECT_EQ(1, co_await worker.run<&kit::count_cancelled>()) << "the remote task does not outlive the block";
     EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
+    co_await an.cancel();
+  });
+}
+
+// S-COD-10
+TEST_F(stream_test, item_of_the_wrong_type_is_kept_with_its_dialog_and_the_type_expected) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    std::string cid;
+    const auto error = co_await catch_as<tractor::msg_type_error>([&] {
+      return worker.open_context<&kit::numbers_out>({}, [&](auto& ctx) -> sc::task<> {
+        cid = ctx.cid();
+        co_await ctx.open_stream([&](auto& stream) -> sc::task<> { static_cast<void>(co_await stream.receive()); });
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_EQ(cid, error->cid());
+    const auto& bad = error->fields().bad_msg;
+    RT_REQUIRE(bad);
+    EXPECT_EQ(tractor::msg::message_kind::yield, bad->kind);
+    EXPECT_EQ(cid, bad->cid);
+    EXPECT_EQ("not a number", tractor::msg::decode<std::string>(bad->pld));
+    EXPECT_THAT(error->what(), HasSubstr("Yield.pld: int"));
     co_await an.cancel();
   });
 }
@@ -323,7 +405,7 @@ TEST_F(stream_test, started_value_of_the_wrong_type_is_raised_where_the_block_is
   });
 }
 
-// S-COD-6, S-COD-7
+// S-COD-2, S-COD-6, S-COD-7
 TEST_F(stream_test, result_of_the_wrong_type_is_raised_by_the_block) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

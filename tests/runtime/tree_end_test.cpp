@@ -39,7 +39,7 @@ TEST_P(tree_end_test, released_tree_ends_well) {
   }
 }
 
-// S-KIL-12
+// S-KIL-12, S-OOB-6
 TEST_P(tree_end_test, killed_root_takes_all_along) {
   for (const char* name : {"chain", "busy", "joining"}) {
     program tree(name, GetParam());

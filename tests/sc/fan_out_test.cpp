@@ -74,6 +74,17 @@ TRACTOR_TEST(fan_out, every_subscription_gets_every_value_from_when_it_was_made)
 }
 
 // S-BRD-3, S-BRD-8: one that never reads is subscribed too, and falls behind.
+TRACTOR_TEST(fan_out, source_keeps_its_state) {
+  sc::fan_out<int> values(
+      [next = 0]() mutable -> task<std::optional<int>> {
+        co_await sc::checkpoint();
+        co_return next++;
+      },
+      16);
+  auto mine = values.subscribe();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await mine.receive(), i);
+}
+
 TRACTOR_TEST(fan_out, one_that_fell_behind_is_told_once_how_much_it_missed_and_goes_on_at_the_oldest) {
   counting_source source{.end = 10};
   sc::fan_out<int> out(of(source), 4);

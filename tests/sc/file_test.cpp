@@ -7,7 +7,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -192,6 +195,29 @@ TEST_F(file_test, write_file_to_where_no_file_can_be_is_an_error_and_leaves_noth
   EXPECT_EQ(error_of_run<os_error>([&] { return writing(file("missing/f")); }),
             "write_file(" + file("missing/f") + "): its temporary file: No such file or directory [ENOENT]");
   EXPECT_EQ(files(), 1u);
+}
+
+// As somebody who may add names to the directory, and not read it.
+TEST_F(file_test, write_file_is_durable_in_a_directory_that_cannot_be_read) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  fs::create_directory(mine("drop"));
+  fs::permissions(mine("drop"), fs::perms(0333));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::chdir(file("drop").c_str()) != 0 || ::setegid(65534) != 0 || ::seteuid(65534) != 0) ::_exit(2);
+    try {
+      sc::run([&]() -> sc::task<> { co_await sc::write_file("f", bytes_of("x")); });
+    } catch (const std::exception& failed) {
+      std::fprintf(stderr, "%s\n", failed.what());
+      ::_exit(3);
+    }
+    ::_exit(0);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(content(file("drop/f")), "x");
+  fs::remove(file("drop/f"));
 }
 
 TEST_F(file_test, write_file_passes_over_a_temporary_file_that_is_there) {

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "sc_test.hpp"
+#include "tractor/sc/run_handle.hpp"
 
 namespace {
 
@@ -86,6 +87,25 @@ TEST(guest, that_ends_in_its_first_step_is_done) {
   EXPECT_FALSE(guest.step());
   EXPECT_EQ(end.times, 1);
   EXPECT_TRUE(guest.done());
+}
+
+// The object may live much longer, and so may who posts.
+TEST(guest, that_has_ended_takes_no_more_posts) {
+  ending end;
+  std::optional<sc::run_handle> home;
+  const auto held = std::make_shared<int>(0);
+  sc::guest_run guest(
+      [&]() -> task<> {
+        home.emplace();
+        home->post([held] { ADD_FAILURE() << "called"; });
+        co_return;
+      },
+      end.note());
+  while (!guest.done()) wait_and_step(guest);
+
+  EXPECT_EQ(held.use_count(), 1);
+  EXPECT_FALSE(home->post([held] { ADD_FAILURE() << "called"; }));
+  EXPECT_EQ(held.use_count(), 1);
 }
 
 TEST(guest, error_of_the_main_task_reaches_on_done) {

@@ -55,6 +55,36 @@ TEST(reactor, waiter_may_destroy_its_own_source) {
   });
 }
 
+// Whoever waited in the run has gone; the descriptor may serve another one.
+TEST(reactor, source_may_outlive_its_run_and_serve_in_another) {
+  const tractor::unique_fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  io_source source;
+  int told = 0;
+  for (int run = 0; run < 3; ++run) {
+    sc::run([&]() -> sc::task<> {
+      io_source in_between;
+      in_between.attach(::dup(fd.get()));
+      EXPECT_FALSE(source.attached());
+      source.attach(fd.get());
+      EXPECT_TRUE(source.maybe_readable()) << "nothing is known of it";
+      source.set_drained();
+      struct counting : io_source::waiter {
+        int* told = nullptr;
+      } one;
+      one.told = &told;
+      one.ready = [](io_source::waiter& self) noexcept { ++*static_cast<counting&>(self).told; };
+      source.reader = &one;
+      EXPECT_EQ(0, ::eventfd_write(fd.get(), 1));
+      while (told == run) co_await sc::checkpoint();
+      const int duplicate = in_between.fd();
+      in_between.detach();
+      ::close(duplicate);
+    });
+    EXPECT_FALSE(source.attached());
+  }
+  EXPECT_EQ(told, 3);
+}
+
 TEST(reactor, waiter_may_destroy_a_source_of_the_same_batch) {
   sc::run([]() -> sc::task<> {
     static std::array<readable, 2>* both;

@@ -1,15 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Addresses of hosts: numbers here, names by the system in a thread. Asks nobody on the network.
+// Addresses of hosts: numbers here, names by the system in a thread. Asks nobody on the network. What the system may answer and does not
+// here comes from a getaddrinfo() of this program.
 
 #include "tractor/sc/resolve.hpp"
 
+#include <arpa/inet.h>
+#include <dlfcn.h>
 #include <netdb.h>
 
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <list>
+#include <memory>
 #include <set>
 
 #include "sc_test.hpp"
 #include "tractor/sc/to_thread.hpp"
+
+namespace {
+
+// What getaddrinfo() gives while one lives: a code, or these addresses.
+class answer {
+ public:
+  explicit answer(int code, int error = 0) : code_(code), errno_(error) { now = this; }
+  answer() : answer(0) {}
+  answer(const answer&) = delete;
+  answer& operator=(const answer&) = delete;
+  ~answer() { now = nullptr; }
+
+  template <class Address>
+  void add(const Address& address, std::size_t size = sizeof(Address)) {
+    static_assert(sizeof(Address) <= sizeof(sockaddr_storage));
+    entry& added = entries_.emplace_back();
+    std::memcpy(&added.address, &address, sizeof address);
+    added.info.ai_addr = reinterpret_cast<sockaddr*>(&added.address);
+    added.info.ai_addrlen = static_cast<socklen_t>(size);
+    if (entries_.size() > 1) std::prev(entries_.end(), 2)->info.ai_next = &added.info;
+  }
+
+  void add_of(sa_family_t family, std::size_t size = sizeof(sockaddr_storage)) {
+    sockaddr_storage name{};
+    name.ss_family = family;
+    add(name, size);
+  }
+
+  void add_ipv4(const char* address) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_port = htons(80);
+    ASSERT_EQ(::inet_pton(AF_INET, address, &name.sin_addr), 1);
+    add(name);
+  }
+
+  int give(addrinfo** into) {
+    *into = entries_.empty() ? nullptr : &entries_.front().info;
+    if (code_ == EAI_SYSTEM) errno = errno_;
+    return code_;
+  }
+  bool owns(const addrinfo* list) const { return !entries_.empty() && list == &entries_.front().info; }
+
+  static inline std::atomic<answer*> now = nullptr;
+
+ private:
+  struct entry {
+    addrinfo info{};
+    sockaddr_storage address{};
+  };
+  int code_;
+  int errno_;
+  std::list<entry> entries_;
+};
+
+template <class Function>
+Function* next(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** into) {
+  if (answer* const instead = answer::now) return instead->give(into);
+  return next<decltype(getaddrinfo)>("getaddrinfo")(host, service, hints, into);
+}
+
+extern "C" void freeaddrinfo(addrinfo* list) {
+  const answer* const instead = answer::now;
+  if (instead == nullptr || !instead->owns(list)) next<decltype(freeaddrinfo)>("freeaddrinfo")(list);
+}
 
 namespace {
 
@@ -101,6 +180,63 @@ TRACTOR_TEST(resolve, temporary_failures_are_of_the_category_that_says_try_later
   EXPECT_EQ(sc::resolve_error("", EAI_AGAIN).category(), tractor::error_category::overloaded);
   EXPECT_EQ(sc::resolve_error("", EAI_NONAME).category(), tractor::error_category::failed);
   co_return;
+}
+
+TRACTOR_TEST(resolve, failure_of_the_system_is_named) {
+  constexpr std::pair<int, const char*> codes[] = {
+      {EAI_NONAME, "EAI_NONAME"},   {EAI_AGAIN, "EAI_AGAIN"},       {EAI_FAIL, "EAI_FAIL"},
+      {EAI_FAMILY, "EAI_FAMILY"},   {EAI_MEMORY, "EAI_MEMORY"},     {EAI_NODATA, "EAI_NODATA"},
+      {EAI_SERVICE, "EAI_SERVICE"}, {EAI_OVERFLOW, "EAI_OVERFLOW"}, {EAI_BADFLAGS, "getaddrinfo error -1"}};
+  for (const auto& [code, name] : codes) {
+    const answer instead(code);
+    const auto failed = co_await error_of("host.invalid", "80");
+    TRACTOR_REQUIRE(failed);
+    EXPECT_EQ(failed->code(), code);
+    EXPECT_EQ(failed->message(), std::string("resolve(host.invalid, 80): ") + ::gai_strerror(code) + " [" + name + "]");
+  }
+}
+
+TRACTOR_TEST(resolve, failed_system_call_is_an_os_error) {
+  const answer instead(EAI_SYSTEM, EMFILE);
+  try {
+    static_cast<void>(co_await sc::resolve("host.invalid", "80"));
+    ADD_FAILURE() << "resolved";
+  } catch (const tractor::os_error& failed) {
+    EXPECT_EQ(failed.code().value(), EMFILE);
+    EXPECT_TRUE(contains(failed.message(), "resolve(host.invalid, 80): ")) << failed.message();
+  }
+}
+
+// Of other families, too long for any address, and twice the same.
+TRACTOR_TEST(resolve, answers_that_are_no_addresses_are_left_out) {
+  answer instead;
+  instead.add_of(AF_UNIX);
+  instead.add_of(AF_INET, sizeof(sockaddr_storage) + 1);
+  instead.add_ipv4("192.0.2.1");
+  instead.add_ipv4("192.0.2.1");
+
+  const auto found = co_await sc::resolve("host.invalid", "80");
+
+  EXPECT_EQ(found, (std::vector<sc::ip_endpoint>{{.host = "192.0.2.1", .port = 80}}));
+}
+
+TRACTOR_TEST(resolve, name_with_no_address_that_is_of_use_is_an_error) {
+  answer instead;
+  instead.add_of(AF_UNIX);
+
+  const auto failed = co_await error_of("host.invalid", "80");
+
+  TRACTOR_REQUIRE(failed);
+  EXPECT_EQ(failed->code(), EAI_NODATA);
+}
+
+TRACTOR_TEST(resolve, addresses_beyond_the_bound_are_left_out) {
+  answer instead;
+  for (std::size_t i = 0; i != sc::resolved_addresses_max + 5; ++i) instead.add_ipv4(("10.0.1." + std::to_string(i)).c_str());
+
+  const auto found = co_await sc::resolve("host.invalid", "80");
+
+  EXPECT_EQ(found.size(), sc::resolved_addresses_max);
 }
 
 TRACTOR_TEST(resolve, lookups_are_bounded_by_the_limiter_given) {

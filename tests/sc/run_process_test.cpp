@@ -67,6 +67,16 @@ TRACTOR_TEST(run_process, program_that_does_not_read_its_input_is_no_error) {
   EXPECT_EQ(done.out, "done\n");
 }
 
+// Who has its stdin from the program, and does not read it, is nobody to wait for.
+TRACTOR_TEST(run_process, program_that_leaves_its_input_to_another_is_not_waited_for_longer) {
+  auto options = shell("sleep 1000 <&0 >/dev/null 2>&1 & echo $!");
+  options.input = std::string(300'000, 'x');
+
+  const auto done = co_await sc::run_process(options);
+
+  EXPECT_EQ(::kill(std::stoi(done.out), SIGKILL), 0);
+}
+
 TRACTOR_TEST(run_process, program_that_closes_its_output_early_is_waited_for) {
   const auto done = co_await sc::run_process(shell("echo said; exec >&- 2>&-; read line; exit 0"));
 

@@ -99,6 +99,24 @@ TRACTOR_TEST(signals, one_that_was_not_received_is_raised_again_afterwards) {
   EXPECT_EQ(handled_before, 1);
 }
 
+// As in threads that are not to be interrupted: the process has it, not that thread.
+TEST(signals, one_that_a_thread_blocks_is_raised_again_for_the_process) {
+  const own_handler mine(SIGUSR1);
+  std::thread([] {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    sc::run([]() -> task<> {
+      co_await sc::open_signal_receiver({SIGUSR1}, [](sc::signal_receiver&) -> task<> {
+        ::kill(::getpid(), SIGUSR1);  // its handler has run, in another thread, when the block is left: release waits for that
+        co_await sc::sleep(20ms);
+      });
+    });
+  }).join();
+  while (handled_before == 0) ::sched_yield();
+  EXPECT_EQ(handled_before, 1);
+}
+
 TRACTOR_TEST(signals, disposition_is_restored_when_the_body_throws_or_is_cancelled) {
   const own_handler mine(SIGUSR1);
   EXPECT_THROW(co_await sc::open_signal_receiver({SIGUSR1},

@@ -407,7 +407,7 @@ TEST_F(socket_listener_test, connect_to_a_port_where_nobody_listens_is_refused) 
 // S-TCP-1
 TEST_F(socket_listener_test, host_names_are_not_resolved) {
   sc::run([&]() -> sc::task<> {
-    for (const char* host : {"localhost", "", "127.0.0.1 ", "300.0.0.1", "::1%lo"}) {
+    for (const char* host : {"localhost", "", "127.0.0.1 ", "300.0.0.1", "127.0.0.1%lo"}) {
       EXPECT_EQ(errno_of([&] { return sc::listen_tcp(host, 0); }), EINVAL) << host;
       EXPECT_EQ(co_await errno_of_task([&] { return sc::connect_tcp(host, 1); }), EINVAL) << host;
     }

@@ -5,12 +5,14 @@
 #include "tractor/sc/socket_stream.hpp"
 
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "sc/socket_calls.hpp"
 #include "socket_test.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/event.hpp"
@@ -25,6 +27,24 @@ int socket_option(int fd, int level, int name) {
   socklen_t length = sizeof value;
   EXPECT_EQ(::getsockopt(fd, level, name, &value, &length), 0);
   return value;
+}
+
+// Of link-local addresses the link is part of the name.
+TEST(socket_name, keeps_the_link_of_an_address) {
+  const auto of = [](const std::string& host) { return sc::detail::to_endpoint(sc::detail::tcp_name("test", host, 80)); };
+  const std::string number = std::to_string(::if_nametoindex("lo"));
+
+  EXPECT_EQ(of("fe80::1%lo").value().host, "fe80::1%lo");
+  EXPECT_EQ(of("fe80::1%" + number).value().host, "fe80::1%lo");
+  EXPECT_EQ(of("fe80::1%4294967295").value().host, "fe80::1%4294967295") << "no link has that number, yet";
+  EXPECT_EQ(of("fe80::1").value().host, "fe80::1");
+  try {
+    static_cast<void>(of("fe80::1%nowhere"));
+    ADD_FAILURE() << "nowhere is a link";
+  } catch (const os_error& failed) {
+    EXPECT_EQ(failed.code().value(), ENODEV);
+    EXPECT_EQ(failed.message(), "test([fe80::1%nowhere]:80): there is no network interface of that name: No such device [ENODEV]");
+  }
 }
 
 // Sends `text` together with a descriptor.

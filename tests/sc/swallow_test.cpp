@@ -65,6 +65,40 @@ void expect_cancelled_with_a_warning(task<> (*drops_one)()) {
 
 TEST(swallow, scope_ends_as_cancelled_whatever_the_body_returned) { expect_cancelled_with_a_warning(&swallow_one); }
 
+// Scopes of their own inside the handler, which end in an absorbed cancel or an error, settle nothing of what it has caught.
+task<> swallow_after_a_cleanup_that_timed_out() {
+  bool caught = false;
+  try {
+    co_await sc::sleep_forever();
+  } catch (const sc::cancelled&) {
+    caught = true;
+  }
+  if (caught) co_await sc::shielded([] { return sc::sleep_forever(); }, 100ms);
+}
+task<> swallow_after_a_cleanup_that_failed() {
+  bool caught = false;
+  try {
+    co_await sc::sleep_forever();
+  } catch (const sc::cancelled&) {
+    caught = true;
+  }
+  try {
+    if (caught) {
+      co_await sc::shielded([]() -> task<> {
+        static_cast<void>(co_await sc::move_on_after(1ms, [] { return sc::sleep_forever(); }));
+        throw std::runtime_error("the cleanup failed");
+      });
+    }
+  } catch (const std::runtime_error&) {
+  }
+}
+
+TEST(swallow, is_found_though_a_cleanup_in_between_has_timed_out) {
+  expect_cancelled_with_a_warning(&swallow_after_a_cleanup_that_timed_out);
+}
+
+TEST(swallow, is_found_though_a_cleanup_in_between_has_failed) { expect_cancelled_with_a_warning(&swallow_after_a_cleanup_that_failed); }
+
 TEST(swallow, fails_the_task_under_the_test_kits_policy) {
   testing::internal::CaptureStderr();
   const auto error = run_with(sc::swallow_policy::fail, []() -> task<> {

@@ -47,6 +47,7 @@ inline constexpr std::size_t outgoing_bytes_flush = 64 * 1024;                  
 inline constexpr std::size_t outgoing_bytes_kept = 64 * 1024;                        // memory kept for the next burst
 inline constexpr std::size_t read_bytes_first = 4 * 1024;                            // the first reads
 inline constexpr std::size_t read_bytes_busy = 64 * 1024;  // after a read that got that much; an idle channel holds no more
+inline constexpr std::size_t read_bytes_max = 256 * 1024;  // of a frame that is longer than that
 
 class TRACTOR_API channel {
  public:
@@ -115,6 +116,7 @@ class TRACTOR_API channel {
   void fail(std::string why, bool by_stream = false) noexcept;
   void stop_sending(std::string why, bool by_stream) noexcept;
   [[nodiscard]] sc::task<std::size_t> fill();
+  [[nodiscard]] std::size_t bytes_to_read() const noexcept;
   [[nodiscard]] sc::task<std::size_t> shrink();
   class waiter;
 

@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -27,6 +28,34 @@ using bytes_view = std::span<const std::byte>;
 }
 [[nodiscard]] inline std::string_view as_text(bytes_view data) noexcept {
   return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
+
+// A long run of bytes is copied in pieces of this size, below that from which on glibc uses `rep movsb` (2,112 bytes, tunable
+// x86_rep_movsb_threshold). Zen 3 and 4 run that at a tenth of the speed where the destination is not aligned, and what lies behind
+// a frame's header never is. On other machines the pieces cost nothing that could be measured.
+inline constexpr std::size_t copy_bytes_at_once = 2048;
+
+// As memcpy; gives where the copy ends.
+inline std::byte* copy_bytes(std::byte* to, const void* from, std::size_t count) noexcept {
+  const auto* rest = static_cast<const std::byte*>(from);
+  for (; count > copy_bytes_at_once; count -= copy_bytes_at_once, to += copy_bytes_at_once, rest += copy_bytes_at_once)
+    std::memcpy(to, rest, copy_bytes_at_once);
+  if (count != 0) std::memcpy(to, rest, count);
+  return to + count;
+}
+
+// As to.assign, for `bytes` or std::string.
+template <class Container>
+void assign_bytes(Container& to, bytes_view from) {
+  const auto* const begin = reinterpret_cast<const typename Container::value_type*>(from.data());
+  if (from.size() <= copy_bytes_at_once) {
+    to.assign(begin, begin + from.size());
+    return;
+  }
+  to.clear();
+  to.reserve(from.size());
+  for (std::size_t at = 0; at < from.size(); at += copy_bytes_at_once)
+    to.insert(to.end(), begin + at, begin + std::min(at + copy_bytes_at_once, from.size()));
 }
 
 class TRACTOR_API buffer {
@@ -70,8 +99,7 @@ class TRACTOR_API buffer {
   void advance_to(const std::byte* end) noexcept { size_ = static_cast<std::size_t>(end - data_); }
 
   void append(const void* from, std::size_t count) {
-    std::byte* const to = room(count);
-    if (count != 0) std::memcpy(to, from, count);
+    copy_bytes(room(count), from, count);
     size_ += count;
   }
   void append(bytes_view from) { append(from.data(), from.size()); }

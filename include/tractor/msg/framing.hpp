@@ -45,6 +45,9 @@ class TRACTOR_API frame_splitter {
   // The next complete body; nullopt when more bytes are needed. Throws protocol_error for a frame above the bound.
   [[nodiscard]] std::optional<bytes_view> next();
 
+  // How many more bytes the frame at hand is known to need; 0 when its length has not come, or all of it has.
+  [[nodiscard]] std::size_t missing() const noexcept;
+
   // True when every received byte was handed out: the end of the stream here is a clean one.
   [[nodiscard]] bool at_frame_boundary() const noexcept { return begin_ == end_; }
   // "the stream ended inside a frame: 10 of 100 bytes of the body had arrived"

@@ -65,10 +65,7 @@ inline std::byte* put_double(std::byte* to, double value) noexcept { return put_
 inline std::byte* put_bool(std::byte* to, bool value) noexcept { return put_u8(to, value ? 0xc3U : 0xc2U); }
 inline std::byte* put_nil(std::byte* to) noexcept { return put_u8(to, 0xc0); }
 
-inline std::byte* put_copy(std::byte* to, const void* from, std::size_t count) noexcept {
-  if (count != 0) std::memcpy(to, from, count);
-  return to + count;
-}
+inline std::byte* put_copy(std::byte* to, const void* from, std::size_t count) noexcept { return copy_bytes(to, from, count); }
 
 // Headers; `count` fits 32 bits.
 inline std::byte* put_str_header(std::byte* to, std::size_t count) noexcept {

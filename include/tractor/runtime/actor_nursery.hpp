@@ -94,6 +94,7 @@ class TRACTOR_API actor_nursery {
   template <auto Function, class... Arguments>
   [[nodiscard]] auto run_in_actor(run_in_actor_options options, Arguments&&... arguments) -> sc::task<portal> {
     using traits = detail::endpoint_traits<Function>;
+    static_assert(traits::kind != msg::function_kind::asyncgen, "run_in_actor takes a function that returns its result, not a generator");
     static_assert(!traits::takes_context, "run_in_actor takes a function that returns its result, not a context endpoint");
     const detail::endpoint& target = detail::endpoint_of<Function>();
     const typename traits::arguments converted(std::forward<Arguments>(arguments)...);

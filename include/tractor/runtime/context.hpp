@@ -58,6 +58,7 @@ class context_base {
   // The id of the dialog on its channel.
   [[nodiscard]] const std::string& cid() const noexcept { return link_.cid(); }
   [[nodiscard]] context_side side() const noexcept { return link_.side(); }
+  [[nodiscard]] context_state state() const noexcept { return link_.state(); }
   // Who is at the other end.
   [[nodiscard]] const uid& peer() const { return peer_uid(link_); }
   // cancel() was called on this side.
@@ -174,9 +175,23 @@ class parent_context : public detail::context_base<Send, Receive> {
 
 namespace detail {
 
+// The child side of a one-way stream. The generator's frame is gone when this returns.
+template <class Item>
+sc::task<> run_generator(dialog& link, sc::generator<Item> values) {
+  msg_stream<Item, void> stream(link);
+  try {
+    while (auto value = co_await values.next()) co_await stream.send(std::move(*value));
+  } catch (const sc::end_of_channel& end) {
+    if (!is_own_end(link, std::current_exception())) throw;
+    // The consumer has had enough.
+  }
+}
+
 template <auto Function>
 sc::task<> typed_call<Function>::run(dialog& link) {
-  if constexpr (traits::takes_context) {
+  if constexpr (traits::kind == msg::function_kind::asyncgen) {
+    co_await run_generator(link, call());
+  } else if constexpr (traits::takes_context) {
     typename traits::context_type ctx(link);
     if constexpr (std::is_void_v<result_type>)
       co_await call(ctx);

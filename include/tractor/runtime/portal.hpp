@@ -5,6 +5,7 @@
 //     auto portal = co_await an.start_actor("worker", {.enable_modules = {"greeter"}});
 //     int three = co_await portal.run<&add>(1, 2);                              // a function there, as a task of its own
 //     auto five = co_await portal.run_from_ns<int>("greeter", "add", {{"a", 2}, {"b", 3}});   // by name
+//     co_await portal.open_stream_from<&ticks>({10}, [&](auto& stream) -> sc::task<> { … });  // a generator's values
 //     auto result = co_await portal.open_context<&train>({"resnet"}, [&](auto& ctx, std::string first) -> sc::task<> { … });
 //
 // A portal is a handle: it copies, and stays valid as long as its actor nursery. Dialogs over one portal are independent. An error
@@ -88,6 +89,7 @@ class TRACTOR_API portal {
   [[nodiscard]] auto run(Arguments&&... arguments) const -> sc::task<typename detail::endpoint_traits<Function>::result_type> {
     using traits = detail::endpoint_traits<Function>;
     static_assert(!traits::takes_context, "this function is a context endpoint: open it with open_context");
+    static_assert(traits::kind != msg::function_kind::asyncgen, "this function is a generator: open it with open_stream_from");
     const detail::endpoint& target = detail::endpoint_of<Function>();
     const typename traits::arguments converted(std::forward<Arguments>(arguments)...);
     msg::buffer kwargs;
@@ -112,6 +114,15 @@ class TRACTOR_API portal {
   template <auto Function, class Body>
   [[nodiscard]] auto open_context(typename detail::endpoint_traits<Function>::arguments arguments, Body body,
                                   context_options options = {}) const;
+
+  // Runs a generator of the peer as a new task there, and `body(stream)` here with what it yields, a msg_stream that only receives.
+  // Gives what the body gives. The stream ends when the generator does; an error of it is thrown by receive() when all that came before
+  // was received, and where the block is left. When the block is left before the end, or the stream is closed, the generator's task is
+  // cancelled: waits for its end, shielded, at most context_cancel_timeout, and throws nothing (S-OWS-4). The generator is
+  // slowed by a body that does not keep up; other policies: `options`.
+  template <auto Function, class Body>
+  [[nodiscard]] auto open_stream_from(typename detail::endpoint_traits<Function>::arguments arguments, Body body,
+                                      context_options options = {}) const;
 
   // Waits for the result of the main task of an actor made by run_in_actor; the same at every call. Throws no_result for a portal
   // without one.
@@ -199,6 +210,18 @@ Started decode_started(dialog& link) {
   }
 }
 
+// What `options` say of what is received, and the arguments as they travel. `call` is for the error's text.
+template <class Arguments>
+msg::buffer prepare_dialog(dialog& link, const endpoint& target, const Arguments& arguments, context_options options, const char* call) {
+  if (options.buffer_messages == 0) throw usage_error(std::string(call) + ": a stream needs room for a message, buffer_messages is 0");
+  link.set_function(target.module, target.name);
+  link.set_receiving(options.overruns, options.buffer_messages);
+  msg::buffer kwargs;
+  msg::writer out(kwargs);
+  write_arguments(out, target, arguments);
+  return kwargs;
+}
+
 // Runs a context's block from Start to the end of the remote task. The algorithm is the spec's A1 to E4.
 template <auto Function, class Body>
 auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::arguments arguments, Body body, context_options options)
@@ -207,16 +230,9 @@ auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::a
   using body_value = typename call::body_value;
 
   const endpoint& target = endpoint_of<Function>();
-  if (options.buffer_messages == 0) throw usage_error("open_context(): a stream needs room for a message, buffer_messages is 0");
   refuse_self(*to);
   dialog link(to, context_side::parent, make_uuid());
-  link.set_function(target.module, target.name);
-  link.set_receiving(options.overruns, options.buffer_messages);
-  msg::buffer kwargs;
-  {
-    msg::writer out(kwargs);
-    write_arguments(out, target, arguments);
-  }
+  const msg::buffer kwargs = prepare_dialog(link, target, arguments, options, "open_context()");
 
   std::optional<std::conditional_t<std::is_void_v<body_value>, char, body_value>> value;
   const auto block = [&]() -> sc::task<> {
@@ -259,11 +275,49 @@ auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::a
   }
 }
 
+// Runs the block of a one-way stream, from Start to the end of the remote task.
+template <auto Function, class Body>
+auto run_one_way(std::shared_ptr<peer> to, typename endpoint_traits<Function>::arguments arguments, Body body, context_options options)
+    -> std::invoke_result_t<Body&, msg_stream<void, typename endpoint_traits<Function>::item_type>&> {
+  using item_type = typename endpoint_traits<Function>::item_type;
+  using body_value = typename std::invoke_result_t<Body&, msg_stream<void, item_type>&>::value_type;
+
+  const endpoint& target = endpoint_of<Function>();
+  dialog link(to, context_side::parent, make_uuid());
+  const msg::buffer kwargs = prepare_dialog(link, target, arguments, options, "open_stream_from()");
+  std::optional<std::conditional_t<std::is_void_v<body_value>, char, body_value>> value;
+  std::exception_ptr local;
+  try {
+    co_await start_dialog(link, msg::function_kind::asyncgen, target.module, target.name, kwargs);
+    if constexpr (std::is_void_v<body_value>)
+      co_await run_stream<void, item_type>(link, std::move(body), {});
+    else
+      value.emplace(co_await run_stream<void, item_type>(link, std::move(body), {}));
+  } catch (...) {
+    local = std::current_exception();
+  }
+  if (local) co_await abandon_dialog(link, local);
+  if (!link.peer_ended()) co_await link.cancel_remote(context_cancel_timeout, true);
+  link.maybe_raise();
+  if constexpr (!std::is_void_v<body_value>) {
+    if (!value) std::rethrow_exception(link.remote_error());  // the generator's answer to our aclose() cut the body off
+    co_return std::move(*value);
+  }
+}
+
 }  // namespace detail
 
 template <auto Function, class Body>
+auto portal::open_stream_from(typename detail::endpoint_traits<Function>::arguments arguments, Body body, context_options options) const {
+  static_assert(detail::endpoint_traits<Function>::kind == msg::function_kind::asyncgen,
+                "this function is no generator: open it with open_context, or call it with run");
+  return detail::run_one_way<Function, Body>(to_, std::move(arguments), std::move(body), options);
+}
+
+template <auto Function, class Body>
 auto portal::open_context(typename detail::endpoint_traits<Function>::arguments arguments, Body body, context_options options) const {
-  static_assert(detail::endpoint_traits<Function>::takes_context, "this function is no context endpoint: call it with run");
+  static_assert(detail::endpoint_traits<Function>::takes_context,
+                "this function is no context endpoint: call it with run, or open a generator with open_stream_from");
   return detail::run_context<Function, Body>(to_, std::move(arguments), std::move(body), options);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The bidirectional stream of a context.
+// The bidirectional stream of a context, and the one-way stream of a generator, which only gives (portal.hpp, open_stream_from).
 //
 //     co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
 //       co_await stream.send(1);
@@ -40,6 +40,15 @@ struct stream_options {
 template <class Send, class Receive>
 class msg_stream;
 
+namespace detail {
+// Has the same form on the wire, and copies nothing.
+template <class View, class T>
+inline constexpr bool is_view_of = (std::is_same_v<View, std::string_view> && std::is_same_v<T, std::string>) ||
+                                   (std::is_same_v<View, msg::bytes_view> && std::is_same_v<T, msg::bytes>);
+template <class Value, class Send>
+inline constexpr bool can_be_sent = !std::is_void_v<Send> && (std::is_convertible_v<const Value&, Send> || is_view_of<Value, Send>);
+}  // namespace detail
+
 // What comes out of a stream, for one of several tasks; see msg_stream::subscribe and sc/fan_out.hpp.
 template <class Send, class Receive>
 class stream_subscription : public sc::subscription<Receive> {
@@ -54,7 +63,7 @@ class stream_subscription : public sc::subscription<Receive> {
   }
   // As the stream's.
   template <class Value = Send>
-    requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
+    requires(detail::can_be_sent<Value, Send>)
   [[nodiscard]] sc::task<> send(Value value) {
     return stream_.template send<Value>(std::move(value));
   }
@@ -73,9 +82,10 @@ class msg_stream {
   // Sends one message; returns when it is queued, and waits while the receiver has no room or the channel is congested. Throws a known
   // remote error, sc::end_of_channel after the end of the stream, transport_closed when the peer is gone, also out of these waits, and
   // msg::encode_error for a value without a msgpack form (nothing is sent then). Cancelled while it waits for room it has sent nothing;
-  // once the message is queued it is sent, also when the call is cancelled at its end.
+  // once the message is queued it is sent, also when the call is cancelled at its end. For text and bytes a std::string_view or
+  // msg::bytes_view does, of what lives until then.
   template <class Value = Send>
-    requires(!std::is_void_v<Send> && std::is_convertible_v<const Value&, Send>)
+    requires(detail::can_be_sent<Value, Send>)
   [[nodiscard]] sc::task<> send(Value value) {
     link_.check_can_send();
     bool lost = false;
@@ -92,7 +102,7 @@ class msg_stream {
       std::size_t bytes = 0;
       link_.via().send([&](msg::buffer& out) {
         const std::size_t before = out.size();
-        if constexpr (std::is_same_v<Value, Send>)
+        if constexpr (std::is_same_v<Value, Send> || detail::is_view_of<Value, Send>)
           msg::encode_yield(out, link_.cid(), value);
         else
           msg::encode_yield(out, link_.cid(), Send(value));
@@ -157,8 +167,10 @@ class msg_stream {
   // Ends the stream, for both: what has not been received here is dropped, and the peer can send no more (its send() throws
   // sc::end_of_channel). To send all and then read an answer, let the peer end it, or give the answer as the context's result.
   // Idempotent; leaving the block does it too.
+  // Of a one-way stream: cancels the generator's task and waits for its end, shielded, at most context_cancel_timeout.
   [[nodiscard]] sc::task<> aclose() {
     link_.close_stream();
+    if (link_.one_way()) co_await link_.cancel_remote(context_cancel_timeout, true);
     co_await sc::checkpoint();
   }
   [[nodiscard]] bool closed() const noexcept { return link_.stream_closed(); }

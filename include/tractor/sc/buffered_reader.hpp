@@ -14,8 +14,8 @@
 // call begins at the same byte. Every call is a checkpoint. One task at a time reads (busy_resource_error).
 //
 // Each record has a bound in bytes, the delimiter not counted; a longer one is too_long_error. A stream that ends inside a
-// record is incomplete_read_error. Other errors are the stream's. The buffer grows with what has come and holds no more than the bound
-// of the call, its delimiter and one chunk.
+// record is incomplete_read_error. Other errors are the stream's. What is buffered is no more than the bound of the call, its
+// delimiter and one chunk; the memory for it grows with what has come, by doubling.
 
 #pragma once
 

@@ -138,6 +138,7 @@ class TRACTOR_API cancel_scope {
   static void refresh_chain(detail::task_record& task, cancel_scope* stop) noexcept;
   static void spread_from(detail::task_record& start, cancel_scope* stop) noexcept;
   [[nodiscard]] bool swallowed(const detail::task_record& task) const noexcept;
+  void settle(detail::task_record& task) const noexcept;
 
   cancel_scope* parent_ = nullptr;
   detail::task_record* owner_ = nullptr;  // null: not entered

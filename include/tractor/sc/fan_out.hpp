@@ -2,7 +2,7 @@
 //
 // What one receiver gets, for several tasks: each subscription has its own copy of every value that comes after it was made.
 //
-//     sc::fan_out<int> numbers([&] { return channel.next(); }, 16);   // nullopt is the end
+//     sc::fan_out<int> numbers([&]() -> sc::task<std::optional<int>> { co_return co_await channel.next(); }, 16);   // nullopt is the end
 //     auto mine = numbers.subscribe();
 //     while (auto number = co_await mine.next()) use(*number);
 //
@@ -178,7 +178,7 @@ task<std::optional<T>> subscription<T>::next() {
         from.changed_.unpark_all();
       }
     } const mine(from, *this, waiting);
-    std::optional<std::optional<T>> came = co_await waiting.run(from.source_);
+    std::optional<std::optional<T>> came = co_await waiting.run([&from] { return from.source_(); });
     if (!came) continue;
     if (!*came) co_return std::nullopt;
     from.values_.send(std::move(**came));

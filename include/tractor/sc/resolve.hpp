@@ -30,7 +30,9 @@ enum class address_family : unsigned char { any, ipv4, ipv6 };
 
 struct resolve_options {
   address_family family = address_family::any;
-  capacity_limiter* limiter = nullptr;  // of the threads; null: the run's default_thread_limiter()
+  // Of the threads; null: the run's default_thread_limiter(). Must outlive the run: the thread of a cancelled call gives its token back
+  // when the system gives up.
+  capacity_limiter* limiter = nullptr;
 };
 
 // A name that has no address, or could not be looked up now (then the category is overloaded).

@@ -254,6 +254,7 @@ class TRACTOR_API runner {
   // How often to look from here on, and how often a task may continue, by how long the last steps took.
   void measure_steps() noexcept;
   void keep_traces() noexcept;  // for who gets the run's error
+  void clean_up() noexcept;
   void fire_timers(time_point now) noexcept;
   void wait_for_events(bool may_block);
   bool jump_or_deadlock();

@@ -165,22 +165,22 @@ template <class Function>
   co_await limiter.acquire_on_behalf_of(job->borrower());
   detail::thread_awaiter done(std::move(job), limiter, options.abandon_on_cancel);
   co_await done;
-  std::exception_ptr cancel;
+  std::exception_ptr failed;  // goes on when the thread has ended
   while (detail::thread_request* const request = done.request()) {
     bool served = false;
-    if (!cancel) {
+    if (!failed) {
       try {
         co_await checkpoint_if_cancelled();
         co_await request->serve();
         served = true;
-      } catch (const cancelled&) {
-        cancel = std::current_exception();  // goes on when the thread has ended
+      } catch (...) {  // a cancel, or want of memory; what the thread asked for answers for its own errors
+        failed = std::current_exception();
       }
     }
     done.answer(served);
     co_await done;
   }
-  if (cancel) std::rethrow_exception(cancel);
+  if (failed) std::rethrow_exception(failed);
   auto& done_job = static_cast<job_type&>(done.job());
   if (done_job.gave_up()) co_await checkpoint_if_cancelled();
   co_return done_job.take();

@@ -12,7 +12,7 @@
 // nothing was sent, and no datagram is lost. close() wakes who waits with closed_resource_error.
 //
 // Errors are os_error and name the address. With a connected socket ECONNREFUSED, out of a later send or receive, tells that nobody was
-// there for an earlier datagram; the socket stays good. The socket belongs to the run it was first used in and must outlive
+// there for an earlier datagram; the socket stays good. The socket is used in one run at a time, and must outlive
 // the calls. It is closed on exec.
 
 #pragma once
@@ -50,7 +50,8 @@ class TRACTOR_API udp_socket {
 
   // Port 0 lets the system choose. A socket that was never bound gets an address with its first send.
   void bind(const ip_endpoint& local);
-  // From here on it receives from `peer` alone, and send() sends there. May be called again.
+  // From here on the system takes datagrams of `peer` alone, and send() sends there. What has come before is still received: `from` tells.
+  // May be called again.
   void connect(const ip_endpoint& peer);
 
   [[nodiscard]] task<> send_to(std::span<const std::byte> datagram, ip_endpoint to);

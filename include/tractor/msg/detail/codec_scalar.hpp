@@ -141,7 +141,7 @@ struct text_codec : flat_codec<T> {
 };
 template <class T>
 struct builtin_codec<T, shape::text> : text_codec<T> {
-  static void decode_into(reader& in, T& to) { to = in.str(); }
+  static void decode_into(reader& in, T& to) { assign_bytes(to, as_bytes(in.str())); }
 };
 template <class T>
 struct builtin_codec<T, shape::text_view> : text_codec<T> {
@@ -164,10 +164,7 @@ struct binary_codec : flat_codec<T> {
 };
 template <class T>
 struct builtin_codec<T, shape::binary> : binary_codec<T> {
-  static void decode_into(reader& in, T& to) {
-    const bytes_view data = in.bin();
-    to.assign(data.begin(), data.end());
-  }
+  static void decode_into(reader& in, T& to) { assign_bytes(to, in.bin()); }
 };
 template <class T>
 struct builtin_codec<T, shape::binary_view> : binary_codec<T> {

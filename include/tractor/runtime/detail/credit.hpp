@@ -21,7 +21,7 @@
 namespace tractor {
 
 // A sender has at most this many payload bytes under way that the receiver has not taken, and one message more.
-inline constexpr std::size_t stream_window_bytes = std::size_t{8} << 20;
+inline constexpr std::size_t stream_window_bytes = std::size_t{4} << 20;
 
 namespace detail {
 

@@ -39,6 +39,22 @@ enum class overruns : unsigned char {
 
 enum class context_side : unsigned char { parent, child };
 
+// How far a context has come, as one of its sides knows (S-CTX-25).
+enum class context_state : unsigned char {
+  pre_started,         // asked for; the parent's side: not acknowledged yet
+  syncing_to_child,    // the parent's side: acknowledged, started() has not come
+  started,             //
+  streaming,           // its stream is open on this side
+  streaming_finished,  // and has ended, on either side
+  result_returned,     //
+  self_cancelled,      // by this side: cancel() of the parent was acknowledged, or the child called its own
+  peer_cancelled,      // by the other side
+  actor_cancelled,     // by somebody else, as with the whole actor
+  errored,             // by an error of either side
+};
+// "pre-started", …
+[[nodiscard]] TRACTOR_API std::string_view to_string(context_state state) noexcept;
+
 namespace detail {
 
 class peer;
@@ -113,7 +129,7 @@ class TRACTOR_API dialog {
   // --- streaming ---
   // Before the dialog has begun: what holds for what comes before its stream is opened, and where that does not say otherwise.
   void set_receiving(overruns policy, std::size_t buffer_messages);
-  // What this side's Start or StartAck says of its receiving. The parent's to every context, the child's to a parent that knows credit.
+  // What this side's Start or StartAck says of its receiving. The parent's to all that streams, the child's to a parent that knows credit.
   [[nodiscard]] std::optional<std::uint64_t> announce_credit();
   // Child side: what the Start said.
   void set_credit(const credit_note& credit);
@@ -127,9 +143,7 @@ class TRACTOR_API dialog {
   [[nodiscard]] std::optional<bool> poll_yield() const;
   [[nodiscard]] const msg::bytes& front() const noexcept { return yields_.front(); }
   void pop_yield() noexcept {
-    const std::size_t bytes = yields_.front().size();
-    yields_.pop();
-    receive_credit_.take(bytes);
+    take_yield();
     if (receive_credit_.worth_telling(yields_.size())) [[unlikely]]
       tell_credit();
   }
@@ -148,6 +162,8 @@ class TRACTOR_API dialog {
   [[nodiscard]] std::size_t buffer_messages() const noexcept { return buffer_messages_; }
   [[nodiscard]] bool stream_opened() const noexcept { return stream_opened_; }
   [[nodiscard]] bool stream_closed() const noexcept { return stream_closed_; }
+  // The values of a generator of the peer; known once it has acknowledged the start.
+  [[nodiscard]] bool one_way() const noexcept { return kind_ == msg::function_kind::asyncgen; }
   [[nodiscard]] bool stop_received() const noexcept { return stop_received_; }
   // The one end_of_channel of this stream (S-STR-5).
   [[noreturn]] void throw_end_of_channel();
@@ -169,6 +185,7 @@ class TRACTOR_API dialog {
   void cancel_self();
 
   // --- outcome ---
+  [[nodiscard]] context_state state() const noexcept;
   [[nodiscard]] bool started_sent() const noexcept { return started_sent_; }
   void set_started_sent() noexcept { started_sent_ = true; }
   // How the dialog ends is known.
@@ -200,7 +217,10 @@ class TRACTOR_API dialog {
   class news_wait;
   void wake();
   void wake_all();  // who waits to send as well
-  void take_yield() noexcept;
+  void take_yield() noexcept {
+    receive_credit_.take(yields_.front().size());
+    yields_.pop();
+  }
   void tell_credit() noexcept;
   void say_credit(const msg::credit& message) noexcept;
   void end_stream() noexcept;
@@ -223,7 +243,6 @@ class TRACTOR_API dialog {
   bool stop_sent_ = false;
   bool stream_opened_ = false;
   bool stream_closed_ = false;
-  bool peer_knows_credit_ = false;
   overruns policy_ = overruns::block;
   bool cancel_called_ = false;
   bool cancel_acked_ = false;
@@ -254,6 +273,7 @@ class TRACTOR_API dialog {
   std::exception_ptr end_of_channel_;
   std::exception_ptr overrun_;  // set when a message was dropped here: what comes after the hole is not delivered
   std::optional<uid> canceller_;
+  std::optional<context_state> cancelled_by_;  // of a remote error that is a cancellation
 };
 
 }  // namespace detail

@@ -21,6 +21,7 @@
 #include "tractor/msg/protocol.hpp"
 #include "tractor/msg/type_name.hpp"
 #include "tractor/runtime/errors.hpp"
+#include "tractor/sc/generator.hpp"
 #include "tractor/sc/task.hpp"
 
 namespace tractor {
@@ -42,8 +43,9 @@ class TRACTOR_API prepared_call {
   virtual ~prepared_call();
   // Runs the function. Its result stays here.
   virtual sc::task<> run(dialog& link) = 0;
-  // Appends the Return frame; throws msg::encode_error for a result that has no msgpack form.
-  virtual void encode_return(msg::buffer& out, std::string_view cid) const = 0;
+  // Appends the frame that says that it has ended: Return, of a generator Stop. Throws msg::encode_error for a result that has no
+  // msgpack form.
+  virtual void encode_end(msg::buffer& out, std::string_view cid) const = 0;
 };
 
 struct endpoint {
@@ -74,14 +76,8 @@ struct first_of {
   using type = First;
 };
 
-template <class Function>
-struct function_traits {
-  static_assert(sizeof(Function) == 0, "an endpoint is a plain function that returns sc::task<T>");
-};
-
-template <class Result, class... Parameters>
-struct function_traits<sc::task<Result> (*)(Parameters...)> {
-  using result_type = Result;
+template <class... Parameters>
+struct parameter_traits {
   template <class... P>
   struct split {
     using context_type = void;
@@ -103,8 +99,30 @@ struct function_traits<sc::task<Result> (*)(Parameters...)> {
   static constexpr std::size_t argument_count = std::tuple_size_v<arguments>;
   static constexpr bool takes_context = !std::is_void_v<context_type>;
 };
+
+template <class Function>
+struct function_traits {
+  static_assert(sizeof(Function) == 0,
+                "an endpoint is a plain function that returns sc::task<T>, or sc::generator<T> for a one-way stream");
+};
+template <class Result, class... Parameters>
+struct function_traits<sc::task<Result> (*)(Parameters...)> : parameter_traits<Parameters...> {
+  using result_type = Result;
+  using item_type = void;
+  static constexpr auto kind = parameter_traits<Parameters...>::takes_context ? msg::function_kind::context : msg::function_kind::asyncfunc;
+};
 template <class Result, class... Parameters>
 struct function_traits<sc::task<Result> (*)(Parameters...) noexcept> : function_traits<sc::task<Result> (*)(Parameters...)> {};
+template <class Item, class... Parameters>
+struct function_traits<sc::generator<Item> (*)(Parameters...)> : parameter_traits<Parameters...> {
+  using result_type = void;
+  using item_type = Item;
+  static constexpr auto kind = msg::function_kind::asyncgen;
+  static_assert(!parameter_traits<Parameters...>::takes_context,
+                "a generator yields what it gives and takes no context: to get something from the other side too, return sc::task<>");
+};
+template <class Item, class... Parameters>
+struct function_traits<sc::generator<Item> (*)(Parameters...) noexcept> : function_traits<sc::generator<Item> (*)(Parameters...)> {};
 
 template <auto Function>
 struct endpoint_traits : function_traits<decltype(Function)> {};
@@ -197,8 +215,10 @@ class typed_call final : public prepared_call {
 
   sc::task<> run(dialog& link) override;  // context.hpp: it needs the context's type
 
-  void encode_return(msg::buffer& out, std::string_view cid) const override {
-    if constexpr (std::is_void_v<result_type>)
+  void encode_end(msg::buffer& out, std::string_view cid) const override {
+    if constexpr (traits::kind == msg::function_kind::asyncgen)
+      msg::encode_stop(out, cid);
+    else if constexpr (std::is_void_v<result_type>)
       msg::encode_return(out, cid, nullptr);
     else
       msg::encode_return(out, cid, *result_);
@@ -222,7 +242,7 @@ endpoint make_endpoint(std::string_view module, std::string_view name, std::init
   endpoint made;
   made.module = module;
   made.name = name;
-  made.kind = endpoint_traits<Function>::takes_context ? msg::function_kind::context : msg::function_kind::asyncfunc;
+  made.kind = endpoint_traits<Function>::kind;
   made.argument_names.assign(argument_names.begin(), argument_names.end());
   made.function = reinterpret_cast<const void*>(Function);
   made.prepare = &typed_call<Function>::prepare;

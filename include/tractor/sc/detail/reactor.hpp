@@ -34,6 +34,7 @@ class TRACTOR_API io_source {
   io_source& operator=(const io_source&) = delete;
   ~io_source() { detach(); }
 
+  // The run may end before the source is detached, when nobody waits: then it is as if it had never been attached.
   // Throws os_error (EPERM for what epoll cannot watch, ENOSPC, ENOMEM).
   void attach(int fd);  // to the run of this thread
   void attach(int fd, reactor& into);
@@ -52,7 +53,10 @@ class TRACTOR_API io_source {
 
  private:
   friend class reactor;
+  void forget_owner() noexcept;
   reactor* owner_ = nullptr;
+  io_source* next_ = nullptr;  // of those of its owner
+  io_source** link_ = nullptr;
   int fd_ = -1;
   bool readable_ = true;
   bool writable_ = true;
@@ -69,8 +73,7 @@ class TRACTOR_API reactor {
   ~reactor();
 
   [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
-  [[nodiscard]] std::size_t source_count() const noexcept { return sources_; }
-
+  [[nodiscard]] std::size_t source_count() const noexcept;
   // Waits until something is ready, at most `timeout` (negative: for ever), and tells the waiters. Gives how many events came.
   int poll(duration timeout);
 
@@ -80,7 +83,7 @@ class TRACTOR_API reactor {
   void forget(const io_source& source) noexcept;
 
   unique_fd epoll_;
-  std::size_t sources_ = 0;
+  io_source* sources_ = nullptr;
   bool whole_milliseconds_ = false;  // the system has, or allows, no finer timeout
   // The events of the poll under way, in its frame: what is detached meanwhile is taken out of them.
   epoll_event* polled_ = nullptr;

@@ -60,7 +60,8 @@ class typed_job : public pool_job {
 template <auto Function>
 class call_job final : public typed_job<typename tractor::detail::endpoint_traits<Function>::result_type> {
   using traits = tractor::detail::endpoint_traits<Function>;
-  static_assert(!traits::takes_context, "a worker pool calls functions that return their result, not context endpoints");
+  static_assert(traits::kind == msg::function_kind::asyncfunc,
+                "a worker pool calls functions that return their result, not context endpoints or generators");
 
  public:
   explicit call_job(typename traits::arguments arguments)
