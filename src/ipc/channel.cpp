@@ -168,6 +168,12 @@ std::size_t channel::bytes_to_read() const noexcept {
 // Reads once into the splitter; gives 0 at a clean end.
 sc::task<std::size_t> channel::fill() {
   if (closed_) throw_closed();
+  // Before anything is done to the memory that the other one receives into.
+  if (receiving_) throw sc::busy_resource_error("another task is receiving from the channel to " + peer_name_);
+  struct receiving {
+    bool& flag;
+    ~receiving() { flag = false; }
+  } const registered{receiving_ = true};
   if (splitter_.at_frame_boundary() && splitter_.capacity() > read_bytes_busy) [[unlikely]]
     if (const std::size_t count = co_await shrink(); count != 0) co_return count;
   const std::size_t wanted = bytes_to_read();

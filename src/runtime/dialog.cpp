@@ -98,7 +98,7 @@ void dialog::wake_all() {
 // --- from the message loop ---
 
 void dialog::on_start_ack(msg::function_kind kind, const credit_note& credit) {
-  if (ack_received_) return;
+  if (side_ != context_side::parent || ack_received_) return;
   ack_received_ = true;
   kind_ = kind;
   set_credit(credit);
@@ -109,8 +109,8 @@ void dialog::on_start_ack(msg::function_kind kind, const credit_note& credit) {
 
 void dialog::on_started(msg::bytes_view payload) {
   if (started_received_) return;
+  msg::assign_bytes(started_payload_, payload);  // first: for want of memory the connection ends, and the dialog with it
   started_received_ = true;
-  msg::assign_bytes(started_payload_, payload);
   wake();
 }
 
@@ -163,10 +163,11 @@ void dialog::on_stop() {
 }
 
 void dialog::on_return(msg::bytes_view payload) {
+  if (!finished()) {
+    msg::assign_bytes(return_payload_, payload);  // first, as above
+    return_received_ = true;
+  }
   peer_ended_ = true;
-  if (finished()) return;
-  return_received_ = true;
-  msg::assign_bytes(return_payload_, payload);
   wake_all();
 }
 
@@ -456,6 +457,7 @@ context_state dialog::state() const noexcept {
   if (absorbed_ || self_cancelled_) return context_state::self_cancelled;
   if (remote_error_ && cancelled_by_) return *cancelled_by_;
   if (remote_error_ || local_error_) return context_state::errored;
+  if (side_ == context_side::child && scope_.cancel_called() && via_->self().cancel_called()) return context_state::actor_cancelled;
   if (side_ == context_side::child && scope_.cancel_called())
     return canceller_ && canceller_->uuid == via_->remote_uid().uuid ? context_state::peer_cancelled : context_state::actor_cancelled;
   if (stream_closed_ || stop_received_) return context_state::streaming_finished;

@@ -73,7 +73,8 @@ std::uint32_t scope_of(const std::string& zone) {
   std::uint32_t number = 0;
   const char* const end = zone.data() + zone.size();
   if (const auto read = std::from_chars(zone.data(), end, number); read.ec == std::errc() && read.ptr == end) return number;
-  return ::if_nametoindex(zone.c_str());
+  if (const std::uint32_t index = ::if_nametoindex(zone.c_str()); index != 0 || errno == ENODEV || errno == ENXIO) return index;
+  throw_os_error("if_nametoindex(" + zone + ")", errno);
 }
 
 std::string zone_text(std::uint32_t scope) {

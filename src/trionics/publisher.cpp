@@ -33,7 +33,7 @@ bool publication_member::take_turn() noexcept {
   return in_->turn_of_ == this;
 }
 
-void publication_member::note_put(std::size_t queued) {
+void publication_member::note_put(std::size_t queued) noexcept {
   queued_ = queued;
   news_.unpark_all();
 }
@@ -64,13 +64,14 @@ void publication::end() noexcept {
   members_.clear();
 }
 
-// The turn goes on to the one that came first. Not to one whose consumer is busy: that may be for long, and when it is back it takes the
-// turn if nobody has it.
+// The turn goes on to the one that came first, of those that wait for a value. Not to one that has something for its consumer, who may be
+// busy for long: when it is back it takes the turn if nobody has it.
 void publication::leave(publication_member& gone) noexcept {
   std::erase(members_, &gone);
   room_.unpark_all();
   if (turn_of_ != &gone) return;
-  const auto next = std::ranges::find_if(members_, [](const publication_member* each) { return !each->with_consumer_; });
+  const auto next =
+      std::ranges::find_if(members_, [](const publication_member* each) { return !each->with_consumer_ && each->queued_ == 0; });
   turn_of_ = next == members_.end() ? nullptr : *next;
   if (turn_of_ != nullptr) turn_of_->news_.unpark_all();
 }

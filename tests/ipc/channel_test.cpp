@@ -235,17 +235,22 @@ TRACTOR_TEST(channel, frames_of_tasks_that_send_at_once_arrive_whole_and_in_the_
 TRACTOR_TEST(channel, second_task_that_receives_is_refused) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::move(near)), other(std::move(far));
+  std::vector<std::string> got;
   std::string second;
 
   co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
-    n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await receive_stops(channel, [](const std::string&) {})); });
+    n.start_soon(
+        [&]() -> sc::task<> { static_cast<void>(co_await receive_stops(channel, [&](const std::string& cid) { got.push_back(cid); })); });
     co_await sc_test::settle();
 
     second = co_await receive_stops(channel, [](const std::string&) {});
+    send_stop(other, "goes on");  // the first one does
+    co_await sc_test::settle();
     n.cancel();
   });
 
   EXPECT_TRUE(sc_test::contains(second, "another task is receiving")) << second;
+  EXPECT_EQ(got, std::vector<std::string>{"goes on"});
 }
 
 // Bytes that nobody takes do not pile up without bound.

@@ -54,6 +54,22 @@ TEST(frame_splitter, frames_that_arrive_byte_by_byte_come_out_whole) {
   EXPECT_THAT(bodies, testing::ElementsAre("one", std::string(300, 'x')));
 }
 
+TEST(frame_splitter, missing_is_what_the_frame_at_hand_still_needs) {
+  frame_splitter splitter;
+  const std::string frame = frame_of(std::string(100, 'x'));
+  EXPECT_EQ(splitter.missing(), 0u);
+  feed(splitter, frame.substr(0, 3));
+  EXPECT_EQ(splitter.missing(), 0u) << "nobody knows";
+  feed(splitter, frame.substr(3, 1));
+  EXPECT_EQ(splitter.missing(), 100u);
+  feed(splitter, frame.substr(4, 60));
+  EXPECT_EQ(splitter.missing(), 40u);
+  feed(splitter, frame.substr(64) + frame.substr(0, 14));
+  EXPECT_EQ(splitter.missing(), 0u);
+  EXPECT_TRUE(splitter.next());
+  EXPECT_EQ(splitter.missing(), 90u) << "of the next one";
+}
+
 TEST(frame_splitter, any_cutting_of_the_stream_gives_the_same_frames) {
   test::seeded random;
   for (int round = 0; round < 300; ++round) {

@@ -436,6 +436,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&send_numbers_at_once>("send_numbers_at_once", "count");
   mod.def<&send_numbers_on_request>("send_numbers_on_request");
   mod.def<&bursts_sent>("bursts_sent");
+  mod.def<&measure_text>("measure_text", "buffer_messages");
   mod.def<&receive_late>("receive_late", "policy", "buffer_messages");
   mod.def<&receive_as_allowed>("receive_as_allowed", "buffer_messages");
   mod.def<&set_allowance>("set_allowance", "messages");

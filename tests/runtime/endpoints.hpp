@@ -145,6 +145,8 @@ sc::task<int> numbers_sent();
 sc::task<> close_or_end_on_request(context<void, int, int>& ctx);
 // Hands over its cid, side and opener, and waits.
 sc::task<> tell_about_context(context<std::string, int, int>& ctx);
+// Sends back how long each text is; takes so many at a time.
+sc::task<> measure_text(context<void, std::string, std::size_t>& ctx, std::size_t buffer_messages);
 // Never opens it, but returns, or fails, when told to.
 sc::task<> end_on_request(context<void, int, int>& ctx);
 sc::task<> end_streams(std::string how);

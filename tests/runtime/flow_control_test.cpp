@@ -109,6 +109,23 @@ TEST_F(flow_control_test, writer_that_nobody_wants_to_read_is_not_held_up) {
   });
 }
 
+// A view is sent when there is room for it, of what lives until then.
+TEST_F(flow_control_test, views_are_sent_as_what_they_show) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    std::vector<std::size_t> sizes;
+    co_await worker.open_context<&kit::measure_text>({std::size_t{1}}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+        const std::string text(5000, 'x');  // longer than what is copied at once
+        for (std::size_t bytes : {0UL, 1UL, 2048UL, 2049UL, 5000UL}) co_await stream.send(std::string_view(text).substr(0, bytes));
+        for (int i = 0; i < 5; ++i) sizes.push_back(co_await stream.receive());
+      });
+    });
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{0, 1, 2048, 2049, 5000}));
+    co_await an.cancel();
+  });
+}
+
 // The window counts bytes as well.
 TEST_F(flow_control_test, big_messages_are_bounded_in_bytes) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <variant>
 
@@ -22,6 +23,11 @@ using runtime_test::catch_as;
 namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
 namespace msg = tractor::msg;
+
+sc::generator<int> endless_numbers() {
+  for (int i = 0;; ++i) co_yield i;
+}
+TRACTOR_MODULE(server_test) { mod.def<&endless_numbers>("endless_numbers"); }
 
 // What `reach(address)` throws for the address of a listener that never accepts.
 void against_silence(const std::function<sc::task<>(ipc::address)>& reach,
@@ -174,6 +180,84 @@ TEST(server, identities_are_told_apart_by_uuid_alone) {
       EXPECT_TRUE(ctx.cancel_acked());
     });
   });
+}
+
+// --- generators of a peer that does not behave as one ---
+
+using answer_start = std::function<void(raw_peer&, const std::string& cid)>;
+
+// What a consumer sees of a peer that answers its Start like that: the numbers, and then the error, null for the end.
+void expect_of_generator(const answer_start& answer, const std::vector<int>& numbers, bool ends_well) {
+  const auto talk = [&](raw_peer& peer) -> sc::task<> {
+    const auto cid = co_await next_start(peer);
+    answer(peer, cid);
+    const auto cancel = co_await peer.channel().receive();  // where the task may run still
+    if (!cancel) co_return;
+    if (const auto* request = std::get_if<msg::start>(&*cancel)) {
+      const std::string request_cid(request->cid);
+      send_start_ack(peer, request_cid, msg::function_kind::asyncfunc);
+      peer.channel().send([&](msg::buffer& out) { msg::encode_cancel_ack(out, request_cid, true); });
+    }
+  };
+  with_peer(talk, [&](tractor::portal& there) -> sc::task<> {
+    std::vector<int> got;
+    const auto error = co_await runtime_test::caught([&] {
+      return there.open_stream_from<&endless_numbers>({}, [&](auto& stream) -> sc::task<> {
+        while (const auto number = co_await stream.next()) got.push_back(*number);
+      });
+    });
+    EXPECT_EQ(got, numbers);
+    EXPECT_EQ(error == nullptr, ends_well) << runtime_test::text_of(error);
+  });
+}
+
+void send_number(raw_peer& peer, const std::string& cid, int number) {
+  peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, cid, number); });
+}
+void send_end(raw_peer& peer, const std::string& cid) {
+  peer.channel().send([&](msg::buffer& out) { msg::encode_stop(out, cid); });
+}
+
+// S-OWS-1, S-OWS-3: as the reference answers.
+TEST(server, generator_of_a_peer_is_read_to_its_end) {
+  const auto answer = [](raw_peer& peer, const std::string& cid) {
+    send_start_ack(peer, cid, msg::function_kind::asyncgen);
+    for (int i = 0; i < 3; ++i) send_number(peer, cid, i);
+    send_end(peer, cid);
+  };
+  expect_of_generator(answer, {0, 1, 2}, true);
+}
+
+TEST(server, generator_that_returns_has_ended) {
+  const auto answer = [](raw_peer& peer, const std::string& cid) {
+    send_start_ack(peer, cid, msg::function_kind::asyncgen);
+    send_number(peer, cid, 7);
+    peer.channel().send([&](msg::buffer& out) { msg::encode_return(out, cid, 1); });
+  };
+  expect_of_generator(answer, {7}, true);
+}
+
+TEST(server, generator_that_is_something_else_is_a_type_error) {
+  for (const auto kind : {msg::function_kind::asyncfunc, msg::function_kind::context}) {
+    const auto answer = [kind](raw_peer& peer, const std::string& cid) {
+      send_start_ack(peer, cid, kind);
+      send_number(peer, cid, 7);
+      send_end(peer, cid);
+    };
+    expect_of_generator(answer, {}, false);
+  }
+}
+
+// A peer that knows no flow control fills the buffer; what came before the hole is received.
+TEST(server, generator_that_overruns_is_an_error_behind_its_values) {
+  const auto answer = [](raw_peer& peer, const std::string& cid) {
+    send_start_ack(peer, cid, msg::function_kind::asyncgen);
+    for (int i = 0; i < 1000; ++i) send_number(peer, cid, i);
+    send_end(peer, cid);
+  };
+  std::vector<int> numbers(tractor::stream_buffer_messages);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  expect_of_generator(answer, numbers, false);
 }
 
 // S-COD-19, S-COD-20: what nobody reads, and an end of what nobody opened, are passed over on the way to the result, or the error.

@@ -46,6 +46,17 @@ sc::task<int> send_numbers_at_once(context<void, int, int>& ctx, int count) {
   co_return count;
 }
 
+sc::task<> measure_text(context<void, std::string, std::size_t>& ctx, std::size_t buffer_messages) {
+  ctx.kernel_link().change_receiving(tractor::overruns::block, buffer_messages);
+  co_await ctx.started();
+  co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+    while (const auto text = co_await stream.next()) {
+      if (text->find_first_not_of('x') != std::string::npos) throw std::runtime_error("another text");
+      co_await stream.send(text->size());
+    }
+  });
+}
+
 constinit std::size_t bursts = 0;  // of this process that have been sent, or have failed
 sc::task<std::size_t> bursts_sent() { co_return bursts; }
 

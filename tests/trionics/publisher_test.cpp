@@ -274,6 +274,24 @@ TRACTOR_TEST(publisher, one_that_does_not_wait_does_not_hold_up_the_turn) {
   });
 }
 
+// Nor has one that was just given something to send: here when the feeder leaves with the value that all got.
+TRACTOR_TEST(publisher, one_that_has_yet_to_take_a_value_does_not_hold_up_the_turn) {
+  co_await in_actor([](nursery& n) -> task<> {
+    std::vector<int> first;
+    take_into(n, first, published<&prices>({"a"}, 0), 2);
+    co_await settle();
+    n.start_soon([]() -> task<> {
+      co_await sc::aclosing(published<&prices>({"a"}, 0), [](auto& values) -> task<> {
+        EXPECT_TRUE(co_await values.next());
+        co_await sc::sleep(1h);
+      });
+    });
+    co_await settle();
+    EXPECT_THAT(co_await take(published<&prices>({"a"}, 100), 3), ElementsAre(1, 100, 101));
+    EXPECT_LT(since_start(), 1s);
+  });
+}
+
 // S-PUB-3
 TRACTOR_TEST(publisher, end_of_the_generator_ends_all_behind_their_values) {
   std::vector<int> first, late;

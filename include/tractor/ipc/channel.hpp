@@ -75,8 +75,8 @@ class TRACTOR_API channel {
   [[nodiscard]] sc::task<> flushed();
 
   // Receives frames and hands each, decoded, to `sink`, which must not wait. Returns at a clean end of the stream; throws
-  // transport_closed for every other end. One task at a time. What `sink` throws comes out as it is and leaves the channel open; only
-  // a transport_closed of its own sends on a channel that can still receive does not end the reception.
+  // transport_closed for every other end. One task at a time (busy_resource_error). What `sink` throws comes out as it is and leaves the
+  // channel open; only a transport_closed of its own sends on a channel that can still receive does not end the reception.
   using message_sink = void (*)(void* self, msg::envelope& message, msg::bytes_view body);
   [[nodiscard]] sc::task<> receive_each(message_sink sink, void* self);
   // The next message only; nullopt at a clean end. The views in it are valid until the next receive.
@@ -131,6 +131,7 @@ class TRACTOR_API channel {
   bool mute_ = false;  // nothing can be sent any more
   bool closed_ = false;
   bool ended_by_stream_ = false;
+  bool receiving_ = false;
   std::size_t read_bytes_ = read_bytes_first;
   std::string why_closed_;
   std::string peer_name_ = "a peer that has not said who it is";

@@ -8,8 +8,8 @@
 // One task at a time may receive and one may send (busy_resource_error). Both are checkpoints: cancelled before anything moved when
 // the scope is cancelled at the call. A cancelled receive_some loses nothing. A cancelled send_all may have sent a part:
 // the stream is then of no use for framed data. Closing wakes who waits with closed_resource_error. A reset or
-// vanished peer is broken_resource_error. A stream is used in one run at a time, and may outlive it. It may be destroyed once nobody waits
-// in it: at once after close(), or after the cancel of who waited, though those tasks have yet to go on.
+// vanished peer is broken_resource_error. A stream belongs to the run it was first used in until that has ended, and may outlive it. It may
+// be destroyed once nobody waits in it: at once after close(), or after the cancel of who waited, though those tasks have yet to go on.
 
 #pragma once
 

@@ -12,8 +12,8 @@
 // nothing was sent, and no datagram is lost. close() wakes who waits with closed_resource_error.
 //
 // Errors are os_error and name the address. With a connected socket ECONNREFUSED, out of a later send or receive, tells that nobody was
-// there for an earlier datagram; the socket stays good. The socket is used in one run at a time, and must outlive
-// the calls. It is closed on exec.
+// there for an earlier datagram; the socket stays good. The socket belongs to the run it was first used in until that has
+// ended, and must outlive the calls. It is closed on exec.
 
 #pragma once
 

@@ -19,8 +19,8 @@
 // When the one that feeds leaves, is cancelled, or its actor dies, the generator is closed, and of those that wait for a value the one
 // that came first goes on with an instance of its own: what was yielded is not lost to the others, what the instance knew is. When the
 // generator ends, so do the streams of all who are subscribed, behind what is queued for them; who comes later starts it anew. An error of
-// the generator is that one's whose instance it was, and the next goes on. Leaving takes a subscriber out of all its topics at once; with
-// the last one the generator is gone.
+// the generator, or of the copy of a value, is that one's whose instance it was, and the next goes on. Leaving takes a subscriber out of
+// all its topics at once; with the last one the generator is gone.
 //
 // No subscriber misses a value: the generator is asked for more only when each has room, and so the slowest one sets the pace. At most
 // publisher_queued_max maps wait for each, beside those in its stream.
@@ -32,8 +32,8 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -137,13 +137,18 @@ class publication_subscriber final : public publication_member {
   using map = std::map<std::string, T>;
   using publication_member::publication_member;
 
-  // Queues what it asked for, if there is any.
-  void put(const map& all) {
+  // Makes a copy of what it asked for, if there is any, for put_prepared(). In two steps, so that all get a value or, when a copy fails,
+  // none.
+  void prepare(const map& all) {
+    prepared_.clear();
     map own;
     for (const auto& each : all)
       if (topics().contains(each.first)) own.insert(each);
-    if (own.empty()) return;
-    queue_.push_back(std::move(own));
+    if (!own.empty()) prepared_.push_back(std::move(own));
+  }
+  void put_prepared() noexcept {
+    if (prepared_.empty()) return;
+    queue_.splice(queue_.end(), prepared_);
     note_put(queue_.size());
   }
   [[nodiscard]] bool has_queued() const noexcept { return !queue_.empty(); }
@@ -155,7 +160,8 @@ class publication_subscriber final : public publication_member {
   }
 
  private:
-  std::deque<map> queue_;
+  std::list<map> queue_;
+  std::list<map> prepared_;
 };
 
 template <auto Generator, auto Packetize, class... Arguments, msg::detail::literal... Names>
@@ -196,10 +202,12 @@ struct publisher_calls<Generator, Packetize, std::tuple<Arguments...>, Names...>
       }
       if (!source) source.emplace(Generator(live_topics(all), std::move(arguments)...));
       while (all->full()) co_await all->room();
-      if (const auto values = co_await source->next())
-        for (publication_member* each : all->members()) static_cast<subscriber&>(*each).put(*values);
-      else
+      if (const auto values = co_await source->next()) {
+        for (publication_member* each : all->members()) static_cast<subscriber&>(*each).prepare(*values);
+        for (publication_member* each : all->members()) static_cast<subscriber&>(*each).put_prepared();
+      } else {
         all->end();
+      }
       if (!self.has_queued()) co_await sc::checkpoint();  // a generator need not wait, and there may be nothing to send
     }
   }

@@ -37,7 +37,7 @@ class TRACTOR_API publication_member {
 
  protected:
   ~publication_member();
-  void note_put(std::size_t queued);
+  void note_put(std::size_t queued) noexcept;
   // What was taken out goes to its consumer, who may take its time.
   void note_taken(std::size_t queued);
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <new>
 
-#include "sc_test.hpp"
+#include "tests/sc/sc_test.hpp"
 #include "tractor/sc/detail/ready_queue.hpp"
 
 // A sanitizer has an allocator of its own, whose checks would be lost.
