@@ -11,6 +11,7 @@
 #include "tractor/msg/payload.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
+#include "tractor/runtime/module.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/run.hpp"
@@ -112,6 +113,14 @@ stream_overrun::~stream_overrun() = default;
 namespace {
 
 template <class Exception>
+std::exception_ptr make(const std::string& text) {
+  if constexpr (std::is_constructible_v<Exception, const std::string&>)
+    return std::make_exception_ptr(Exception(text));
+  else
+    return std::make_exception_ptr(Exception());
+}
+
+template <class Exception>
 bool holds(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -125,6 +134,7 @@ bool holds(const std::exception_ptr& error) {
 struct type_row {
   const char* name;
   bool (*matches)(const std::exception_ptr&);
+  detail::make_error make = nullptr;  // of the first row of a name
 };
 
 // Most derived first. The standard library's types take the names of Python's that mean the same.
@@ -133,34 +143,34 @@ constexpr std::array type_rows{
     type_row{"MsgTypeError", &holds<msg_type_error>},
     type_row{"StreamOverrun", &holds<stream_overrun>},
     type_row{"RemoteActorError", &holds<remote_actor_error>},
-    type_row{"TransportClosed", &holds<transport_closed>},
-    type_row{"ActorFailure", &holds<actor_failure>},
-    type_row{"ActorTooSlowError", &holds<actor_too_slow_error>},
-    type_row{"RuntimeFailure", &holds<runtime_failure>},
-    type_row{"NoRuntime", &holds<no_runtime>},
-    type_row{"NoResult", &holds<no_result>},
-    type_row{"ModuleNotExposed", &holds<module_not_exposed>},
-    type_row{"AttributeError", &holds<attribute_error>},
-    type_row{"TypeError", &holds<type_error>},
-    type_row{"MessagingError", &holds<messaging_error>},
-    type_row{"KeyboardInterrupt", &holds<keyboard_interrupt>},
-    type_row{"SystemExit", &holds<terminated>},
+    type_row{"TransportClosed", &holds<transport_closed>, &make<transport_closed>},
+    type_row{"ActorFailure", &holds<actor_failure>, &make<actor_failure>},
+    type_row{"ActorTooSlowError", &holds<actor_too_slow_error>, &make<actor_too_slow_error>},
+    type_row{"RuntimeFailure", &holds<runtime_failure>, &make<runtime_failure>},
+    type_row{"NoRuntime", &holds<no_runtime>, &make<no_runtime>},
+    type_row{"NoResult", &holds<no_result>, &make<no_result>},
+    type_row{"ModuleNotExposed", &holds<module_not_exposed>, &make<module_not_exposed>},
+    type_row{"AttributeError", &holds<attribute_error>, &make<attribute_error>},
+    type_row{"TypeError", &holds<type_error>, &make<type_error>},
+    type_row{"MessagingError", &holds<messaging_error>, &make<messaging_error>},
+    type_row{"KeyboardInterrupt", &holds<keyboard_interrupt>, &make<keyboard_interrupt>},
+    type_row{"SystemExit", &holds<terminated>, &make<terminated>},
     type_row{"ExceptionGroup", &holds<sc::exception_group>},
-    type_row{"EndOfChannel", &holds<sc::end_of_channel>},
-    type_row{"ClosedResourceError", &holds<sc::closed_resource_error>},
-    type_row{"BrokenResourceError", &holds<sc::broken_resource_error>},
-    type_row{"BusyResourceError", &holds<sc::busy_resource_error>},
-    type_row{"WouldBlock", &holds<sc::would_block>},
-    type_row{"TooSlowError", &holds<sc::too_slow_error>},
+    type_row{"EndOfChannel", &holds<sc::end_of_channel>, &make<sc::end_of_channel>},
+    type_row{"ClosedResourceError", &holds<sc::closed_resource_error>, &make<sc::closed_resource_error>},
+    type_row{"BrokenResourceError", &holds<sc::broken_resource_error>, &make<sc::broken_resource_error>},
+    type_row{"BusyResourceError", &holds<sc::busy_resource_error>, &make<sc::busy_resource_error>},
+    type_row{"WouldBlock", &holds<sc::would_block>, &make<sc::would_block>},
+    type_row{"TooSlowError", &holds<sc::too_slow_error>, &make<sc::too_slow_error>},
     type_row{"MsgTypeError", &holds<msg::encode_error>},
     type_row{"MsgTypeError", &holds<msg::decode_error>},
     type_row{"OSError", &holds<os_error>},
     type_row{"OSError", &holds<std::system_error>},
-    type_row{"IndexError", &holds<std::out_of_range>},
-    type_row{"ValueError", &holds<std::invalid_argument>},
+    type_row{"IndexError", &holds<std::out_of_range>, &make<std::out_of_range>},
+    type_row{"ValueError", &holds<std::invalid_argument>, &make<std::invalid_argument>},
     type_row{"ValueError", &holds<std::domain_error>},
-    type_row{"OverflowError", &holds<std::overflow_error>},
-    type_row{"MemoryError", &holds<std::bad_alloc>},
+    type_row{"OverflowError", &holds<std::overflow_error>, &make<std::overflow_error>},
+    type_row{"MemoryError", &holds<std::bad_alloc>, &make<std::bad_alloc>},
 };
 
 // Derived classes of the standard's bases are the user's own types and keep their own names.
@@ -170,10 +180,28 @@ bool is_exactly_runtime_error(const std::exception_ptr& error) { return sc::type
 
 std::string wire_type_name(const std::exception_ptr& error) {
   if (!error) return "<unknown>";
+  if (const auto registered = detail::registered_name(*error.__cxa_exception_type()); !registered.empty()) return std::string(registered);
   for (const auto& row : type_rows)
     if (row.matches(error)) return row.name;
   if (is_exactly_runtime_error(error) || holds<usage_error>(error)) return "RuntimeError";
   return sc::type_name_of(error);
+}
+
+std::exception_ptr remote_actor_error::boxed() const {
+  const std::string& name = src_type_str();
+  const std::string text = fields_->message.value_or("");
+  for (const auto& row : type_rows)
+    if (row.make != nullptr && name == row.name) return row.make(text);
+  if (name == "RuntimeError") return make<std::runtime_error>(text);
+  const detail::make_error registered = detail::find_error(name);
+  return registered != nullptr ? registered(text) : nullptr;
+}
+
+bool remote_actor_error::is_named(const std::type_info& type) const { return src_type_str() == sc::type_name_of(type); }
+
+void remote_actor_error::rethrow_boxed() const {
+  if (const std::exception_ptr original = boxed()) std::rethrow_exception(original);
+  throw runtime_failure(src_type_str() + ": " + fields_->message.value_or(""));
 }
 
 namespace {

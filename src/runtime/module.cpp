@@ -6,10 +6,12 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <typeindex>
 
 #include "base/spin_lock.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/reader.hpp"
+#include "tractor/sc/exception_group.hpp"
 
 namespace tractor {
 
@@ -17,11 +19,19 @@ namespace {
 
 // What the program's modules define. The linked code is the same for everybody in the process, so this is process-wide; it is
 // written under a lock and only ever grows, so that what was found stays valid.
+struct error_type {
+  detail::make_error make;
+  std::string_view module;
+  const std::type_info* type;
+};
+
 struct module_table {
   std::map<std::string_view, const module_record*> modules;
   std::map<std::string_view, std::map<std::string_view, const detail::endpoint*>> endpoints;  // of modules read so far
   std::map<const void*, const detail::endpoint*> by_function;
   std::deque<detail::endpoint> storage;
+  std::map<std::string, error_type, std::less<>> errors;  // by name
+  std::map<std::type_index, std::string_view> error_names;
   bool all_read = false;
 };
 
@@ -74,7 +84,60 @@ void module_builder::add(detail::endpoint endpoint) {
   into.by_function.emplace(stored.function, &stored);  // under several names of one module: by its first
 }
 
+void module_builder::add_error(const char* name, const std::type_info& type, detail::make_error make) {
+  module_table& into = table();
+  const std::string_view module = record_.name;
+  const auto refuse = [&](std::string_view what, std::string_view other) {
+    throw usage_error("module '" + std::string(module) + "' registers the error " + std::string(what) + ", which module '" +
+                      std::string(other) + "' has registered: one name for one type");
+  };
+  const std::string wanted = name != nullptr ? name : sc::type_name_of(type);
+  const auto [at, fresh] = into.errors.emplace(wanted, error_type{.make = make, .module = module, .type = &type});
+  if (!fresh && *at->second.type == type) return;  // several modules may throw it
+  if (!fresh) refuse(msg::quoted(wanted), at->second.module);
+  const auto [named, first] = into.error_names.emplace(type, at->first);
+  if (first) return;
+  const std::string_view other = into.errors.find(named->second)->second.module;
+  const std::string before(named->second);
+  into.errors.erase(at);
+  refuse(msg::quoted(wanted) + " for a type called " + msg::quoted(before), other);
+}
+
+namespace {
+
+// So that what any of them registers is known. A module that cannot be read is left for who asks for it.
+void read_all(module_table& in) noexcept {
+  if (in.all_read) return;
+  bool complete = true;
+  for (const auto& [name, record] : in.modules) {
+    try {
+      read_module(in, *record);
+    } catch (...) {
+      complete = false;
+    }
+  }
+  in.all_read = complete;
+}
+
+}  // namespace
+
 namespace detail {
+
+make_error find_error(std::string_view name) {
+  module_table& in = table();
+  const std::lock_guard lock(table_lock);
+  read_all(in);
+  const auto found = in.errors.find(name);
+  return found != in.errors.end() ? found->second.make : nullptr;
+}
+
+std::string_view registered_name(const std::type_info& type) {
+  module_table& in = table();
+  const std::lock_guard lock(table_lock);
+  read_all(in);
+  const auto found = in.error_names.find(type);
+  return found != in.error_names.end() ? found->second : std::string_view();
+}
 
 bool module_known(std::string_view name) {
   module_table& in = table();
@@ -93,13 +156,7 @@ const char* module_file(std::string_view name) {
 void read_all_modules() noexcept {
   module_table& in = table();
   const std::lock_guard lock(table_lock);
-  for (const auto& [name, record] : in.modules) {
-    try {
-      read_module(in, *record);
-    } catch (...) {
-      in.endpoints.erase(name);
-    }
-  }
+  read_all(in);
 }
 
 const endpoint* find_endpoint(std::string_view module, std::string_view name) {

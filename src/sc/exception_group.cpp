@@ -67,10 +67,13 @@ std::string describe(const std::exception_ptr& exception) {
 
 std::string type_name_of(const std::exception_ptr& exception) {
   const std::type_info* type = exception ? exception.__cxa_exception_type() : nullptr;
-  if (type == nullptr) return "no exception";
+  return type != nullptr ? type_name_of(*type) : "no exception";
+}
+
+std::string type_name_of(const std::type_info& type) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), &std::free);
-  return status == 0 && name ? name.get() : type->name();
+  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
+  return status == 0 && name ? name.get() : type.name();
 }
 
 }  // namespace tractor::sc

@@ -115,6 +115,8 @@ sc::task<> fail(std::string type, std::string text) {
   if (type == "overflow_error") throw std::overflow_error(text);
   if (type == "bad_alloc") throw std::bad_alloc();
   if (type == "custom") throw custom_error(text);
+  if (type == "unregistered") throw unregistered_error(text);
+  if (type == "out_of_paper") throw out_of_paper();
   if (type == "int") throw 7;
   if (type == "keyboard_interrupt") throw tractor::keyboard_interrupt(text);
   if (type == "type_error") throw tractor::type_error(text);
@@ -408,6 +410,8 @@ TRACTOR_MODULE(kit) {
   mod.def<&invalid_text>("invalid_text");
   mod.def<&forever>("forever");
   mod.def<&fail>("fail", "type", "text");
+  mod.error<custom_error>();
+  mod.error<out_of_paper>("OutOfPaper");
   mod.def<&fail_with_bytes>("fail_with_bytes");
   mod.def<&fail_below>("fail_below", "hops", "type");
   mod.def<&chain>("chain", "depth", "method");

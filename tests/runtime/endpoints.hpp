@@ -81,6 +81,12 @@ sc::task<> in_no_module();
 struct custom_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+struct unregistered_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct out_of_paper : std::domain_error {  // registered under another name, and made from nothing
+  out_of_paper() : std::domain_error("no paper") {}
+};
 // Throws the error of that name.
 sc::task<> fail(std::string type, std::string text);
 sc::task<> fail_with_bytes();

@@ -8,6 +8,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <stdexcept>
+#include <typeinfo>
 
 #include "tractor/tractor.hpp"
 
@@ -44,6 +46,44 @@ constexpr tractor::module_record records[] = {{"module_test_one", __FILE__, &def
 TEST(module_test, function_in_two_modules_is_refused_with_both_named) {
   EXPECT_EXIT(say_what_a_lookup_throws(), ::testing::ExitedWithCode(3),
               "modules 'module_test_one' and 'module_test_other' both define.*\n.*modules 'module_test_one' and 'module_test_other'");
+}
+
+struct first_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct second_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+void register_first(tractor::module_builder& mod) {
+  mod.error<first_error>("Failed");
+  mod.error<first_error>("Failed");  // several modules may throw it
+}
+void register_second(tractor::module_builder& mod) { mod.error<second_error>("Failed"); }
+void register_renamed(tractor::module_builder& mod) {
+  mod.error<first_error>("Failed");
+  mod.error<first_error>("Broken");
+}
+constexpr tractor::module_record with_errors[] = {{"module_test_first", __FILE__, &register_first},
+                                                  {"module_test_second", __FILE__, &register_second},
+                                                  {"module_test_renamed", __FILE__, &register_renamed}};
+
+[[noreturn]] void say_what_modules_with_errors_throw() {
+  tractor::register_modules(std::begin(with_errors), std::end(with_errors));
+  for (const char* module : {"module_test_first", "module_test_second", "module_test_renamed"}) {
+    try {
+      static_cast<void>(tractor::detail::find_endpoint(module, "f"));
+    } catch (const tractor::usage_error& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+    }
+  }
+  std::_Exit(tractor::detail::registered_name(typeid(first_error)) == "Failed" ? 3 : 4);
+}
+
+// S-ERR-4
+TEST(module_test, name_of_an_error_is_that_of_one_type) {
+  EXPECT_EXIT(say_what_modules_with_errors_throw(), ::testing::ExitedWithCode(3),
+              "module 'module_test_second' registers the error 'Failed', which module 'module_test_first' has registered.*\n.*"
+              "module 'module_test_renamed' registers the error 'Broken' for a type called 'Failed'");
 }
 
 }  // namespace

@@ -46,6 +46,69 @@ TEST_F(remote_error_test, every_type_travels_by_its_name) {
   });
 }
 
+// S-ERR-4: what came is an error of the type that was thrown, with its text.
+TEST_F(remote_error_test, known_types_come_back_as_themselves) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto failed = [&](std::string type) {
+      return catch_as<remote_actor_error>([&, type] { return worker.run<&kit::fail>(type, "why"); });
+    };
+    const auto standard = co_await failed("invalid_argument");
+    RT_REQUIRE(standard);
+    EXPECT_TRUE(standard->is<std::invalid_argument>());
+    EXPECT_TRUE(standard->is<std::logic_error>()) << "by its base";
+    EXPECT_FALSE(standard->is<std::out_of_range>());
+    try {
+      standard->rethrow_boxed();
+    } catch (const std::invalid_argument& original) {
+      EXPECT_STREQ("why", original.what());
+    }
+    const auto own = co_await failed("custom");
+    RT_REQUIRE(own);
+    EXPECT_TRUE(own->is<kit::custom_error>());
+    EXPECT_TRUE(own->is<std::runtime_error>());
+    EXPECT_THROW(own->rethrow_boxed(), kit::custom_error);
+    const auto named = co_await failed("out_of_paper");
+    RT_REQUIRE(named);
+    EXPECT_EQ("OutOfPaper", named->boxed_type_str());
+    EXPECT_TRUE(named->is<kit::out_of_paper>());
+    const auto of_tractor = co_await failed("too_slow");
+    RT_REQUIRE(of_tractor);
+    EXPECT_TRUE(of_tractor->is<sc::too_slow_error>());
+    co_await an.cancel();
+  });
+}
+
+// S-ERR-3, S-ERR-4
+TEST_F(remote_error_test, known_type_comes_back_over_several_hops) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail_below>(2, "custom"); });
+    RT_REQUIRE(error);
+    EXPECT_EQ("RemoteActorError", error->boxed_type_str());
+    EXPECT_TRUE(error->is<kit::custom_error>());
+    co_await an.cancel();
+  });
+}
+
+// S-ERR-5
+TEST_F(remote_error_test, type_that_nobody_registered_is_known_by_its_name_only) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail>("unregistered", "why"); });
+    RT_REQUIRE(error);
+    EXPECT_EQ(nullptr, error->boxed());
+    EXPECT_TRUE(error->is<kit::unregistered_error>());
+    EXPECT_FALSE(error->is<std::runtime_error>()) << "its bases are not known";
+    try {
+      error->rethrow_boxed();
+    } catch (const tractor::runtime_failure& unknown) {
+      EXPECT_STREQ("kit::unregistered_error: why", unknown.what());
+    }
+    co_await an.cancel();
+  });
+}
+
 // S-ERR-8
 TEST_F(remote_error_test, text_says_who_raised_what_and_where) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <vector>
 
 #include "tractor/base/error.hpp"
@@ -146,7 +147,29 @@ class TRACTOR_API remote_actor_error : public error {
   [[nodiscard]] bool is_inception() const noexcept { return fields_->boxed_type_str != fields_->src_type_str; }
   [[nodiscard]] const msg::error_msg& fields() const noexcept { return *fields_; }
 
+  // The error that was raised first, as itself: made anew from its text. Those of the standard library, of tractor, and those that a module
+  // of this program registers (module_builder::error). Null for any other.
+  [[nodiscard]] std::exception_ptr boxed() const;
+  // It was an E, or derived from it; of a type that nobody registered, exactly that.
+  template <class E>
+  [[nodiscard]] bool is() const {
+    if (const std::exception_ptr original = boxed()) {
+      try {
+        std::rethrow_exception(original);
+      } catch (const E&) {
+        return true;
+      } catch (...) {
+        return false;
+      }
+    }
+    return is_named(typeid(E));
+  }
+  // Throws boxed(); of a type that cannot be made here a runtime_failure with its name and text (S-ERR-5).
+  [[noreturn]] void rethrow_boxed() const;
+
  private:
+  [[nodiscard]] bool is_named(const std::type_info& type) const;
+
   std::shared_ptr<const msg::error_msg> fields_;  // the exception is copied by exception_ptr machinery, the fields are not
 };
 

@@ -8,6 +8,7 @@
 //     TRACTOR_MODULE(greeter) {
 //       mod.def<&add>("add", "a", "b");            // the name, and one for each argument: what travels on the wire
 //       mod.def<&train>("train", "model");         // a context endpoint: its first parameter is a context&
+//       mod.error<no_such_model>();                // an error that comes back as itself: remote_actor_error::boxed()
 //     }
 //
 // A function returns sc::task<T>. Its parameters are values or const references of types that msg/codec.hpp can encode. An actor
@@ -21,10 +22,13 @@
 
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <initializer_list>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "tractor/runtime/detail/endpoint.hpp"
@@ -32,6 +36,10 @@
 namespace tractor {
 
 class module_builder;
+
+namespace detail {
+using make_error = std::exception_ptr (*)(const std::string& text);
+}  // namespace detail
 
 // One module of the program, as TRACTOR_MODULE leaves it in the section `tractor_modules`.
 struct module_record {
@@ -54,8 +62,24 @@ class TRACTOR_API module_builder {
     add(detail::make_endpoint<Function>(record_.name, name, {static_cast<const char*>(argument_names)...}));
   }
 
+  // Lets an error of type `E` come back as itself, in this program, from whichever actor (S-ERR-4). It is made from the text that its
+  // what() gave there, or, of a type that takes none, by its default constructor. `name` is what it is called on the wire: its C++ type,
+  // unless told otherwise, as for a peer in Python. usage_error for a name, or a type, that another one has.
+  template <class E>
+  void error(const char* name = nullptr) {
+    static_assert(std::is_constructible_v<E, const std::string&> || std::is_default_constructible_v<E>,
+                  "an error that comes back as itself is made from its text, or from nothing: give it such a constructor");
+    add_error(name, typeid(E), [](const std::string& text) {
+      if constexpr (std::is_constructible_v<E, const std::string&>)
+        return std::make_exception_ptr(E(text));
+      else
+        return std::make_exception_ptr(E());
+    });
+  }
+
  private:
   void add(detail::endpoint endpoint);
+  void add_error(const char* name, const std::type_info& type, detail::make_error make);
   const module_record& record_;
 };
 
@@ -68,6 +92,9 @@ namespace detail {
 [[nodiscard]] TRACTOR_API const char* module_file(std::string_view name);  // the module must be known
 // Reads every module now, instead of each when it is first asked for. A module that cannot be read is left for then.
 TRACTOR_API void read_all_modules() noexcept;
+// Of the errors that modules register: how to make the one of that name, or null; and the name of that type, or "".
+[[nodiscard]] TRACTOR_API make_error find_error(std::string_view name);
+[[nodiscard]] TRACTOR_API std::string_view registered_name(const std::type_info& type);
 // null when the module has no such function.
 [[nodiscard]] TRACTOR_API const endpoint* find_endpoint(std::string_view module, std::string_view name);
 }  // namespace detail

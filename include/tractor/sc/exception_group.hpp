@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include "tractor/base/error.hpp"
@@ -38,5 +39,6 @@ class TRACTOR_API exception_group : public error {
 
 // The C++ type of the exception that `exception` holds, demangled ("std::invalid_argument").
 [[nodiscard]] TRACTOR_API std::string type_name_of(const std::exception_ptr& exception);
+[[nodiscard]] TRACTOR_API std::string type_name_of(const std::type_info& type);
 
 }  // namespace tractor::sc
