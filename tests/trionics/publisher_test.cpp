@@ -211,15 +211,23 @@ TRACTOR_TEST(publisher, topics_are_those_of_who_is_subscribed_now) {
   EXPECT_THAT(asked_for->get(), IsEmpty());
 }
 
-// S-PUB-3
+// S-PUB-3: each leaves when all wait for the next value.
 TRACTOR_TEST(publisher, next_in_line_goes_on_with_an_instance_of_its_own) {
   std::vector<int> first, second, third;
   co_await in_actor([&](nursery& n) -> task<> {
-    take_into(n, first, published<&prices>({"a"}, 0), 3);
-    co_await settle();
-    take_into(n, second, published<&prices>({"a"}, 100), 4);
-    co_await settle();
-    take_into(n, third, published<&prices>({"a"}, 200), 6);
+    const auto listen = [&](std::vector<int>& got, int from, sc::duration until) -> task<> {
+      n.start_soon([&got, from, until]() -> task<> {
+        static_cast<void>(co_await sc::move_on_after(until, [&]() -> task<> {
+          co_await sc::aclosing(published<&prices>({"a"}, from), [&](auto& values) -> task<> {
+            while (const auto next = co_await values.next()) got.push_back(next->at("a"));
+          });
+        }));
+      });
+      co_await settle();
+    };
+    co_await listen(first, 0, 2500us);
+    co_await listen(second, 100, 4ms);
+    co_await listen(third, 200, 5500us);
   });
   EXPECT_THAT(first, ElementsAre(0, 1, 2));
   EXPECT_THAT(second, ElementsAre(1, 2, 100, 101));
@@ -478,15 +486,16 @@ TEST_F(publisher_test, topics_appear_and_vanish_with_the_actors_that_ask_for_the
       }
       EXPECT_EQ(1, co_await publisher.run<&instances_started>());
 
-      EXPECT_TRUE(co_await subscribers[0].cancel_actor());  // it feeds
+      EXPECT_TRUE(co_await subscribers[0].cancel_actor());  // it feeds; then one of the others does
       co_await until_topics_are(publisher, {"b", "c"});
-      static_cast<void>(co_await caught([&] { return subscribers[1].run<&die_at>(-1); }));  // now this one does
+      static_cast<void>(co_await caught([&] { return subscribers[1].run<&die_at>(-1); }));
       co_await until_topics_are(publisher, {"c"});
       EXPECT_TRUE(co_await subscribers[2].cancel_actor());
       co_await until_topics_are(publisher, {});
     });
     EXPECT_EQ(0, co_await publisher.run<&instances_running>());
-    EXPECT_EQ(3, co_await publisher.run<&instances_started>());
+    EXPECT_GE(3, co_await publisher.run<&instances_started>()) << "an instance for each that feeds, and no other";
+    EXPECT_LE(2, co_await publisher.run<&instances_started>()) << "the first has left: another one fed";
   });
 }
 
