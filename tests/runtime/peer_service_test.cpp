@@ -16,12 +16,20 @@ using address = tractor::ipc::tcp_address;
 
 // --- a service that starts actors ---
 
-// Counts up to `fail_at`, and fails there; negative: never.
+// Counts up to `fail_at`, and fails there when somebody else listens, too; negative: never.
+constinit int listeners = 0;
 sc::task<> count(tractor::context<void, void, int>& ctx, int fail_at) {
+  struct listener {
+    listener() { ++listeners; }
+    ~listener() { --listeners; }
+  } const here;
   co_await ctx.started();
   co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
     for (int i = 0;; ++i) {
-      if (i == fail_at) throw std::runtime_error("little_bro has had enough");
+      if (i == fail_at) {
+        while (listeners < 2) co_await sc::sleep(std::chrono::milliseconds(1));
+        throw std::runtime_error("little_bro has had enough");
+      }
       co_await stream.send(i);
     }
   });
