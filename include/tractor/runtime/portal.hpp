@@ -118,8 +118,8 @@ class TRACTOR_API portal {
   // Runs a generator of the peer as a new task there, and `body(stream)` here with what it yields, a msg_stream that only receives.
   // Gives what the body gives. The stream ends when the generator does; an error of it is thrown by receive() when all that came before
   // was received, and where the block is left. When the block is left before the end, or the stream is closed, the generator's task is
-  // cancelled: waits for its end, shielded, at most context_cancel_timeout, and throws nothing (S-OWS-4). The generator is
-  // slowed by a body that does not keep up; other policies: `options`.
+  // cancelled: waits for its end, shielded, at most context_cancel_timeout, and throws nothing (S-OWS-4) but an error of the generator,
+  // which may have run ahead to it. The generator is slowed by a body that does not keep up; other policies: `options`.
   template <auto Function, class Body>
   [[nodiscard]] auto open_stream_from(typename detail::endpoint_traits<Function>::arguments arguments, Body body,
                                       context_options options = {}) const;
