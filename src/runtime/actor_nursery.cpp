@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "child_actor.hpp"
+#include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/ipc/socket_file.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
@@ -176,15 +177,7 @@ namespace {
 
 template <class... Errors>
 bool is_any(const std::exception_ptr& error) {
-  return (... || [&] {
-    try {
-      std::rethrow_exception(error);
-    } catch (const Errors&) {
-      return true;
-    } catch (...) {
-      return false;
-    }
-  }());
+  return (... || (exception_ptr_cast<Errors>(error) != nullptr));
 }
 
 bool is_too_slow(const std::exception_ptr& error) { return is_any<sc::too_slow_error>(error); }

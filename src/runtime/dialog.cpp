@@ -2,6 +2,9 @@
 
 #include "tractor/runtime/detail/dialog.hpp"
 
+#include <algorithm>
+
+#include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/payload.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -31,15 +34,8 @@ void payload_queue::push(msg::bytes_view payload) {
 
 bool is_only(const std::exception_ptr& error, const std::exception_ptr& leaf) noexcept {
   if (error == leaf) return true;
-  try {
-    std::rethrow_exception(error);
-  } catch (const sc::exception_group& group) {
-    for (const auto& member : group.exceptions())
-      if (!is_only(member, leaf)) return false;
-    return true;
-  } catch (...) {
-    return false;
-  }
+  const auto* const group = exception_ptr_cast<sc::exception_group>(error);
+  return group != nullptr && std::ranges::all_of(group->exceptions(), [&](const auto& member) { return is_only(member, leaf); });
 }
 
 // A wait for news, with the note whether it is the opener that waits (S-CTX-48).

@@ -99,7 +99,7 @@ actor_died::actor_died(uid who, spawn::death_certificate certificate, std::strin
       stderr_tail_(std::move(stderr_tail)) {}
 actor_died::~actor_died() = default;
 
-remote_actor_error::remote_actor_error(msg::error_msg fields, std::string type_name)
+remote_actor_error::remote_actor_error(msg::error_msg fields, std::string_view type_name)
     : error(rendered(fields, type_name)), fields_(std::make_shared<const msg::error_msg>(std::move(fields))) {}
 remote_actor_error::remote_actor_error(const remote_actor_error&) = default;
 remote_actor_error::~remote_actor_error() = default;
@@ -122,13 +122,7 @@ std::exception_ptr make(const std::string& text) {
 
 template <class Exception>
 bool holds(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Exception&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
+  return exception_ptr_cast<Exception>(error) != nullptr;
 }
 
 struct type_row {
@@ -227,22 +221,12 @@ std::string sendable(std::string text) {
   return shown;
 }
 
-const remote_actor_error* as_remote(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const remote_actor_error& remote) {
-    return &remote;  // lives as long as `error`
-  } catch (...) {
-    return nullptr;
-  }
-}
-
 }  // namespace
 
 msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std::optional<std::string> cid) {
   msg::error_msg packed;
   packed.cid = std::move(cid);
-  if (const remote_actor_error* remote = as_remote(error)) {
+  if (const auto* const remote = exception_ptr_cast<remote_actor_error>(error)) {
     const auto& fields = remote->fields();
     packed.src_uid = fields.src_uid;
     packed.src_type_str = sendable(fields.src_type_str);

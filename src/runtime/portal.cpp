@@ -3,6 +3,7 @@
 #include "tractor/runtime/portal.hpp"
 
 #include "main_result.hpp"
+#include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/sc/checkpoint.hpp"
 
@@ -70,15 +71,10 @@ namespace {
 enum class local_kind : unsigned char { ordinary, cancelled, foreign_context_cancelled };
 
 local_kind kind_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const sc::cancelled&) {
-    return local_kind::cancelled;
-  } catch (const context_cancelled&) {
-    return local_kind::foreign_context_cancelled;  // that of this dialog was told apart before
-  } catch (...) {
-    return local_kind::ordinary;
-  }
+  if (exception_ptr_cast<sc::cancelled>(error) != nullptr) return local_kind::cancelled;
+  // That of this dialog was told apart before.
+  if (exception_ptr_cast<context_cancelled>(error) != nullptr) return local_kind::foreign_context_cancelled;
+  return local_kind::ordinary;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "child_actor.hpp"
 #include "spawn/own_stderr.hpp"
+#include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/msg/value.hpp"
@@ -75,22 +76,15 @@ sc::task<> watch_requests(actor& self, sc::cancel_scope& body) {
 
 // What a signal to the whole group makes of the actors that got it first: their ends, and those of the dialogs with them.
 bool is_consequence(const std::exception_ptr& error, int signal) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const sc::exception_group& group) {
-    return std::ranges::all_of(group.exceptions(), [&](const auto& member) { return is_consequence(member, signal); });
-  } catch (const actor_died& death) {
-    return death.certificate().killed_by(signal);
-  } catch (const actor_failure& unborn) {
-    // It met the signal while it booted: before it could handle it, or after that, and left in good order.
-    return unborn.certificate() && (unborn.certificate()->killed_by(signal) || unborn.certificate()->clean());
-  } catch (const transport_closed&) {
-    return true;
-  } catch (const remote_actor_error& remote) {
-    return remote.boxed_type_str() == "ContextCancelled" || remote.boxed_type_str() == "TransportClosed";
-  } catch (...) {
-    return false;
-  }
+  if (const auto* const group = exception_ptr_cast<sc::exception_group>(error))
+    return std::ranges::all_of(group->exceptions(), [&](const auto& member) { return is_consequence(member, signal); });
+  if (const auto* const death = exception_ptr_cast<actor_died>(error)) return death->certificate().killed_by(signal);
+  // It met the signal while it booted: before it could handle it, or after that, and left in good order.
+  if (const auto* const unborn = exception_ptr_cast<actor_failure>(error))
+    return unborn->certificate() && (unborn->certificate()->killed_by(signal) || unborn->certificate()->clean());
+  if (exception_ptr_cast<transport_closed>(error) != nullptr) return true;
+  const auto* const remote = exception_ptr_cast<remote_actor_error>(error);
+  return remote != nullptr && (remote->boxed_type_str() == "ContextCancelled" || remote->boxed_type_str() == "TransportClosed");
 }
 
 // Tells other tasks of the run that it has its root.

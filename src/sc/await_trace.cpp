@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/run.hpp"
 
@@ -36,13 +37,9 @@ void keep(detail::trace_list* traces) noexcept {
 // `error`, or a member of the group that it is.
 bool is_part_of(const std::exception_ptr& part, const std::exception_ptr& error) noexcept {
   if (part == error) return true;
-  try {
-    std::rethrow_exception(error);
-  } catch (const exception_group& group) {
-    return std::ranges::any_of(group.exceptions(), [&](const std::exception_ptr& member) { return is_part_of(part, member); });
-  } catch (...) {
-    return false;
-  }
+  const auto* const group = exception_ptr_cast<exception_group>(error);
+  return group != nullptr &&
+         std::ranges::any_of(group->exceptions(), [&](const std::exception_ptr& member) { return is_part_of(part, member); });
 }
 
 bool same_function(std::source_location a, std::source_location b) noexcept {
@@ -73,13 +70,7 @@ void append_report(std::string& text, const std::exception_ptr& error, const std
     }
     text += '\n';
   };
-  const exception_group* group = nullptr;
-  try {
-    std::rethrow_exception(error);
-  } catch (const exception_group& several) {
-    group = &several;
-  } catch (...) {
-  }
+  const auto* const group = exception_ptr_cast<exception_group>(error);
   text += indent;
   add(type_name_of(error) + ": " + (group != nullptr ? group->title() : describe(error)), "    ");
   if (const std::string trace = await_trace(error); !trace.empty()) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <typeinfo>
 
+#include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/sc/cancelled.hpp"
 
 namespace tractor::sc {
@@ -35,14 +36,9 @@ exception_group::~exception_group() = default;
 
 std::exception_ptr collapse(std::exception_ptr exception) {
   for (;;) {
-    try {
-      std::rethrow_exception(exception);
-    } catch (const exception_group& group) {
-      if (group.exceptions().size() != 1) return exception;
-      exception = std::exception_ptr(group.exceptions().front());
-    } catch (...) {
-      return exception;
-    }
+    const auto* const group = exception_ptr_cast<exception_group>(exception);
+    if (group == nullptr || group->exceptions().size() != 1) return exception;
+    exception = std::exception_ptr(group->exceptions().front());
   }
 }
 
@@ -54,15 +50,9 @@ void throw_collapsed(std::string title, std::vector<std::exception_ptr> errors) 
 
 std::string describe(const std::exception_ptr& exception) {
   if (!exception) return "no exception";
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& known) {
-    return known.what();
-  } catch (const cancelled& cancel) {
-    return cancel.what();
-  } catch (...) {
-    return "unknown exception";
-  }
+  if (const auto* const known = exception_ptr_cast<std::exception>(exception)) return known->what();
+  if (const auto* const cancel = exception_ptr_cast<cancelled>(exception)) return cancel->what();
+  return "unknown exception";
 }
 
 std::string type_name_of(const std::exception_ptr& exception) {

@@ -29,7 +29,8 @@ Result check_call(Result result, const char* doing, const std::string& path) {
 }
 
 void check_path(const char* doing, const std::string& path) {
-  if (path.find('\0') != std::string::npos) throw os_error(std::string(doing) + "(" + path.c_str() + "…): the path has a NUL byte", EINVAL);
+  if (const std::size_t nul = path.find('\0'); nul != std::string::npos)
+    throw os_error(std::string(doing) + "(" + path.substr(0, nul) + "…): the path has a NUL byte", EINVAL);
 }
 
 // --- in a worker thread ---
@@ -86,8 +87,11 @@ class temporary_file {
       char name[40];
       std::snprintf(name, sizeof name, ".tractor-%016llx.tmp", static_cast<unsigned long long>(random));
       name_ = directory_ + name;
-      fd_.reset(retry_eintr([&] { return ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode); }));
-      if (fd_) return;
+      const int opened = retry_eintr([&] { return ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode); });
+      if (opened >= 0) {
+        fd_.reset(opened);
+        return;
+      }
       if (errno != EEXIST || attempt >= temporary_names_max) fail("its temporary file");
     }
   }

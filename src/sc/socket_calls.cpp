@@ -51,7 +51,8 @@ accept_failure classify_accept_error(int error) noexcept {
 
 socket_name unix_name(const char* doing, const std::string& path) {
   if (path.empty()) throw os_error(std::string(doing) + "(): the path of the socket is empty", EINVAL);
-  if (path.find('\0') != std::string::npos) throw os_error(std::string(doing) + "(" + path.c_str() + "…): the path has a NUL byte", EINVAL);
+  if (const std::size_t nul = path.find('\0'); nul != std::string::npos)
+    throw os_error(std::string(doing) + "(" + path.substr(0, nul) + "…): the path has a NUL byte", EINVAL);
   if (path.size() > unix_path_bytes_max)
     throw os_error(std::string(doing) + "(" + path + "): the path has " + std::to_string(path.size()) + " bytes, a socket's may have " +
                        std::to_string(unix_path_bytes_max),
@@ -94,8 +95,11 @@ socket_name tcp_name(const char* doing, const std::string& host, std::uint16_t p
     std::memcpy(&result.storage, &v4, sizeof v4);
     result.length = sizeof v4;
   } else if (const std::size_t zone = host.find('%'); ::inet_pton(AF_INET6, host.substr(0, zone).c_str(), &v6.sin6_addr) == 1) {
-    if (zone != std::string::npos && (v6.sin6_scope_id = scope_of(host.substr(zone + 1))) == 0)
-      throw os_error(std::string(doing) + "(" + to_text(host, port) + "): there is no network interface of that name", ENODEV);
+    if (zone != std::string::npos) {
+      v6.sin6_scope_id = scope_of(host.substr(zone + 1));
+      if (v6.sin6_scope_id == 0)
+        throw os_error(std::string(doing) + "(" + to_text(host, port) + "): there is no network interface of that name", ENODEV);
+    }
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(port);
     std::memcpy(&result.storage, &v6, sizeof v6);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tractor/base/error.hpp"
+#include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/ipc/channel.hpp"
 #include "tractor/msg/protocol.hpp"
 #include "tractor/spawn/death_certificate.hpp"
@@ -129,7 +130,7 @@ class TRACTOR_API actor_died : public transport_closed {
 // An error raised in another actor (S-ERR-1). A copy shares the fields.
 class TRACTOR_API remote_actor_error : public error {
  public:
-  explicit remote_actor_error(msg::error_msg fields, std::string type_name = "remote_actor_error");
+  explicit remote_actor_error(msg::error_msg fields, std::string_view type_name = "remote_actor_error");
   remote_actor_error(const remote_actor_error&);
   ~remote_actor_error() override;
 
@@ -153,16 +154,8 @@ class TRACTOR_API remote_actor_error : public error {
   // It was an E, or derived from it; of a type that nobody registered, exactly that.
   template <class E>
   [[nodiscard]] bool is() const {
-    if (const std::exception_ptr original = boxed()) {
-      try {
-        std::rethrow_exception(original);
-      } catch (const E&) {
-        return true;
-      } catch (...) {
-        return false;
-      }
-    }
-    return is_named(typeid(E));
+    const std::exception_ptr original = boxed();
+    return original ? exception_ptr_cast<E>(original) != nullptr : is_named(typeid(E));
   }
   // Throws boxed(); of a type that cannot be made here a runtime_failure with its name and text (S-ERR-5).
   [[noreturn]] void rethrow_boxed() const;
