@@ -4,17 +4,20 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #if __has_include(<elfutils/libdwfl.h>)
 #include <elfutils/libdwfl.h>
-#include <unistd.h>
 #define TRACTOR_LIBDW 1
 #endif
 
@@ -132,7 +135,90 @@ class own_symbols {
 
 constinit std::mutex one_at_a_time;  // libdw is not for several threads
 
+// The linker has no name for the program itself.
+std::string path_of_program() {
+  std::string path(256, '\0');
+  for (;;) {
+    const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+    if (length < 0) return program_invocation_name;
+    if (static_cast<std::size_t>(length) < path.size()) {
+      path.resize(static_cast<std::size_t>(length));
+      return path;
+    }
+    path.resize(path.size() * 2);
+  }
+}
+
+// Where this process has loaded a module; none where it has not.
+std::optional<std::uintptr_t> load_address(const std::string& module) {
+  struct query {
+    const std::string& module;
+    std::string program;
+    std::optional<std::uintptr_t> found{};
+  } wanted{.module = module, .program = path_of_program()};
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* into) {
+        auto& asked = *static_cast<query*>(into);
+        if (asked.module != (*info->dlpi_name != '\0' ? info->dlpi_name : asked.program.c_str())) return 0;
+        asked.found = info->dlpi_addr;
+        return 1;
+      },
+      &wanted);
+  return wanted.found;
+}
+
 }  // namespace
+
+std::vector<code_place> code_places(std::span<void* const> addresses) {
+  std::vector<code_place> places;
+  places.reserve(addresses.size());
+  std::string program;
+  for (void* const address : addresses) {
+    code_place& place = places.emplace_back(code_place{.offset = reinterpret_cast<std::uintptr_t>(address)});
+    dl_find_object found{};
+    if (::_dl_find_object(static_cast<char*>(address) - 1, &found) != 0) continue;
+    place.offset -= found.dlfo_link_map->l_addr;
+    place.module = found.dlfo_link_map->l_name;
+    if (place.module.empty()) place.module = program.empty() ? program = path_of_program() : program;
+  }
+  return places;
+}
+
+std::vector<stack_frame> symbolise_places(std::span<const code_place> places) {
+  // An error that happens again and again is named once. Never destroyed: threads may still print when the program ends.
+  constexpr std::size_t known_max = 4096;
+  static constinit std::mutex known_mutex;
+  static auto& known = *new std::map<code_place, stack_frame>;
+  {
+    const std::lock_guard<std::mutex> lock(known_mutex);
+    std::vector<stack_frame> frames;
+    for (const auto& place : places) {
+      const auto found = known.find(place);
+      if (found == known.end()) break;
+      frames.push_back(found->second);
+    }
+    if (frames.size() == places.size()) return frames;
+  }
+  std::vector<void*> addresses;
+  std::map<std::string, std::optional<std::uintptr_t>> modules{{"", 0}};
+  for (const auto& place : places) {
+    const auto [module, is_new] = modules.try_emplace(place.module);
+    if (is_new) module->second = load_address(place.module);
+    // (Null is in no module: its row is filled by what was given.)
+    const std::uintptr_t address = module->second ? *module->second + static_cast<std::uintptr_t>(place.offset) : 0;
+    addresses.push_back(reinterpret_cast<void*>(address));  // NOLINT(performance-no-int-to-ptr): it is looked up, not followed
+  }
+  std::vector<stack_frame> frames = symbolise(addresses);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (modules.at(places[i].module)) continue;
+    frames[i].module = places[i].module;
+    frames[i].offset = static_cast<std::uintptr_t>(places[i].offset);
+  }
+  const std::lock_guard<std::mutex> lock(known_mutex);
+  if (known.size() + frames.size() > known_max) known.clear();
+  for (std::size_t i = 0; i < frames.size(); ++i) known.insert_or_assign(places[i], frames[i]);
+  return frames;
+}
 
 std::vector<stack_frame> symbolise(std::span<void* const> addresses, bool first_is_exact) {
   const std::lock_guard<std::mutex> lock(one_at_a_time);

@@ -15,6 +15,8 @@ namespace tractor::msg::detail {
 
 inline constexpr std::string_view ellipsis = "…";
 
+inline constexpr std::size_t text_shown_bytes_max = 60;  // where an error shows a text
+
 // Each appends one literal; of text and bytes no more than about `bytes_max` bytes, with an ellipsis for what was cut.
 void append_str_literal(std::string& out, std::string_view text, std::size_t bytes_max);
 void append_bytes_literal(std::string& out, bytes_view data, std::size_t bytes_max);

@@ -60,10 +60,10 @@ void put_extra(writer& out, extra_fields extra) {
 
 // Messages that are not on the hot path go through the generic codec.
 template <class Message>
-void encode_generic(buffer& out, message_kind kind, const Message& message, std::size_t frame_bytes_max) {
+void encode_generic(buffer& out, message_kind kind, const Message& message, std::size_t frame_bytes_max, extra_fields extra = {}) {
   frame_scope frame(out);
   writer to(out);
-  to.map_header(1 + field_count<Message>);
+  to.map_header(1 + field_count<Message> + extra.size());
   to.str(tag_key);
   to.str(wire_name(kind));
   try {
@@ -71,8 +71,18 @@ void encode_generic(buffer& out, message_kind kind, const Message& message, std:
   } catch (const encode_error& error) {
     detail::rethrow_in_field(error, wire_name(kind));
   }
+  put_extra(to, extra);
   frame.finish(frame_bytes_max);
 }
+
+// The Aid of the reference, and what ours has beyond it.
+struct aid_fields {
+  std::string_view name{};
+  std::string_view uuid{};
+  std::optional<std::int64_t> pid{};
+  std::optional<bool> is_registrar{};
+  bool is_probe = false;
+};
 
 }  // namespace
 
@@ -110,12 +120,22 @@ void put_start_tail(writer& out, uid_view uid, std::string_view pld_spec, extra_
 
 }  // namespace detail
 
-void encode_aid(buffer& out, const aid& message) { encode_generic(out, message_kind::aid, message, frame_bytes_max_default); }
+void encode_aid(buffer& out, const aid& message) {
+  const aid_fields fields{message.name, message.uuid, message.pid, message.is_registrar, message.is_probe};
+  buffer extensions;
+  extra_field extra[1];
+  std::size_t extra_count = 0;
+  if (message.extensions) {
+    encode(extensions, *message.extensions);
+    extra[extra_count++] = {.key = "extensions", .item = extensions.view()};
+  }
+  encode_generic(out, message_kind::aid, fields, frame_bytes_max_default, extra_fields(extra, extra_count));
+}
 void encode_spawn_spec(buffer& out, const spawn_spec& message) {
   encode_generic(out, message_kind::spawn_spec, message, frame_bytes_max_default);
 }
-void encode_error_msg(buffer& out, const error_msg& message, std::size_t frame_bytes_max) {
-  encode_generic(out, message_kind::error, message, frame_bytes_max);
+void encode_error_msg(buffer& out, const error_msg& message, extra_fields extra, std::size_t frame_bytes_max) {
+  encode_generic(out, message_kind::error, message, frame_bytes_max, extra);
 }
 
 void encode_start(buffer& out, const start& message, extra_fields extra, std::size_t frame_bytes_max) {
@@ -168,7 +188,9 @@ void encode_envelope(buffer& out, const envelope& message) {
   const message_kind kind = kind_of(message);
   std::visit(
       [&]<class Message>(const Message& held) {
-        if constexpr (std::is_same_v<Message, start>)
+        if constexpr (std::is_same_v<Message, aid>)
+          encode_aid(out, held);
+        else if constexpr (std::is_same_v<Message, start>)
           encode_start(out, held);
         else if constexpr (std::is_same_v<Message, start_ack>)
           encode_start_ack(out, held.cid, held.functype);

@@ -11,12 +11,6 @@
 
 namespace tractor::msg {
 
-namespace {
-
-constexpr std::size_t text_shown_bytes_max = 60;
-
-}  // namespace
-
 std::string_view kind_name(item_kind kind) noexcept {
   switch (kind) {
     case item_kind::nil: return "nil";
@@ -74,7 +68,7 @@ void reader::fail_reread() const {
 
 void reader::fail_utf8(std::string_view text) {
   std::string reason = "a str is not UTF-8: ";
-  detail::append_str_literal(reason, text, text_shown_bytes_max);
+  detail::append_str_literal(reason, text, detail::text_shown_bytes_max);
   fail(std::move(reason));
 }
 

@@ -11,12 +11,6 @@
 
 namespace tractor::msg {
 
-namespace {
-
-constexpr std::size_t text_shown_bytes_max = 60;
-
-}  // namespace
-
 void writer::ext(std::int8_t type, bytes_view data) {
   check_count(data.size());
   std::byte* to = out_.room(1 + header_bytes_max + data.size());
@@ -37,7 +31,7 @@ void writer::fail(std::string reason) { throw encode_error({}, std::move(reason)
 
 void writer::fail_utf8(std::string_view text) {
   std::string reason = "text that is not UTF-8 has no msgpack form (send it as bytes): ";
-  detail::append_str_literal(reason, text, text_shown_bytes_max);
+  detail::append_str_literal(reason, text, detail::text_shown_bytes_max);
   fail(std::move(reason));
 }
 

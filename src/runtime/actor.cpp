@@ -31,7 +31,9 @@ actor& current_actor() {
   throw no_runtime("there is no actor here: call this inside tractor::run, below tractor::open_nursery");
 }
 
-actor::actor(msg::aid identity) : aid_(std::move(identity)), uid_{.name = aid_.name, .uuid = aid_.uuid} {}
+actor::actor(msg::aid identity) : aid_(std::move(identity)), uid_{.name = aid_.name, .uuid = aid_.uuid} {
+  aid_.extensions.emplace().emplace_back(msg::error_detail_key);
+}
 
 actor::~actor() = default;
 

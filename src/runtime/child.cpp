@@ -79,7 +79,7 @@ sc::task<> live(actor& self, peer& parent, sc::nursery& service, int& status) {
   if (failed) {
     status = 1;
     try {
-      parent.send([&](msg::buffer& out) { msg::encode_error_msg(out, pack_error(failed, self.uid(), std::nullopt)); });
+      parent.send([&](msg::buffer& out) { encode_error(out, failed, self.uid(), std::nullopt, parent.takes_error_detail()); });
     } catch (const transport_closed&) {
       // The parent is gone.
     } catch (const error& untold) {
@@ -124,8 +124,8 @@ int serve_actor(spawn::birth&& born) {
     return sc::run([&] { return child_main(born, ending::exits); });
   } catch (...) {
     const auto error = std::current_exception();
-    std::fprintf(stderr, "tractor: actor %s failed: %s: %s\n%s", msg::quoted(born.name).c_str(), wire_type_name(error).c_str(),
-                 sc::describe(error).c_str(), sc::await_trace(error).c_str());
+    std::fprintf(stderr, "tractor: actor %s failed: %s: %s\n%s%s", msg::quoted(born.name).c_str(), wire_type_name(error).c_str(),
+                 sc::describe(error).c_str(), stack_text(code_places(sc::throw_stack(error))).c_str(), sc::await_trace(error).c_str());
     return 1;
   }
 }

@@ -179,13 +179,13 @@ bool dialog::told_of_overrun(const msg::error_msg& fields) const {
   return fields.boxed_type_str == "StreamOverrun" && fields.sender && fields.sender->uuid == via_->self().uid().uuid;
 }
 
-void dialog::on_error(msg::error_msg fields) {
+void dialog::on_error(msg::error_msg fields, msg::error_detail detail) {
   if (!told_of_overrun(fields)) peer_ended_ = true;
   if (finished()) return;
   if (side_ == context_side::parent && asked_by_us(fields)) {
     absorbed_ = true;
     cancel_acked_ = true;
-    record_remote_error(unpack_error(std::move(fields)), !opener_waits_ && !opener_cancels_);
+    record_remote_error(unpack_error(std::move(fields), std::move(detail)), !opener_waits_ && !opener_cancels_);
     return;
   }
   if (fields.boxed_type_str == "ContextCancelled")
@@ -195,7 +195,7 @@ void dialog::on_error(msg::error_msg fields) {
     canceller_ = via_->self().uid();
   else
     canceller_ = fields.src_uid;
-  record_remote_error(unpack_error(std::move(fields)), true);
+  record_remote_error(unpack_error(std::move(fields), std::move(detail)), true);
 }
 
 void dialog::on_lost(const std::exception_ptr& why) {

@@ -3,6 +3,7 @@
 #include "tractor/runtime/errors.hpp"
 
 #include <array>
+#include <mutex>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,20 @@ keyboard_interrupt::~keyboard_interrupt() = default;
 terminated::terminated(std::string message) : error(std::move(message)) {}
 terminated::~terminated() = default;
 
+std::string stack_text(std::span<const code_place> stack) {
+  std::vector<stack_frame> frames = symbolise_places(stack);
+  // What stands around the program's own functions: a sanitizer's part in the throw, and what resumed the coroutine.
+  const auto begins = [](const stack_frame& frame, std::string_view with) { return frame.function.starts_with(with); };
+  while (!frames.empty() && begins(frames.front(), "__")) frames.erase(frames.begin());
+  while (!frames.empty() && begins(frames.back(), "tractor::")) frames.pop_back();
+  std::string text;
+  for (auto& frame : frames) {
+    frame.function = sc::detail::function_name(frame.function);
+    text += (text.empty() ? "  thrown in " : "  called in ") + to_text(frame) + '\n';
+  }
+  return text;
+}
+
 std::string to_string(const uid& who) { return msg::escaped(who.name) + "@" + msg::escaped(who.uuid.substr(0, 6)); }
 
 namespace {
@@ -56,8 +71,7 @@ std::string died_text(const uid& who, const spawn::death_certificate& certificat
   return text;
 }
 
-// The error as S-ERR-8 shows it: the message, the fields that say something, and the trace in a box.
-std::string rendered(const msg::error_msg& fields, std::string_view type_name) {
+std::string heading(const msg::error_msg& fields, std::string_view type_name) {
   std::string text;
   if (type_name == "context_cancelled") {
     text = "the task in actor " + msg::quoted(fields.src_uid.name) + " was cancelled";
@@ -67,6 +81,12 @@ std::string rendered(const msg::error_msg& fields, std::string_view type_name) {
     text = "the task in actor " + msg::quoted(fields.src_uid.name) + " raised " + msg::quoted(fields.src_type_str);
   }
   if (fields.message && !fields.message->empty()) text += ": " + *fields.message;
+  return text;
+}
+
+// The error as S-ERR-8 shows it: the message, the fields that say something, and the trace in a box.
+std::string rendered(const std::string& message, const msg::error_msg& fields, const std::string& stack) {
+  std::string text = message;
   text += "\n |_src_uid=" + to_string(fields.src_uid);
   if (fields.boxed_type_str != fields.src_type_str) text += "\n |_boxed_type=" + msg::escaped(fields.boxed_type_str);
   if (fields.relay_path.size() > 1) {
@@ -75,9 +95,10 @@ std::string rendered(const msg::error_msg& fields, std::string_view type_name) {
   }
   if (fields.canceller) text += "\n |_canceller=" + to_string(*fields.canceller);
   if (fields.sender) text += "\n |_sender=" + to_string(*fields.sender);
-  if (!fields.tb_str.empty()) {
+  if (!fields.tb_str.empty() || !stack.empty()) {
     text += "\n +-- raised in " + to_string(fields.relay_path.empty() ? fields.src_uid : fields.relay_path.back());
-    std::string_view rest = fields.tb_str;
+    const std::string lines = stack + fields.tb_str;
+    std::string_view rest = lines;
     while (!rest.empty()) {
       const auto end = rest.find('\n');
       text += "\n | ";
@@ -99,15 +120,63 @@ actor_died::actor_died(uid who, spawn::death_certificate certificate, std::strin
       stderr_tail_(std::move(stderr_tail)) {}
 actor_died::~actor_died() = default;
 
-remote_actor_error::remote_actor_error(msg::error_msg fields, std::string_view type_name)
-    : error(rendered(fields, type_name)), fields_(std::make_shared<const msg::error_msg>(std::move(fields))) {}
+struct remote_actor_error::contents {
+  msg::error_msg fields;
+  msg::error_detail detail;
+  std::vector<std::exception_ptr> members{};
+  mutable std::once_flag rendered{};
+  mutable std::string text{};
+
+  contents(msg::error_msg f, msg::error_detail d) : fields(std::move(f)), detail(std::move(d)) {
+    if (detail.members.empty()) return;
+    if (depth == error_depth_max) throw msg::decode_error("detail", "groups in groups are nested too deeply (error_depth_max)");
+    const depth_guard deeper;
+    for (const auto& each : detail.members) {
+      auto member = msg::decode<msg::error_member>(each);
+      members.push_back(unpack_error(std::move(member.error), std::move(member.detail)));
+    }
+  }
+
+ private:
+  // Members are unpacked by the constructors of theirs.
+  static constinit thread_local std::size_t depth;
+  struct depth_guard {
+    depth_guard() noexcept { ++depth; }
+    depth_guard(const depth_guard&) = delete;
+    depth_guard& operator=(const depth_guard&) = delete;
+    ~depth_guard() { --depth; }
+  };
+};
+constinit thread_local std::size_t remote_actor_error::contents::depth = 0;
+
+remote_actor_error::remote_actor_error(msg::error_msg fields, msg::error_detail detail, std::string_view type_name)
+    : error(heading(fields, type_name)), held_(std::make_shared<const contents>(std::move(fields), std::move(detail))) {}
 remote_actor_error::remote_actor_error(const remote_actor_error&) = default;
 remote_actor_error::~remote_actor_error() = default;
-context_cancelled::context_cancelled(msg::error_msg fields) : remote_actor_error(std::move(fields), "context_cancelled") {}
+
+const msg::error_msg& remote_actor_error::fields() const noexcept { return held_->fields; }
+const msg::error_detail& remote_actor_error::detail() const noexcept { return held_->detail; }
+const std::vector<std::exception_ptr>& remote_actor_error::members() const noexcept { return held_->members; }
+const std::vector<code_place>& remote_actor_error::stack() const noexcept { return held_->detail.stack; }
+
+std::string remote_actor_error::text_without_stack() const { return rendered(message(), fields(), {}); }
+
+const char* remote_actor_error::what() const noexcept {
+  try {
+    std::call_once(held_->rendered, [this] { held_->text = rendered(message(), fields(), stack_text(stack())); });
+    return held_->text.c_str();
+  } catch (...) {
+    return message().c_str();  // memory is short
+  }
+}
+
+context_cancelled::context_cancelled(msg::error_msg fields, msg::error_detail detail)
+    : remote_actor_error(std::move(fields), std::move(detail), "context_cancelled") {}
 context_cancelled::~context_cancelled() = default;
-msg_type_error::msg_type_error(msg::error_msg fields) : remote_actor_error(std::move(fields), "msg_type_error") {}
+msg_type_error::msg_type_error(msg::error_msg fields, msg::error_detail detail)
+    : remote_actor_error(std::move(fields), std::move(detail), "msg_type_error") {}
 msg_type_error::~msg_type_error() = default;
-stream_overrun::stream_overrun(msg::error_msg fields) : remote_actor_error(std::move(fields), "stream_overrun") {}
+stream_overrun::stream_overrun(msg::error_msg fields) : remote_actor_error(std::move(fields), {}, "stream_overrun") {}
 stream_overrun::~stream_overrun() = default;
 
 namespace {
@@ -183,7 +252,16 @@ std::string wire_type_name(const std::exception_ptr& error) {
 
 std::exception_ptr remote_actor_error::boxed() const {
   const std::string& name = src_type_str();
-  const std::string text = fields_->message.value_or("");
+  const std::string text = fields().message.value_or("");
+  if (name == "ExceptionGroup" && !members().empty()) {
+    std::vector<std::exception_ptr> originals;
+    for (const auto& member : members()) {
+      const auto* const remote = exception_ptr_cast<remote_actor_error>(member);
+      const std::exception_ptr original = remote != nullptr ? remote->boxed() : nullptr;
+      originals.push_back(original ? original : member);
+    }
+    return std::make_exception_ptr(sc::exception_group(detail().title, std::move(originals)));
+  }
   for (const auto& row : type_rows)
     if (row.make != nullptr && name == row.name) return row.make(text);
   if (name == "RuntimeError") return make<std::runtime_error>(text);
@@ -195,7 +273,7 @@ bool remote_actor_error::is_named(const std::type_info& type) const { return src
 
 void remote_actor_error::rethrow_boxed() const {
   if (const std::exception_ptr original = boxed()) std::rethrow_exception(original);
-  throw runtime_failure(src_type_str() + ": " + fields_->message.value_or(""));
+  throw runtime_failure(src_type_str() + ": " + fields().message.value_or(""));
 }
 
 namespace {
@@ -221,7 +299,64 @@ std::string sendable(std::string text) {
   return shown;
 }
 
+// What an error says, without what takes long to find out.
+std::string brief(const std::exception_ptr& error) {
+  if (const auto* const remote = exception_ptr_cast<remote_actor_error>(error)) return remote->text_without_stack();
+  if (const auto* const group = exception_ptr_cast<sc::exception_group>(error)) return group->text(&brief);
+  return sc::describe(error);
+}
+
+// What may still be sent of the members of a group.
+struct members_budget {
+  std::size_t members = error_members_max;
+  std::size_t bytes = error_members_bytes_max;
+};
+
+msg::error_detail detail_of(const std::exception_ptr& error, const uid& self, members_budget& left, std::size_t depth) {
+  if (const auto* const remote = exception_ptr_cast<remote_actor_error>(error)) return remote->detail();
+  msg::error_detail packed;
+  packed.stack = code_places(sc::throw_stack(error));
+  const auto* const group = exception_ptr_cast<sc::exception_group>(error);
+  if (group == nullptr || depth == error_depth_max) return packed;
+  packed.title = sendable(group->title());
+  for (const auto& member : group->exceptions()) {
+    if (left.members == 0) break;
+    --left.members;
+    msg::buffer item;
+    msg::encode(item,
+                msg::error_member{.error = pack_error(member, self, std::nullopt), .detail = detail_of(member, self, left, depth + 1)});
+    if (item.size() > left.bytes) {
+      left.members = 0;
+      break;
+    }
+    left.bytes -= item.size();
+    packed.members.emplace_back(item.view());
+  }
+  // All of them or none: some would be taken for all.
+  if (packed.members.size() != group->exceptions().size()) packed.members.clear();
+  return packed;
+}
+
 }  // namespace
+
+msg::error_detail pack_error_detail(const std::exception_ptr& error, const uid& self) {
+  members_budget left;
+  return detail_of(error, self, left, 0);
+}
+
+void encode_error(msg::buffer& out, const std::exception_ptr& error, const uid& self, std::optional<std::string> cid, bool with_detail) {
+  msg::buffer item;
+  msg::extra_field extra[1];
+  std::size_t extra_count = 0;
+  if (with_detail) {
+    const msg::error_detail detail = pack_error_detail(error, self);
+    if (!detail.members.empty() || !detail.stack.empty()) {
+      msg::encode(item, detail);
+      extra[extra_count++] = {.key = msg::error_detail_key, .item = item.view()};
+    }
+  }
+  msg::encode_error_msg(out, pack_error(error, self, std::move(cid)), msg::extra_fields(extra, extra_count));
+}
 
 msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std::optional<std::string> cid) {
   msg::error_msg packed;
@@ -238,12 +373,12 @@ msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std:
     packed.canceller = fields.canceller;
     packed.sender = fields.sender;
     if (fields.message) packed.message = sendable(*fields.message);
-    packed.tb_str = sc::await_trace(error) + remote->what() + "\n";
+    packed.tb_str = sc::await_trace(error) + remote->text_without_stack() + "\n";
   } else {
     packed.src_uid = self;
     packed.src_type_str = wire_type_name(error);
     packed.boxed_type_str = packed.src_type_str;
-    packed.message = sendable(sc::describe(error));
+    packed.message = sendable(brief(error));
     packed.tb_str = sc::await_trace(error) + packed.src_type_str + ": " + *packed.message + "\n";
   }
   packed.tb_str = sendable(std::move(packed.tb_str));
@@ -262,10 +397,10 @@ msg::error_msg pack_unsendable(const std::exception_ptr& why, const uid& self, s
   return packed;
 }
 
-std::exception_ptr unpack_error(msg::error_msg fields) {
-  if (fields.boxed_type_str == "ContextCancelled") return std::make_exception_ptr(context_cancelled(std::move(fields)));
-  if (fields.boxed_type_str == "MsgTypeError") return std::make_exception_ptr(msg_type_error(std::move(fields)));
-  return std::make_exception_ptr(remote_actor_error(std::move(fields)));
+std::exception_ptr unpack_error(msg::error_msg fields, msg::error_detail detail) {
+  if (fields.boxed_type_str == "ContextCancelled") return std::make_exception_ptr(context_cancelled(std::move(fields), std::move(detail)));
+  if (fields.boxed_type_str == "MsgTypeError") return std::make_exception_ptr(msg_type_error(std::move(fields), std::move(detail)));
+  return std::make_exception_ptr(remote_actor_error(std::move(fields), std::move(detail)));
 }
 
 msg::error_msg make_context_cancelled(const uid& self, const std::optional<uid>& canceller, std::string_view cid, std::string_view why) {

@@ -123,7 +123,7 @@ msg::buffer incoming_call::encoded(const std::exception_ptr& error) const {
   msg::buffer out;
   std::exception_ptr unsendable;
   try {
-    msg::encode_error_msg(out, pack_error(error, self, link_.cid()));
+    encode_error(out, error, self, link_.cid(), link_.via().takes_error_detail());
     return out;
   } catch (...) {
     unsendable = std::current_exception();
@@ -134,10 +134,6 @@ msg::buffer incoming_call::encoded(const std::exception_ptr& error) const {
 }
 
 // --- the context's shell ---
-
-std::string started_mismatch(const dialog& link, std::string_view spec, const std::string& reason) {
-  return "started() of " + link.describe() + " does not fit its type " + std::string(spec) + ": " + reason;
-}
 
 sc::task<> send_started(dialog& link, msg::buffer payload) {
   peer& to = link.via();

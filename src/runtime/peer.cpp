@@ -63,6 +63,8 @@ sc::task<> peer::receive_aid() {
   channel_.set_frame_bytes_max(msg::frame_bytes_max_default);  // from here on it is one who has a name
   expect(uid{.name = aid->name, .uuid = aid->uuid});
   remote_aid_ = std::move(*aid);
+  if (const auto& known = remote_aid_->extensions)
+    takes_error_detail_ = std::find(known->begin(), known->end(), msg::error_detail_key) != known->end();
 }
 
 void peer::close_for_want_of_memory() noexcept {
@@ -149,7 +151,7 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
       found->ack->done.set();
       return;
     }
-    case msg::message_kind::error: to.on_error_message(*std::get_if<msg::error_msg>(&message)); return;
+    case msg::message_kind::error: to.on_error_message(*std::get_if<msg::error_msg>(&message), body); return;
     case msg::message_kind::aid:
     case msg::message_kind::spawn_spec:
       to.channel_.close(named(to.remote_uid_) + " sent " + std::string(msg::wire_name(msg::kind_of(message))) +
@@ -167,10 +169,12 @@ dialog* peer::find(const Message& message) {
   return nullptr;
 }
 
-void peer::on_error_message(msg::error_msg& fields) {
+void peer::on_error_message(msg::error_msg& fields, msg::bytes_view body) {
+  msg::error_detail detail;
+  if (const auto sent = msg::find_key(body, msg::error_detail_key)) detail = msg::decode<msg::error_detail>(*sent);
   if (!fields.cid) {
     // The peer's runtime itself failed: everything on this channel fails with it (S-RT-22).
-    const auto why = unpack_error(std::move(fields));
+    const auto why = unpack_error(std::move(fields), std::move(detail));
     channel_.close("the runtime of " + named(remote_uid_) + " failed");
     fail(why);
     return;
@@ -179,17 +183,18 @@ void peer::on_error_message(msg::error_msg& fields) {
     if (found->ack != nullptr)
       found->ack->done.set();
     else
-      found->link->on_error(std::move(fields));
+      found->link->on_error(std::move(fields), std::move(detail));
   } else if (incoming_call* const* const call = calls_.find(*fields.cid)) {
-    (*call)->link().on_error(std::move(fields));
+    (*call)->link().on_error(std::move(fields), std::move(detail));
   }
 }
 
 // --- requests ---
 
 void peer::refuse(std::string_view cid, const std::exception_ptr& why) {
-  const msg::error_msg packed = pack_error(why, self_.uid(), std::string(cid));
-  answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
+  msg::buffer packed;
+  encode_error(packed, why, self_.uid(), std::string(cid), takes_error_detail_);
+  answer([&](msg::buffer& out) { out.append(packed.view()); });
 }
 
 void peer::count_unread(std::size_t& unread, std::size_t bytes, std::size_t bytes_max, std::string_view what) {

@@ -163,7 +163,8 @@ int run_main(std::function<sc::task<int>()> main) {
     return 128 + SIGTERM;
   } catch (...) {
     const auto error = std::current_exception();
-    say_last(sc::await_trace(error) + wire_type_name(error) + ": " + sc::describe(error) + "\n");
+    say_last(stack_text(code_places(sc::throw_stack(error))) + sc::await_trace(error) + wire_type_name(error) + ": " + sc::describe(error) +
+             "\n");
     return 1;
   }
 }

@@ -57,9 +57,13 @@ std::size_t past_brackets(std::string_view text, std::size_t from) {
   return text.size();
 }
 
-const detail::trace_record* find(const detail::trace_list& traces, const std::exception_ptr& error) noexcept {
-  const auto found = std::ranges::find(traces, error, &detail::trace_record::exception);
-  return found != traces.end() ? &*found : nullptr;
+// How many characters of `text` begin it as a lambda's type: as clang's signatures and its symbols write one, and as the demangler does.
+std::size_t lambda_length(std::string_view text) {
+  constexpr std::string_view in_signatures = "(anonymous class)", in_symbols = "$_", demangled = "{lambda(";
+  if (text.starts_with(in_signatures)) return in_signatures.size();
+  if (text.starts_with(in_symbols)) return std::min(text.find_first_not_of("0123456789", in_symbols.size()), text.size());
+  if (text.starts_with(demangled)) return std::min(text.find('}', past_brackets(text, demangled.size() - 1)), text.size() - 1) + 1;
+  return 0;
 }
 
 void append_report(std::string& text, const std::exception_ptr& error, const std::string& indent) {
@@ -83,14 +87,22 @@ void append_report(std::string& text, const std::exception_ptr& error, const std
 
 }  // namespace
 
+const detail::trace_record* detail::find_trace(const std::exception_ptr& error) noexcept {
+  const runner* const run = runner::current();
+  const trace_list* const traces = run != nullptr ? &run->traces() : kept;
+  if (!error || traces == nullptr) return nullptr;
+  const auto found = std::ranges::find(*traces, error, &trace_record::exception);
+  return found != traces->end() ? &*found : nullptr;
+}
+
 std::string detail::function_name(std::string_view signature) {
-  constexpr std::string_view lambda = "(anonymous class)", call = "::operator()", unnamed = "(anonymous namespace)::";
+  constexpr std::string_view call = "::operator()", unnamed = "(anonymous namespace)::";
   std::string name;
   for (std::size_t i = 0; i < signature.size();) {
     const std::string_view rest = signature.substr(i);
-    if (rest.starts_with(lambda)) {
+    if (const std::size_t length = lambda_length(rest); length != 0) {
       name += "{lambda}";
-      i += lambda.size();
+      i += length;
       if (signature.substr(i).starts_with(call)) i += call.size();
     } else if (rest.starts_with(unnamed)) {
       i += unnamed.size();
@@ -98,7 +110,11 @@ std::string detail::function_name(std::string_view signature) {
       i = past_brackets(signature, i);
     } else if (rest.front() == ' ') {
       // What came before was a return type, unless nothing but qualifiers and template arguments follow.
-      if (rest.starts_with(" const") || rest.starts_with(" noexcept") || rest.starts_with(" [")) break;
+      if (rest.starts_with(" noexcept") || rest.starts_with(" [")) break;
+      if (rest.starts_with(" const")) {  // of a member function, and what follows may be in it
+        i += 6;
+        continue;
+      }
       if (rest.starts_with(" &") && i > 0 && signature[i - 1] == ')') break;  // else of a return type, as is "*"
       name.clear();
       i = std::min(signature.find_first_not_of(" &*", i), signature.size());
@@ -116,7 +132,10 @@ void runner::record_trace(detail::promise_base& from, const std::exception_ptr& 
     if (each.exception == error) trace = &each;
   const bool goes_on = trace != nullptr && (trace->resumable || (trace->next == &from && same_function(trace->next_site, from.site)));
   if (!goes_on) {
-    if (trace == nullptr) trace = &traces_[next_trace_++ % traces_.size()];
+    if (trace == nullptr) {
+      trace = &traces_[next_trace_++ % traces_.size()];
+      take_throw_stack(error, trace->stack);
+    }
     trace->sites.clear();
     trace->exception = error;
   }
@@ -146,9 +165,7 @@ void runner::keep_traces() noexcept {
 }
 
 std::string await_trace(const std::exception_ptr& error) {
-  const runner* const run = runner::current();
-  const detail::trace_list* const traces = run != nullptr ? &run->traces() : kept;
-  const detail::trace_record* const trace = error && traces != nullptr ? find(*traces, error) : nullptr;
+  const detail::trace_record* const trace = detail::find_trace(error);
   std::string text;
   if (trace == nullptr) return text;
   for (const auto& site : trace->sites) {

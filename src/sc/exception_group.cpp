@@ -15,24 +15,37 @@ namespace tractor::sc {
 
 namespace {
 
-std::string group_text(const std::string& title, const std::vector<std::exception_ptr>& members) {
-  std::string text = title + " (" + std::to_string(members.size()) + (members.size() == 1 ? " error)" : " errors)");
-  for (const auto& member : members) {
-    text += "\n  - ";
-    for (const char c : type_name_of(member) + ": " + describe(member)) {
-      text += c;
-      if (c == '\n') text += "    ";
-    }
-  }
-  return text;
+std::string heading(const std::string& title, std::size_t members) {
+  return title + " (" + std::to_string(members) + (members == 1 ? " error)" : " errors)");
 }
 
 }  // namespace
 
 exception_group::exception_group(std::string title, std::vector<std::exception_ptr> members)
-    : error(group_text(title, members)), title_(std::move(title)), members_(std::move(members)) {}
+    : error(heading(title, members.size())), held_(std::make_shared<const contents>(std::move(title), std::move(members))) {}
 exception_group::exception_group(const exception_group&) = default;
 exception_group::~exception_group() = default;
+
+std::string exception_group::text(std::string (*describe)(const std::exception_ptr&)) const {
+  std::string made = message();
+  for (const auto& member : exceptions()) {
+    made += "\n  - ";
+    for (const char c : type_name_of(member) + ": " + describe(member)) {
+      made += c;
+      if (c == '\n') made += "    ";
+    }
+  }
+  return made;
+}
+
+const char* exception_group::what() const noexcept {
+  try {
+    std::call_once(held_->rendered, [this] { held_->text = text(&sc::describe); });
+    return held_->text.c_str();
+  } catch (...) {
+    return message().c_str();  // memory is short
+  }
+}
 
 std::exception_ptr collapse(std::exception_ptr exception) {
   for (;;) {

@@ -199,6 +199,7 @@ void runner::run_to_completion() {
   const current_run_guard guard(*this);
   const resting_guard working(resting_);
   main_->began = true;
+  stack_floor_ = __builtin_frame_address(0);
   last_poll_cycles_ = last_look_cycles_ = detail::cycle_counter();
   while (!main_done_) {
     // Deferred work not after every batch, where steps are short: what a chain of tasks sends in answer to one event leaves together.
@@ -254,6 +255,7 @@ void runner::step() {
   const current_run_guard guard(*this);
   const resting_guard working(resting_);
   main_->began = true;
+  stack_floor_ = __builtin_frame_address(0);
   last_look_cycles_ = detail::cycle_counter();
   last_look_step_ = steps_.load(std::memory_order_relaxed);
   run_tasks(std::min(ready_.size(), tasks_per_step_max));

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <vector>
 
 namespace {
 
@@ -53,6 +55,44 @@ TEST(stack_trace, texts) {
             "f() at a.cpp:7");
   EXPECT_EQ(tractor::to_text({.address = nullptr, .function = "f()", .module = "/bin/app", .offset = 0x1234}), "f() in app+0x1234");
   EXPECT_EQ(tractor::to_text({.address = nullptr, .module = "/bin/app", .offset = 0x1234}), "app+0x1234");
+}
+
+// What one process takes another can name, wherever its modules were loaded.
+TEST(stack_trace, places_are_named_as_their_addresses_are) {
+  std::array<void*, 16> addresses{};
+  const int count = ::backtrace(addresses.data(), static_cast<int>(addresses.size()));
+  const std::span<void* const> stack(addresses.data(), static_cast<std::size_t>(count));
+
+  const auto places = tractor::code_places(stack);
+
+  ASSERT_EQ(places.size(), stack.size());
+  EXPECT_THAT(places[0].module, ::testing::StartsWith("/"));
+  EXPECT_THAT(places[0].module, HasSubstr("base_tests"));
+  const auto direct = tractor::symbolise(stack);
+  for (const char* time : {"first", "second"}) {
+    const auto named = tractor::symbolise_places(places);
+    ASSERT_EQ(named.size(), direct.size()) << time;
+    for (std::size_t i = 0; i < named.size(); ++i) EXPECT_EQ(to_text(named[i]), to_text(direct[i])) << time;
+  }
+}
+
+TEST(stack_trace, places_of_a_module_that_is_not_here_keep_module_and_offset) {
+  const std::vector<tractor::code_place> places{{.module = "/no/such/libfar.so", .offset = 0x1234}, {.offset = 16}};
+
+  const auto frames = tractor::symbolise_places(places);
+
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(to_text(frames[0]), "libfar.so+0x1234");
+  EXPECT_EQ(to_text(frames[1]), "0x10");
+}
+
+TEST(stack_trace, address_that_lies_nowhere_is_a_place_without_a_module) {
+  std::array<void*, 1> nowhere{reinterpret_cast<void*>(16)};
+
+  const auto places = tractor::code_places(nowhere);
+
+  ASSERT_EQ(places.size(), 1U);
+  EXPECT_EQ(places[0], (tractor::code_place{.offset = 16}));
 }
 
 TEST(stack_trace, nothing_gives_nothing) { EXPECT_TRUE(tractor::symbolise({}).empty()); }

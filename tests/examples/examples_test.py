@@ -44,7 +44,11 @@ def check_processes(checks, programs):
             checks.equal(lines[-1], "Zombies contained", f"{text}: the last line", out)
         return look
 
-    crashed = rb"  in crash_with_a_fleet at \S*we_are_processes.cpp:\d+\nRuntimeError: self-destructed: the root crashed on purpose\n"
+    place = rb"(?:in we_are_processes\+0x[0-9a-f]+|at \S*we_are_processes.cpp:\d+)\n"
+    crashed = (
+        rb"  thrown in crash_with_a_fleet::\{lambda\}::\{lambda\} " + place
+        + rb"  in crash_with_a_fleet at \S*we_are_processes.cpp:\d+\nRuntimeError: self-destructed: the root crashed on purpose\n"
+    )
     check(checks, programs / "we_are_processes", status=1, out=printed(False), err=crashed)
     check(checks, programs / "we_are_processes", "--overlapped", status=1, out=printed(True), err=crashed)
 

@@ -250,6 +250,23 @@ TEST(envelope, extra_keys_are_written_last_and_found_by_who_knows_them) {
   EXPECT_EQ(decode<int>(*find_key(ack_body, "_credits")), 64);
 }
 
+// S-MSG-2: one that announces nothing is written as the reference writes it.
+TEST(envelope, aid_may_say_what_it_knows_beyond_the_reference) {
+  const aid plain{.name = "a", .uuid = "u", .pid = 1};
+  aid knowing = plain;
+  knowing.extensions = {"detail"};
+  buffer out, more;
+
+  encode_aid(out, plain);
+  encode_aid(more, knowing);
+
+  const bytes_view body = out.view().subspan(frame_header_bytes), more_body = more.view().subspan(frame_header_bytes);
+  EXPECT_FALSE(find_key(body, "extensions"));
+  EXPECT_EQ(std::get<aid>(decode_envelope(body)).extensions, std::nullopt);
+  EXPECT_EQ(std::get<aid>(decode_envelope(more_body)).extensions, (std::vector<std::string>{"detail"}));
+  EXPECT_EQ(std::get<aid>(decode_envelope(more_body)).pid, 1);
+}
+
 TEST(envelope, keys_that_are_no_text_are_passed_over_by_find_key) {
   EXPECT_EQ(test::hex(*find_key(test::unhex("83010292c0c003a16b07"), "k")), "07");
   EXPECT_THROW(static_cast<void>(find_key(test::unhex("91c0"), "k")), decode_error);

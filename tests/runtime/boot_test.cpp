@@ -74,6 +74,7 @@ TEST_P(boot_test, title_names_actor_and_pid) {
 }
 
 // S-NUR-3
+// Reference: rpc::test_rpc_errors.
 TEST_P(boot_test, unknown_module_is_refused_before_anything_starts) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto wrong = options();
@@ -166,6 +167,7 @@ TEST_P(boot_test, world_is_the_requesters_at_the_call) {
 }
 
 // S-RT-1
+// Reference: root::test_only_one_root_actor.
 TEST_P(boot_test, second_runtime_in_an_actor_is_refused) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor("worker", options());
@@ -177,6 +179,7 @@ TEST_P(boot_test, second_runtime_in_an_actor_is_refused) {
 }
 
 // S-RT-15
+// Reference: runtime::test_lifetime_stack_wipes_tmpfile.
 TEST_P(boot_test, exit_callbacks_run_however_the_actor_is_ended) {
   const std::string by_request = left_behind().temporary_directory() + "/one";
   const std::string by_failure = left_behind().temporary_directory() + "/two";
@@ -226,6 +229,7 @@ TEST_F(root_test, exit_callbacks_run_when_the_roots_runtime_fails) {
 }
 
 // S-RT-2, S-RT-10
+// Reference: local::test_local_actor_async_func, root::test_implicit_root_via_first_nursery.
 TEST_F(root_test, first_nursery_opens_the_root_around_itself) {
   run([]() -> sc::task<> {
     EXPECT_EQ(nullptr, tractor::current_actor_or_null());
@@ -254,6 +258,7 @@ TEST_F(root_test, root_options_in_a_running_tree_are_refused) {
 }
 
 // S-RT-1
+// Reference: root::test_only_one_root_actor.
 TEST_F(root_test, second_root_is_refused) {
   const auto error = outcome_of([]() -> sc::task<> {
     co_await tractor::open_root_actor([]() -> sc::task<> { co_await tractor::open_root_actor([]() -> sc::task<> { co_return; }); });
@@ -262,6 +267,7 @@ TEST_F(root_test, second_root_is_refused) {
 }
 
 // S-RT-4: a root and its fork server leave nothing, so the next one starts as the first did.
+// Reference: root::test_runtime_vars_unset.
 TEST_F(root_test, roots_can_follow_one_another) {
   for (int i = 0; i < 3; ++i)
     run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -272,6 +278,7 @@ TEST_F(root_test, roots_can_follow_one_another) {
 }
 
 // S-RT-5
+// Reference: local::test_no_runtime.
 TEST_F(root_test, without_a_runtime_there_is_no_current_actor) {
   const auto error = outcome_of([]() -> sc::task<> {
     static_cast<void>(tractor::current_actor());
@@ -296,6 +303,7 @@ TEST_F(root_test, error_of_the_body_goes_through_unchanged) {
   EXPECT_EQ(42, found->value);
 }
 
+// Reference: local::test_local_actor_async_func.
 TEST_F(root_test, values_come_out_of_nurseries) {
   run([]() -> sc::task<> {
     EXPECT_EQ(7, co_await tractor::open_root_actor([]() -> sc::task<int> { co_return 7; }));

@@ -42,6 +42,7 @@ using tractor::remote_actor_error;
 using tractor::msg::value;
 
 // S-POR-1, S-POR-24
+// Reference: spawn::test_movie_theatre_convo.
 TEST_F(call_test, values_of_every_kind_come_back_as_they_were) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -94,6 +95,7 @@ TEST_F(call_test, big_values_travel) {
 }
 
 // S-POR-3
+// Reference: rpc::test_rpc_errors.
 TEST_F(call_test, functions_are_called_by_name) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -115,6 +117,7 @@ struct wrong_call {
 };
 
 // S-NUR-2, S-NUR-9, S-POR-4, S-POR-6, S-RPC-4, S-RPC-12
+// Reference: cancel::test_remote_error, rpc::test_rpc_errors.
 TEST_F(call_test, wrong_calls_are_errors_of_the_call_and_the_actor_lives_on) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -288,6 +291,7 @@ TEST_F(call_test, actor_that_is_slow_to_end_is_not_acknowledged_in_time) {
 }
 
 // S-NUR-7, S-POR-7
+// Reference: spawn::test_run_in_actor_same_func_in_child, spawn::test_most_beautiful_word.
 TEST_F(call_test, result_of_a_run_once_actor_is_the_same_at_every_call) {
   std::optional<portal> after;
   run_in_nursery([&](actor_nursery& an) -> sc::task<> {

@@ -7,6 +7,7 @@
 #include "runtime_test.hpp"
 #include "tractor/runtime/server.hpp"
 #include "tractor/sc/finally.hpp"
+#include "tractor/sc/lock.hpp"
 
 namespace cleanup {
 namespace {
@@ -35,6 +36,32 @@ sc::task<> cancels_another(context<std::string>& ctx, bool unsendable) {
 
 TRACTOR_MODULE(cleanup) { mod.def<&cleanup::cancels_another>("cancels_another", "unsendable"); }
 
+namespace locking {
+namespace {
+
+namespace sc = tractor::sc;
+
+sc::lock& only_one() {
+  static sc::lock lock;
+  return lock;
+}
+// Holds it until cancelled; says that it has started before it has the lock, or after.
+sc::task<> hold(tractor::context<>& ctx, bool say_before) {
+  if (say_before) co_await ctx.started();
+  const auto held = co_await only_one().hold();
+  if (!say_before) co_await ctx.started();
+  co_await sc::sleep_forever();
+}
+sc::task<std::size_t> waiting() { co_return only_one().waiting(); }
+
+}  // namespace
+}  // namespace locking
+
+TRACTOR_MODULE(locking) {
+  mod.def<&locking::hold>("hold", "say_before");
+  mod.def<&locking::waiting>("waiting");
+}
+
 namespace runtime_test {
 namespace {
 
@@ -46,6 +73,7 @@ using tractor::context_cancelled;
 using tractor::remote_actor_error;
 
 // S-CTX-40, S-CTX-41, S-CTX-60, S-CTX-64, S-CTX-49
+// Reference: ctx::test_parent_cancels.
 TEST_F(context_cancel_test, cancel_by_the_opener_is_acknowledged_and_absorbed) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -67,6 +95,7 @@ TEST_F(context_cancel_test, cancel_by_the_opener_is_acknowledged_and_absorbed) {
 }
 
 // S-CTX-60: a block with a result says that there is none.
+// Reference: ctx::test_parent_cancels, remx::test_unmasked_remote_exc.
 TEST_F(context_cancel_test, cancelled_context_has_no_result) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -86,6 +115,7 @@ TEST_F(context_cancel_test, cancelled_context_has_no_result) {
 }
 
 // S-CTX-45
+// Reference: ctx::test_parent_cancels.
 TEST_F(context_cancel_test, cancel_after_the_end_keeps_the_result) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -96,6 +126,25 @@ TEST_F(context_cancel_test, cancel_after_the_end_keeps_the_result) {
     });
     EXPECT_EQ("yo", result);
     co_await an.cancel();
+  });
+}
+
+// S-CTX-45, S-CTX-53: nor is there anything to raise of an actor that is cancelled when its task has ended.
+// Reference: ctx::test_parent_cancels.
+TEST_F(context_cancel_test, cancel_of_the_actor_after_the_end_keeps_the_result) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    for (const bool awaited : {true, false}) {
+      auto worker = co_await start(an);
+      const auto result = co_await worker.open_context<&kit::simple>({1}, [&](auto& ctx, int) -> sc::task<> {
+        if (awaited) EXPECT_EQ("yo", co_await ctx.wait_for_result());
+        while (co_await worker.run<&kit::running_calls>() != 1) continue;
+        EXPECT_TRUE(co_await worker.cancel_actor());
+        EXPECT_FALSE(ctx.cancel_called());
+        EXPECT_EQ(nullptr, ctx.maybe_error());
+        EXPECT_EQ("yo", ctx.outcome().value());
+      });
+      EXPECT_EQ("yo", result);
+    }
   });
 }
 
@@ -115,6 +164,7 @@ TEST_F(context_cancel_test, cancel_does_not_wait_for_ever_but_the_block_does) {
 }
 
 // S-CTX-48: an acknowledgement that comes late finds the opener asleep, and wakes it.
+// Reference: oob::test_cancel_ctx_with_parent_side_entered_in_bg_task.
 TEST_F(context_cancel_test, late_acknowledgement_wakes_an_opener_that_sleeps) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -140,6 +190,7 @@ TEST_F(context_cancel_test, slow_end_of_one_task_does_not_block_the_channel) {
 }
 
 // S-CTX-47, S-CTX-48
+// Reference: oob::test_cancel_ctx_with_parent_side_entered_in_bg_task.
 TEST_F(context_cancel_test, cancel_from_another_task_wakes_the_opener) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -157,6 +208,7 @@ TEST_F(context_cancel_test, cancel_from_another_task_wakes_the_opener) {
 }
 
 // S-CTX-47: however many tasks wait in the stream, it is one error, and it is absorbed.
+// Reference: ctx::test_parent_exits_ctx_after_child_enters_stream, ctx::test_multitask_parent_cancels_from_nonroot_task.
 TEST_F(context_cancel_test, cancel_reaches_all_tasks_that_receive) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -175,6 +227,7 @@ TEST_F(context_cancel_test, cancel_reaches_all_tasks_that_receive) {
 }
 
 // S-CTX-46
+// Reference: ctx::test_parent_exits_ctx_after_child_enters_stream.
 TEST_F(context_cancel_test, stream_cannot_be_opened_after_cancel) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -197,6 +250,7 @@ TEST_F(context_cancel_test, stream_cannot_be_opened_after_cancel) {
 }
 
 // S-CTX-43
+// Reference: remx::test_unmasked_remote_exc.
 TEST_F(context_cancel_test, error_of_a_cancelled_endpoint_is_raised) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -214,6 +268,7 @@ TEST_F(context_cancel_test, error_of_a_cancelled_endpoint_is_raised) {
 }
 
 // S-CTX-44: a cancel that comes while the endpoint cleans up after an error does not hide that.
+// Reference: remx::test_unmasked_remote_exc.
 TEST_F(context_cancel_test, error_is_not_masked_by_a_cancel_in_its_cleanup) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -227,6 +282,7 @@ TEST_F(context_cancel_test, error_is_not_masked_by_a_cancel_in_its_cleanup) {
 }
 
 // S-CTX-11
+// Reference: peer::test_do_not_swallow_error_before_started_by_remote_contextcancelled.
 TEST_F(context_cancel_test, error_before_started_is_not_masked_by_the_cancel_of_another_context) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor("worker", {.enable_modules = {"cleanup"}});
@@ -247,6 +303,7 @@ TEST_F(context_cancel_test, error_before_started_is_not_masked_by_the_cancel_of_
 }
 
 // S-CTX-75: the error is there when the opener, on its way out, cancels.
+// Reference: peer::test_do_not_swallow_error_before_started_by_remote_contextcancelled.
 TEST_F(context_cancel_test, cancel_by_the_opener_does_not_hide_an_error_that_came_before) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -273,6 +330,7 @@ TEST_F(context_cancel_test, cancel_by_the_opener_does_not_hide_an_error_that_cam
 }
 
 // S-CTX-50, S-CTX-42, S-CTX-5
+// Reference: ctx::test_child_cancels_before_started.
 TEST_F(context_cancel_test, endpoint_that_cancels_itself_is_named) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -304,6 +362,7 @@ TEST_F(context_cancel_test, endpoint_that_cancels_itself_is_named) {
 }
 
 // S-CTX-53, S-POR-21: not this context's cancel(), so it is raised, though it was us.
+// Reference: ctx::test_parent_cancels, oob::test_cancel_ctx_with_parent_side_entered_in_bg_task.
 TEST_F(context_cancel_test, cancel_of_the_actor_by_its_owner_is_raised) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -322,6 +381,7 @@ TEST_F(context_cancel_test, cancel_of_the_actor_by_its_owner_is_raised) {
 }
 
 // S-CTX-51, S-CTX-52, S-CTX-61, S-ERR-6, S-NUR-2: three actors. One cancels another; whoever talks to that one hears of it, by name.
+// Reference: peer::test_peer_canceller.
 TEST_F(context_cancel_test, cancel_by_a_third_actor_names_it) {
   const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto target = co_await an.start_actor("target", {.enable_modules = {"kit"}, .bind_addrs = {socket_file()}});
@@ -357,7 +417,43 @@ TEST_F(context_cancel_test, cancel_by_a_third_actor_names_it) {
   EXPECT_EQ(nullptr, error) << text_of(error);
 }
 
+// S-CTX-54: what the handling of such a cancel throws goes on instead of it, and the tasks of the blocks on its way are cancelled.
+// Reference: peer::test_peer_canceller.
+TEST_F(context_cancel_test, error_thrown_on_a_foreign_cancel_goes_on_and_ends_the_outer_task) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto outer = co_await start(an, "outer");
+    auto canceller = co_await start(an, "canceller");
+    auto target = co_await an.start_actor("target", {.enable_modules = {"kit"}, .bind_addrs = {socket_file()}});
+    std::exception_ptr handled;
+    const auto error = co_await catch_as<std::domain_error>([&] {
+      return outer.open_context<&kit::counted_sleeper>({}, [&](auto&) -> sc::task<> {
+        co_await target.open_context<&kit::sleeper>({}, [&](auto& ctx) -> sc::task<> {
+          bool cut = false;
+          try {
+            co_await canceller.run<&kit::cancel_actor_at>(socket_file().dir, socket_file().file);
+            co_await sc::sleep_forever();
+          } catch (const sc::cancelled&) {
+            cut = true;
+          }
+          handled = ctx.maybe_error();
+          EXPECT_FALSE(ctx.cancel_called());
+          EXPECT_FALSE(ctx.cancel_acked());
+          if (cut) throw std::domain_error("of the handling");
+        });
+      });
+    });
+    EXPECT_TRUE(error);
+    const auto* cancelled = as<context_cancelled>(handled);
+    RT_REQUIRE(cancelled != nullptr);
+    EXPECT_EQ(canceller.peer_uid(), cancelled->canceller());
+    EXPECT_EQ(1, co_await outer.run<&kit::count_cancelled>());
+    while (an.actor_count() != 2) co_await sc::checkpoint();
+    co_await an.cancel();
+  });
+}
+
 // S-CTX-54, S-CTX-55: the end of an inner context passes through an outer one, whose remote task does not outlive its block.
+// Reference: peer::test_peer_canceller.
 TEST_F(context_cancel_test, foreign_cancel_through_an_outer_block_ends_the_outer_task_too) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto outer = co_await start(an, "outer");
@@ -377,6 +473,30 @@ TEST_F(context_cancel_test, foreign_cancel_through_an_outer_block_ends_the_outer
     EXPECT_EQ(inner.peer_uid(), error->canceller());
     EXPECT_FALSE(outer_called);
     EXPECT_EQ(1, co_await outer.run<&kit::count_cancelled>());
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-60, S-TRI-33: it is cancelled, and no more than that; the lock is for others to have.
+// Reference: trio::test_cancelled_lockacquire_in_ipctx_not_unmasked.
+TEST_F(context_cancel_test, endpoint_that_waits_for_a_lock_ends_by_the_cancel_and_leaves_the_lock_alone) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit", "locking"}});
+    co_await worker.open_context<&locking::hold>({false}, [&](auto& holder) -> sc::task<> {
+      co_await worker.open_context<&locking::hold>({true}, [&](auto& waiter) -> sc::task<> {
+        while (co_await worker.run<&locking::waiting>() == 0) continue;
+        co_await waiter.cancel();
+        EXPECT_TRUE(waiter.cancel_acked());
+      });
+      EXPECT_EQ(0U, co_await worker.run<&locking::waiting>());
+      co_await holder.cancel();
+    });
+    bool held_again = false;
+    co_await worker.open_context<&locking::hold>({false}, [&](auto& next) -> sc::task<> {
+      held_again = true;
+      co_await next.cancel();
+    });
+    EXPECT_TRUE(held_again);
     co_await an.cancel();
   });
 }

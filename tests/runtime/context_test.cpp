@@ -4,6 +4,21 @@
 
 #include "runtime_test.hpp"
 
+namespace greeting {
+namespace {
+
+// Has a stream that it never opens; returns at once, or never.
+tractor::sc::task<std::string> greet(tractor::context<int, int, int>& ctx, bool stay) {
+  co_await ctx.started(11);
+  if (stay) co_await tractor::sc::sleep_forever();
+  co_return "yo";
+}
+
+}  // namespace
+}  // namespace greeting
+
+TRACTOR_MODULE(greeting) { mod.def<&greeting::greet>("greet", "stay"); }
+
 namespace runtime_test {
 namespace {
 
@@ -13,6 +28,7 @@ using tractor::context_cancelled;
 using tractor::remote_actor_error;
 
 // S-CTX-2, S-CTX-20
+// Reference: ctx::test_simple_context.
 TEST_F(context_test, opener_gets_the_first_value_and_the_result) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -28,6 +44,52 @@ TEST_F(context_test, opener_gets_the_first_value_and_the_result) {
     });
 
     EXPECT_EQ("yo", result);
+    co_await an.cancel();
+  });
+}
+
+enum class way_out { end, error, interrupt };
+
+sc::task<> leave(way_out how) {
+  if (how == way_out::error) throw std::invalid_argument("of the body");
+  if (how == way_out::interrupt) throw tractor::keyboard_interrupt("of the body");
+  co_return;
+}
+
+// S-CTX-2, S-CTX-20, S-CTX-40, S-CTX-71, S-STR-7: the body decides, whether or not the endpoint would go on, and whether or not a stream
+// is open that the endpoint knows nothing of. No remote task is left in any case.
+// Reference: ctx::test_simple_context.
+TEST_F(context_test, block_ends_as_its_body_does) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit", "greeting"}});
+    for (const way_out how : {way_out::end, way_out::error, way_out::interrupt})
+      for (const bool stay : {false, true})
+        for (const bool with_stream : {false, true}) {
+          std::optional<std::string> result;
+          const auto ended = co_await caught([&]() -> sc::task<> {
+            result = co_await worker.open_context<&greeting::greet>({stay}, [&](auto& ctx, int first) -> sc::task<> {
+              EXPECT_EQ(11, first);
+              const auto go = [&]() -> sc::task<> {
+                co_await leave(how);
+                if (stay) co_await ctx.cancel();
+              };
+              if (with_stream)
+                co_await ctx.open_stream([&](auto&) { return go(); });
+              else
+                co_await go();
+            });
+          });
+
+          switch (how) {
+            case way_out::end:
+              EXPECT_EQ(nullptr, ended) << text_of(ended);
+              EXPECT_EQ(stay ? std::nullopt : std::optional<std::string>("yo"), result);
+              break;
+            case way_out::error: static_cast<void>(as<std::invalid_argument>(ended)); break;
+            case way_out::interrupt: static_cast<void>(as<tractor::keyboard_interrupt>(ended)); break;
+          }
+          EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
+        }
     co_await an.cancel();
   });
 }
@@ -65,6 +127,7 @@ TEST_F(context_test, stream_cannot_be_opened_behind_messages_that_were_discarded
 }
 
 // S-CTX-23: unresolved while the remote task runs; then its error, the very object that is raised, absorbed or not.
+// Reference: ctx::test_parent_cancels.
 TEST_F(context_test, outcome_is_unresolved_then_the_error) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -89,6 +152,7 @@ TEST_F(context_test, outcome_is_unresolved_then_the_error) {
 }
 
 // S-CTX-20, S-CTX-21: no block is left before the remote task has ended.
+// Reference: ctx::test_parent_exits_ctx_after_child_enters_stream.
 TEST_F(context_test, block_waits_for_a_task_that_goes_on) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -135,6 +199,7 @@ TEST_F(context_test, endpoint_that_never_calls_started_is_an_error) {
 }
 
 // S-CTX-9, S-CTX-70
+// Reference: ctx::test_started_misuse.
 TEST_F(context_test, started_twice_is_an_error_of_the_endpoint) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -148,6 +213,7 @@ TEST_F(context_test, started_twice_is_an_error_of_the_endpoint) {
 }
 
 // S-STR-1
+// Reference: ctx::test_started_misuse.
 TEST_F(context_test, stream_before_started_is_an_error_of_the_endpoint) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -315,6 +381,7 @@ TEST_F(context_test, death_during_a_body_that_ends_well_is_raised_by_the_block) 
 }
 
 // S-CTX-4, S-POR-23
+// Reference: ctx::test_ctx_with_self_actor.
 TEST_F(context_test, opened_into_ones_own_actor_is_refused) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     tractor::actor& self = tractor::current_actor();
@@ -333,6 +400,7 @@ TEST_F(context_test, opened_into_ones_own_actor_is_refused) {
 }
 
 // S-CTX-26, S-STR-14: what a context and its stream tell of themselves.
+// Reference: ctx::test_parent_exits_ctx_after_child_enters_stream.
 TEST_F(context_test, tells_what_it_is) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

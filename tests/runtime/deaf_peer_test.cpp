@@ -54,6 +54,7 @@ class deaf_peer : public testing::Test {
 };
 
 // S-RPC-5, S-RPC-10, S-RPC-11, S-OOB-8: the first answer finds out that nobody listens; the tasks run, and end with the channel.
+// Reference: rpc::test_rpc_runs_after_startack_disconnect.
 TEST_F(deaf_peer, tasks_run_without_their_acknowledgement_and_end_with_the_channel) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();
@@ -86,6 +87,7 @@ TEST_F(deaf_peer, requests_behind_an_answer_that_cannot_be_sent_are_done) {
 }
 
 // S-RPC-6: what cannot be told to who asked is told nobody, and ends nothing else.
+// Reference: rpc::test_error_shipment_ignores_closed_response_channel.
 TEST_F(deaf_peer, errors_that_cannot_be_delivered_are_dropped) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();

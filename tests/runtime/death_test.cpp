@@ -380,6 +380,7 @@ TEST_P(death_test, failure_of_an_actors_runtime_is_raised_where_it_is_seen_first
 }
 
 // S-OOB-1: cut here, there, or on both sides, perhaps behind an end of the stream in good order.
+// Reference: faults::test_ipc_channel_break_during_stream.
 TEST_P(death_test, connection_cut_in_the_middle_of_a_stream_ends_the_actor) {
   struct cut {
     int here, there;  // after so many items

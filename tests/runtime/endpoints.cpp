@@ -28,6 +28,7 @@ using tractor::actor_nursery;
 namespace {
 
 int cancelled_count = 0;
+int boxes_opened = 0;
 
 std::string own_command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
@@ -126,7 +127,26 @@ sc::task<> fail(std::string type, std::string text) {
   if (type == "group")
     throw sc::exception_group("two", {std::make_exception_ptr(std::invalid_argument("first " + text)),
                                       std::make_exception_ptr(std::out_of_range("second " + text))});
+  if (type == "group_in_a_group") {
+    const sc::exception_group inner("inner",
+                                    {std::make_exception_ptr(custom_error(text)), std::make_exception_ptr(unregistered_error(text))});
+    throw sc::exception_group("outer", {std::make_exception_ptr(inner), std::make_exception_ptr(std::out_of_range(text))});
+  }
+  if (type == "crowd")
+    throw sc::exception_group("crowd", std::vector(tractor::error_members_max + 1, std::make_exception_ptr(std::runtime_error(text))));
   throw std::logic_error("no error is called " + type);
+  co_return;
+}
+
+[[gnu::noinline]] void check_the_seal(const std::string& text) {
+  if (!text.empty()) throw std::invalid_argument(text);
+}
+[[gnu::noinline]] void open_the_box(const std::string& text) {
+  check_the_seal(text);
+  ++boxes_opened;
+}
+sc::task<> fail_in_a_function(std::string text) {
+  open_the_box(text);
   co_return;
 }
 
@@ -413,6 +433,7 @@ TRACTOR_MODULE(kit) {
   mod.error<custom_error>();
   mod.error<out_of_paper>("OutOfPaper");
   mod.def<&fail_with_bytes>("fail_with_bytes");
+  mod.def<&fail_in_a_function>("fail_in_a_function", "text");
   mod.def<&fail_below>("fail_below", "hops", "type");
   mod.def<&chain>("chain", "depth", "method");
   mod.def<&count_cancelled>("count_cancelled");

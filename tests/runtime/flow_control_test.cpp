@@ -42,6 +42,7 @@ sc::task<> until_blocked_here(portal& worker, int tasks = 1) {
   while (waiting_here(sc::task_tree()) != tasks) co_await worker.run<&kit::nothing>();
 }
 
+// Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(flow_control_test, slow_reader_slows_its_writer_and_nobody_else) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -71,6 +72,7 @@ TEST_F(flow_control_test, slow_reader_slows_its_writer_and_nobody_else) {
 }
 
 // S-OVR-5: what is sent before the stream is opened here waits for it.
+// Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(flow_control_test, stream_that_is_opened_late_misses_nothing) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -155,6 +157,7 @@ TEST_F(flow_control_test, big_messages_are_bounded_in_bytes) {
 }
 
 // S-OVR-1: the reader chooses how many wait.
+// Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(flow_control_test, window_is_the_buffer_that_the_reader_asks_for) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

@@ -338,6 +338,7 @@ TEST_P(hostile_peer, that_hangs_up_takes_its_tasks_along) {
 }
 
 // S-RPC-6
+// Reference: rpc::test_error_shipment_ignores_closed_response_channel.
 TEST_P(hostile_peer, that_hangs_up_while_its_task_fails_harms_nobody) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();

@@ -133,6 +133,7 @@ TEST_P(ladder_test, ladder_runs_to_its_end_after_an_explicit_cancel) {
 }
 
 // S-OOB-2: no request reaches it.
+// Reference: faults::test_stream_closed_right_after_ipc_break_and_zombie_lord_engages.
 TEST_P(ladder_test, stuck_actor_without_a_connection_is_killed_when_the_body_is_interrupted) {
   std::optional<watched_process> process;
   const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
@@ -212,6 +213,7 @@ TEST_P(ladder_test, socket_file_on_which_another_listens_stays) {
 }
 
 // S-KIL-2, S-KIL-10, S-KIL-12: what is below an actor goes with it.
+// Reference: cancel::test_cancel_while_childs_child_in_sync_sleep.
 TEST_P(ladder_test, blocked_grandchild_goes_with_its_parent) {
   std::vector<watched_process> processes;
   const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {

@@ -95,6 +95,7 @@ TEST_F(actor_nursery_test, error_of_the_body_ends_all_and_is_raised_bare) {
 }
 
 // S-NUR-12, S-NUR-21, S-KIL-13: the cancel of a scope around the implicit root ends the actors gracefully.
+// Reference: cancel::test_cancel_infinite_streamer.
 TEST_F(actor_nursery_test, cancel_from_outside_ends_all_gracefully) {
   run([]() -> sc::task<> {
     bool asked = false, graceful = false;
@@ -122,6 +123,7 @@ TEST_F(actor_nursery_test, cancel_from_outside_ends_all_gracefully) {
 }
 
 // S-NUR-13: those that fail while they are being cancelled for another's failure count as well.
+// Reference: cancel::test_multierror, cancel::test_multierror_fast_nursery.
 TEST_F(actor_nursery_test, failures_of_several_actors_make_a_group) {
   for (const int count : {2, 25}) {
     const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
@@ -171,6 +173,7 @@ TEST_F(actor_nursery_test, failed_run_once_actor_ends_one_that_would_go_on_for_e
 }
 
 // S-NUR-13: an error that the body saw through a portal and let through counts once.
+// Reference: cancel::test_remote_error.
 TEST_F(actor_nursery_test, failure_seen_by_the_body_as_well_is_one_error) {
   const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto failing = co_await an.run_in_actor<&kit::fail>({}, "out_of_range", "as told");
@@ -234,6 +237,7 @@ TEST_F(actor_nursery_test, error_comes_bare_out_of_nested_nurseries) {
 }
 
 // S-SIG-3: an interrupt that the program throws itself is an error like any other, wherever it is thrown.
+// Reference: cancel::test_cancel_single_subactor.
 TEST_F(actor_nursery_test, thrown_interrupt_ends_all_and_is_raised_bare) {
   const auto throw_it = []() -> sc::task<> {
     throw tractor::keyboard_interrupt("thrown");
@@ -268,6 +272,7 @@ TEST_F(actor_nursery_test, thrown_interrupt_ends_all_and_is_raised_bare) {
 }
 
 // S-KIL-5: the daemon is asked to go before the cancel goes on.
+// Reference: cancel::test_fast_graceful_cancel_when_spawn_task_in_soft_proc_wait_for_daemon.
 TEST_F(actor_nursery_test, cancel_of_a_nursery_that_joins_ends_its_daemon_in_good_order) {
   const std::string file = left_behind().temporary_directory() + "/daemon";
   run([&]() -> sc::task<> {
@@ -296,6 +301,7 @@ TEST_F(actor_nursery_test, cancel_of_a_nursery_that_joins_ends_its_daemon_in_goo
 }
 
 // S-NUR-19, S-NUR-21, S-KIL-14
+// Reference: cancel::test_cancel_single_subactor.
 TEST_F(actor_nursery_test, cancel_ends_all_and_the_body_goes_on) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto one = co_await start(an, "one");
@@ -372,6 +378,7 @@ TEST_F(actor_nursery_test, group_below_is_one_error_above) {
 }
 
 // S-NUR-24, S-NUR-25: a nursery that lives in an endpoint ends with it.
+// Reference: peer::test_peer_spawns_and_cancels_service_subactor.
 TEST_F(actor_nursery_test, nursery_in_an_endpoint_ends_with_its_context) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto middle = co_await start(an, "middle");

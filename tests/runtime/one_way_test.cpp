@@ -114,6 +114,7 @@ void with_streamer(const std::function<sc::task<>(portal)>& body) {
 }
 
 // S-OWS-1, S-OWS-3
+// Reference: owaystr::test_stream_from_single_subactor.
 TEST_F(one_way_test, generators_values_come_in_order_and_then_the_end) {
   with_streamer([](portal streamer) -> sc::task<> {
     std::vector<int> got;
@@ -173,6 +174,7 @@ TEST_F(one_way_test, error_that_nobody_received_is_raised_where_the_block_is_lef
 }
 
 // S-OWS-4
+// Reference: owaystr::test_stream_from_single_subactor.
 TEST_F(one_way_test, consumer_that_leaves_cancels_the_generator) {
   with_streamer([](portal streamer) -> sc::task<> {
     co_await streamer.open_stream_from<&one_way::endless>({}, [](auto& stream) -> sc::task<> {
@@ -226,6 +228,7 @@ TEST_F(one_way_test, error_of_the_generators_cleanup_is_raised) {
 }
 
 // S-OWS-5
+// Reference: owaystr::test_respawn_consumer_task.
 TEST_F(one_way_test, consumer_may_be_cancelled_and_started_again) {
   with_streamer([](portal streamer) -> sc::task<> {
     std::vector<int> got;
@@ -250,6 +253,7 @@ TEST_F(one_way_test, consumer_may_be_cancelled_and_started_again) {
 }
 
 // S-OWS-6
+// Reference: owaystr::test_a_quadruple_example.
 TEST_F(one_way_test, fan_in_of_four_actors_gives_every_value_once) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto aggregator = co_await an.start_actor("aggregator", {.enable_modules = {"one_way"}});
@@ -267,6 +271,7 @@ TEST_F(one_way_test, fan_in_of_four_actors_gives_every_value_once) {
 }
 
 // S-OWS-6: at any point; no process is left (process_fixture).
+// Reference: owaystr::test_not_fast_enough_quad.
 TEST_F(one_way_test, fan_in_can_be_cancelled_at_any_point) {
   for (const auto delay : {0ms, 1ms, 3ms, 5ms, 8ms, 12ms, 20ms}) {
     run([&]() -> sc::task<> {
@@ -285,6 +290,7 @@ TEST_F(one_way_test, fan_in_can_be_cancelled_at_any_point) {
 }
 
 // S-OWS-7: the deadline ends stream, generator and actors; no process is left (process_fixture).
+// Reference: cancel::test_cancel_infinite_streamer.
 TEST_F(one_way_test, deadline_around_an_endless_stream_cancels_the_nursery) {
   run([&]() -> sc::task<> {
     const bool ended = co_await sc::move_on_after(200ms, [&]() -> sc::task<> {

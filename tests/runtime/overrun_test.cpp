@@ -7,6 +7,21 @@
 
 #include "runtime_test.hpp"
 
+namespace flooding {
+namespace {
+
+tractor::sc::task<> flood(tractor::context<void, int, int>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto& stream) -> tractor::sc::task<> {
+    for (int i = 0;; ++i) co_await stream.send(i);
+  });
+}
+
+}  // namespace
+}  // namespace flooding
+
+TRACTOR_MODULE(flooding) { mod.def<&flooding::flood>("flood"); }
+
 namespace runtime_test {
 namespace {
 
@@ -82,6 +97,7 @@ TEST_F(overrun_test, as_many_as_the_buffer_holds_are_fine) {
 }
 
 // S-OVR-2, S-OVR-3, S-CTX-62
+// Reference: ctx::test_one_end_stream_not_opened, ctx::test_maybe_allow_overruns_stream.
 TEST_F(overrun_test, one_more_fails_the_sending_parent) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -97,6 +113,7 @@ TEST_F(overrun_test, one_more_fails_the_sending_parent) {
 }
 
 // S-OVR-4, S-CTX-73, S-ERR-2: the endpoint fails by it, which comes back.
+// Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(overrun_test, one_more_fails_the_sending_endpoint) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -107,6 +124,36 @@ TEST_F(overrun_test, one_more_fails_the_sending_endpoint) {
     EXPECT_EQ(tractor::current_actor().uid(), error->src_uid());
     EXPECT_EQ(worker.peer_uid(), error->sender());
     EXPECT_THAT(error->what(), HasSubstr("StreamOverrun"));
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-4, S-CTX-63, S-CTX-73: also where this side never opens the stream, and does something else.
+// Reference: ctx::test_one_end_stream_not_opened.
+TEST_F(overrun_test, endpoint_that_floods_a_body_without_a_stream_fails_and_interrupts_it) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit", "flooding"}});
+    bool interrupted = false;
+    const auto error = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&flooding::flood>(
+          {},
+          [&](auto&) -> sc::task<> {
+            try {
+              co_await sc::sleep_forever();
+            } catch (const sc::cancelled&) {
+              interrupted = true;
+              throw;
+            }
+          },
+          errors);
+    });
+    RT_REQUIRE(error);
+    EXPECT_TRUE(interrupted);
+    EXPECT_EQ("RemoteActorError", error->boxed_type_str());
+    EXPECT_EQ("StreamOverrun", error->src_type_str());
+    EXPECT_EQ(worker.peer_uid(), error->sender());
+    EXPECT_THAT(error->what(), HasSubstr("its task never opened the stream"));
+    EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
     co_await an.cancel();
   });
 }
@@ -156,6 +203,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
 }
 
 // S-OVR-5: as many as the reader makes room for are delivered in order.
+// Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(overrun_test, buffer_can_be_set) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -174,6 +222,7 @@ TEST_F(overrun_test, buffer_can_be_set) {
 }
 
 // S-OVR-7: what open_stream does not say stays as open_context said.
+// Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(overrun_test, policy_of_the_context_holds_for_its_stream) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -205,6 +254,7 @@ TEST_F(overrun_test, oldest_that_are_dropped_are_counted) {
 }
 
 // S-OVR-8, S-CTX-62
+// Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(overrun_test, cancel_works_with_unread_messages) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

@@ -106,6 +106,25 @@ sc::task<> joining_tree(start_method method) {
   });
 }
 
+// Three run-once actors, in the nursery of a task beside the root's own.
+sc::task<> background_tree(start_method method) {
+  const auto background = [=](actor_nursery& an) -> sc::task<> {
+    for (int i = 0; i < 3; ++i) {
+      auto portal = co_await an.run_in_actor<&kit::forever>({.name = "sleeper", .actor = {.start_method = method}});
+      say({static_cast<int>(*portal.pid())});
+    }
+    say_ready();
+    co_await until_released();
+    co_await an.cancel();
+  };
+  co_await tractor::open_root_actor([=]() -> sc::task<> {
+    co_await sc::open_nursery([=](sc::nursery& n) -> sc::task<> {
+      n.start_soon([=] { return tractor::open_nursery(background); });
+      co_return;
+    });
+  });
+}
+
 // An actor that never says who it is, known by the process that appears below this one.
 sc::task<> booting_tree() {
   co_await tractor::open_nursery([](actor_nursery& an) -> sc::task<> {
@@ -154,6 +173,7 @@ std::optional<int> run_as_program(int argc, char** argv) {
     if (name == "chain") return chain_tree(method, false);
     if (name == "busy") return chain_tree(method, true);
     if (name == "idle") return idle_tree(method);
+    if (name == "background") return background_tree(method);
     if (name == "joining") return joining_tree(method);
     if (name == "booting") return booting_tree();
     if (name == "printing") return printing_tree(method);

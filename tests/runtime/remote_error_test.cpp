@@ -20,6 +20,8 @@ struct mapping {
 };
 
 // S-ERR-1, S-ERR-2, S-ERR-4, S-RPC-3
+// Reference: errreg::TestRegErrTypesPlumbing::test_builtin_types_always_resolve,
+// errreg::TestRegErrTypesPlumbing::test_tractor_native_types_resolve.
 TEST_F(remote_error_test, every_type_travels_by_its_name) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -47,6 +49,9 @@ TEST_F(remote_error_test, every_type_travels_by_its_name) {
 }
 
 // S-ERR-4: what came is an error of the type that was thrown, with its text.
+// Reference: errreg::TestRegErrTypesPlumbing::test_register_and_lookup, errreg::TestRegErrTypesPlumbing::test_register_multiple_types,
+// errreg::TestRegErrTypesPlumbing::test_builtin_types_always_resolve, errreg::TestRegErrTypesPlumbing::test_tractor_native_types_resolve,
+// errreg::test_registered_custom_err_relayed, errreg::test_registered_another_err_relayed.
 TEST_F(remote_error_test, known_types_come_back_as_themselves) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -80,6 +85,7 @@ TEST_F(remote_error_test, known_types_come_back_as_themselves) {
 }
 
 // S-ERR-3, S-ERR-4
+// Reference: errreg::test_registered_custom_err_relayed.
 TEST_F(remote_error_test, known_type_comes_back_over_several_hops) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -92,6 +98,7 @@ TEST_F(remote_error_test, known_type_comes_back_over_several_hops) {
 }
 
 // S-ERR-5
+// Reference: errreg::TestRegErrTypesPlumbing::test_unregistered_type_returns_none, errreg::test_unregistered_err_still_relayed.
 TEST_F(remote_error_test, type_that_nobody_registered_is_known_by_its_name_only) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -108,6 +115,10 @@ TEST_F(remote_error_test, type_that_nobody_registered_is_known_by_its_name_only)
     co_await an.cancel();
   });
 }
+
+// S-ERR-5
+// Reference: errreg::TestRegErrTypesPlumbing::test_boxed_type_str_without_ipc_msg.
+TEST_F(remote_error_test, type_of_no_error_is_unknown) { EXPECT_EQ("<unknown>", tractor::wire_type_name(nullptr)); }
 
 // S-ERR-8
 TEST_F(remote_error_test, text_says_who_raised_what_and_where) {

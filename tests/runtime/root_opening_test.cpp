@@ -72,6 +72,7 @@ TEST_F(root_opening_test, second_root_of_another_task_is_refused) {
 }
 
 // S-RT-4
+// Reference: root::test_runtime_vars_unset.
 TEST_F(root_opening_test, root_can_be_opened_after_another_has_ended) {
   run([]() -> sc::task<> {
     for (int i = 0; i < 2; ++i)

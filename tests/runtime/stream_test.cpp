@@ -27,6 +27,7 @@ using tractor::context_cancelled;
 using tractor::remote_actor_error;
 
 // S-STR-1, S-STR-2, S-STR-3, S-STR-7
+// Reference: 2way::test_simple_rpc, advstr::test_reqresp_ontopof_streaming.
 TEST_F(stream_test, items_come_back_in_order_and_the_end_is_seen) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -47,6 +48,7 @@ TEST_F(stream_test, items_come_back_in_order_and_the_end_is_seen) {
 }
 
 // S-STR-3, S-STR-4, S-STR-5, S-COD-20
+// Reference: 2way::test_simple_rpc, ctx::test_child_exits_ctx_after_stream_open.
 TEST_F(stream_test, end_of_the_peers_side_ends_receiving) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -144,6 +146,7 @@ TEST_F(stream_test, closing_is_idempotent_and_ends_both_directions_here) {
 }
 
 // S-STR-6: a task that uses the stream while another one closes it.
+// Reference: advstr::test_local_task_fanout_from_stream.
 TEST_F(stream_test, other_tasks_see_that_their_side_was_closed) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -171,6 +174,7 @@ TEST_F(stream_test, other_tasks_see_that_their_side_was_closed) {
 }
 
 // S-STR-7: one side never opened it.
+// Reference: ctx::test_parent_exits_ctx_after_child_enters_stream.
 TEST_F(stream_test, stream_of_one_side_is_harmless) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -184,6 +188,7 @@ TEST_F(stream_test, stream_of_one_side_is_harmless) {
 }
 
 // S-CTX-30, S-CTX-31: what nobody reads any more is thrown away, and the block still waits for the task.
+// Reference: 2way::test_simple_rpc.
 TEST_F(stream_test, leaving_early_discards_what_still_comes_and_waits_for_the_result) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -201,6 +206,7 @@ TEST_F(stream_test, leaving_early_discards_what_still_comes_and_waits_for_the_re
 }
 
 // S-STR-9
+// Reference: ctx::test_child_exits_ctx_after_stream_open.
 TEST_F(stream_test, context_has_one_stream) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -279,6 +285,7 @@ TEST_F(stream_test, error_in_the_stream_block_is_what_the_reader_sees) {
 }
 
 // S-STR-12, S-SIG-3
+// Reference: faults::test_ipc_channel_break_during_stream, advstr::test_sigint_both_stream_types.
 TEST_F(stream_test, error_within_streams_of_both_kinds_comes_out_bare) {
   const auto throw_it = [](bool interrupt) {
     if (interrupt) throw tractor::keyboard_interrupt("of the body");

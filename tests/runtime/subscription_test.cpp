@@ -18,6 +18,7 @@ std::vector<int> numbers(int from, int to) {
 }
 
 // S-BRD-1, S-BRD-9, S-STR-6
+// Reference: advstr::test_local_task_fanout_from_stream, bcast::test_stream_fan_out_to_local_subscriptions.
 TEST_F(subscription_test, every_task_gets_every_message_and_all_can_send) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -50,6 +51,7 @@ TEST_F(subscription_test, every_task_gets_every_message_and_all_can_send) {
 }
 
 // S-BRD-6: the end of the stream reaches every task, and ends the block quietly.
+// Reference: advstr::test_local_task_fanout_from_stream.
 TEST_F(subscription_test, end_of_the_stream_reaches_every_task) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -74,6 +76,7 @@ TEST_F(subscription_test, end_of_the_stream_reaches_every_task) {
 }
 
 // S-BRD-3, S-BRD-9: the window is what the stream buffers, and the own handle of the stream lags like any other.
+// Reference: bcast::test_consumer_and_parent_maybe_lag.
 TEST_F(subscription_test, who_is_slower_than_the_buffer_is_told) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

@@ -74,8 +74,9 @@ TEST_F(tree_end_test, killed_fork_server_takes_its_actors_along_and_fails_the_ro
 }
 
 // S-SIG-1, S-SIG-2
+// Reference: cancel::test_cancel_via_SIGINT, cancel::test_cancel_via_SIGINT_other_task.
 TEST_P(tree_end_test, interrupt_of_the_root_ends_the_tree_in_good_order) {
-  for (const char* name : {"chain", "idle", "joining"}) {
+  for (const char* name : {"chain", "idle", "joining", "background"}) {
     program tree(name, GetParam());
     tree.root().signal(SIGINT);
     EXPECT_EQ("exit status 130", tree.wait()) << name;

@@ -215,6 +215,13 @@ TEST(await_trace, function_names_are_short) {
   EXPECT_EQ(function_name("auto a::(anonymous class)::helper()"), "a::{lambda}::helper");
   EXPECT_EQ(function_name("void a::call(f<int () -> g>) [with = g[2]]"), "a::call");
   EXPECT_EQ(function_name("void a::cut_off(int, <b"), "a::cut_off");
+  EXPECT_EQ(
+      function_name("(anonymous namespace)::outer(bool, std::vector<int>&)::$_12::operator()(a::n&) const::{lambda(b::n&)#1}::operator()"
+                    "(b::n&) const"),
+      "outer::{lambda}::{lambda}");
+  EXPECT_EQ(function_name("a::of::{lambda()#2}::operator()() const"), "a::of::{lambda}");
+  EXPECT_EQ(function_name("a::of::{lambda(int"), "a::of::{lambda}");
+  EXPECT_EQ(function_name("a::get(int) const"), "a::get");
   EXPECT_EQ(function_name("f"), "f");
   EXPECT_EQ(function_name(""), "");
 }

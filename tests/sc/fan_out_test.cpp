@@ -47,6 +47,7 @@ task<> collect(sc::subscription<int>& from, std::vector<int>& into) {
 }
 
 // S-BRD-1, S-BRD-2, S-BRD-6
+// Reference: bcast::test_stream_fan_out_to_local_subscriptions.
 TRACTOR_TEST(fan_out, every_subscription_gets_every_value_from_when_it_was_made) {
   counting_source source{.end = 10};
   sc::fan_out<int> out(of(source), 4);
@@ -85,6 +86,7 @@ TRACTOR_TEST(fan_out, source_keeps_its_state) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await mine.receive(), i);
 }
 
+// Reference: bcast::test_consumer_and_parent_maybe_lag, bcast::test_ensure_slow_consumers_lag_out.
 TRACTOR_TEST(fan_out, one_that_fell_behind_is_told_once_how_much_it_missed_and_goes_on_at_the_oldest) {
   counting_source source{.end = 10};
   sc::fan_out<int> out(of(source), 4);
@@ -105,6 +107,7 @@ TRACTOR_TEST(fan_out, one_that_fell_behind_is_told_once_how_much_it_missed_and_g
 }
 
 // S-BRD-4
+// Reference: bcast::test_no_raise_on_lag.
 TRACTOR_TEST(fan_out, one_that_does_not_want_to_be_told_goes_on_at_once) {
   counting_source source{.end = 10};
   sc::fan_out<int> out(of(source), 4);
@@ -117,6 +120,7 @@ TRACTOR_TEST(fan_out, one_that_does_not_want_to_be_told_goes_on_at_once) {
 }
 
 // S-BRD-5: whoever is cancelled in the middle of its turn hands it on, and no value is lost.
+// Reference: bcast::test_faster_task_to_recv_is_cancelled_by_slower, bcast::test_first_recver_is_cancelled.
 TRACTOR_TEST(fan_out, cancel_of_who_receives_hands_its_turn_on) {
   counting_source source{.end = 5};
   sc::fan_out<int> out(of(source), 4);
@@ -209,6 +213,7 @@ TRACTOR_TEST(fan_out, end_is_an_error_of_receive_and_stays) {
 }
 
 // S-BRD-7
+// Reference: bcast::test_subscribe_errors_after_close.
 TRACTOR_TEST(fan_out, closing_ends_one_subscription_and_wakes_who_waits_through_it) {
   counting_source source{.end = 3};
   sc::fan_out<int> out(of(source), 4);
@@ -297,6 +302,7 @@ TEST(fan_out_death, destroyed_before_its_subscriptions_is_an_assertion) {
 }
 
 // Random consumers that come, go, are cancelled and are slow: each sees a run of consecutive numbers but for what it is told it missed.
+// Reference: bcast::test_ensure_slow_consumers_lag_out.
 TRACTOR_TEST(fan_out, random_consumers_miss_nothing_that_they_are_not_told_of) {
   counting_source source{.end = 200};
   sc::fan_out<int> out(of(source), 8);

@@ -407,6 +407,7 @@ TRACTOR_TEST(start, callable_that_says_started_and_throws_has_failed) {
 }
 
 // S-TRI-34
+// Reference: trio::test_stashed_child_nursery.
 TRACTOR_TEST(start, fails_when_the_nursery_it_was_lent_fails) {
   nursery* lent = nullptr;
   sc::event open, pending;

@@ -69,6 +69,7 @@ TEST_F(cluster_test, wrong_numbers_and_names_are_invalid_arguments) {
 }
 
 // S-CLU-3, S-TRI-2
+// Reference: clu::test_empty_mngrs_input_raises.
 TEST_F(cluster_test, error_of_the_body_ends_the_actors_and_goes_on) {
   const auto error = outcome_of([] {
     return open_actor_cluster({.modules = {"crew"}, .count = 2}, [](actor_cluster&) -> task<> {
@@ -99,6 +100,7 @@ TEST_F(cluster_test, actor_that_does_not_start_is_the_error) {
 }
 
 // S-CLU-4, S-TRI-1: contexts, and then their streams, entered all at once.
+// Reference: clu::test_streaming_to_actor_cluster.
 TEST_F(cluster_test, contexts_and_streams_to_all_are_gathered) {
   run([]() -> task<> {
     co_await open_actor_cluster({.modules = {"crew"}, .count = 3}, [](actor_cluster& cluster) -> task<> {

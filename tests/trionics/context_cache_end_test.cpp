@@ -11,6 +11,7 @@ namespace {
 using namespace cache_test;
 
 // S-TRI-13
+// Reference: cache::test_moc_delivers_resource_exit_error.
 TRACTOR_TEST(context_cache_end, error_of_the_exit_is_the_last_users_as_the_same_object) {
   const void* thrown = nullptr;
   const auto failing = [&](inside<int> body) -> task<> {
@@ -51,6 +52,7 @@ manager<int> failing_exit() {
 }
 
 // S-TRI-13
+// Reference: cache::test_moc_exit_error_masks_final_user_cancellation.
 TRACTOR_TEST(context_cache_end, error_of_the_exit_replaces_the_last_users_cancel) {
   co_await with_cache([&](cache_type& cache, nursery&) -> task<> {
     bool complete = false;
@@ -76,6 +78,7 @@ TRACTOR_TEST(context_cache_end, errors_of_the_last_users_body_and_of_the_exit_ar
 }
 
 // S-TRI-14
+// Reference: cache::test_moc_final_user_cancellation_waits_for_exit.
 TRACTOR_TEST(context_cache_end, cancelled_last_user_waits_for_the_exit_and_stays_cancelled) {
   diary book;
   co_await with_cache([&](cache_type& cache, nursery&) -> task<> {
@@ -86,6 +89,7 @@ TRACTOR_TEST(context_cache_end, cancelled_last_user_waits_for_the_exit_and_stays
 }
 
 // S-TRI-15
+// Reference: cache::test_moc_service_nursery_cancellation_completes_exit.
 TRACTOR_TEST(context_cache_end, cancel_of_the_service_nursery_ends_users_and_resource) {
   diary book;
   bool value_was_good = false;
@@ -121,6 +125,7 @@ TRACTOR_TEST(context_cache_end, cancel_of_the_service_nursery_during_the_entry_e
 }
 
 // S-TRI-17
+// Reference: cache::test_lock_not_corrupted_on_fast_cancel.
 TRACTOR_TEST(context_cache_end, first_user_cancelled_during_the_entry_leaves_no_entry_and_no_lock) {
   for (const auto delay : {0s, 1s, 2s}) {
     diary book;
@@ -139,6 +144,7 @@ TRACTOR_TEST(context_cache_end, first_user_cancelled_during_the_entry_leaves_no_
 }
 
 // S-TRI-17
+// Reference: cache::test_lock_not_corrupted_on_fast_cancel.
 TRACTOR_TEST(context_cache_end, user_cancelled_while_it_waits_for_anothers_entry_is_just_gone) {
   diary book;
   co_await with_cache([&](cache_type& cache, nursery& users) -> task<> {

@@ -9,6 +9,7 @@ namespace {
 using namespace cache_test;
 
 // S-TRI-10
+// Reference: cache::test_resource_only_entered_once.
 TRACTOR_TEST(context_cache, first_user_opens_it_and_the_others_share_it) {
   diary book;
   int misses = 0;
@@ -44,6 +45,7 @@ TRACTOR_TEST(context_cache, gives_what_the_body_gives) {
 }
 
 // S-TRI-11
+// Reference: cache::test_per_ctx_key_resource_lifecycle.
 TRACTOR_TEST(context_cache, each_key_has_a_life_of_its_own) {
   diary book;
   co_await with_cache([&](cache_type& cache, nursery& users) -> task<> {
@@ -64,6 +66,7 @@ TRACTOR_TEST(context_cache, each_key_has_a_life_of_its_own) {
 }
 
 // S-TRI-12
+// Reference: cache::test_last_moc_user_waits_for_resource_exit.
 TRACTOR_TEST(context_cache, last_user_waits_for_the_exit_and_the_others_do_not) {
   diary book;
   co_await with_cache([&](cache_type& cache, nursery& users) -> task<> {
@@ -78,6 +81,7 @@ TRACTOR_TEST(context_cache, last_user_waits_for_the_exit_and_the_others_do_not) 
 }
 
 // S-TRI-16
+// Reference: cache::test_moc_reentry_during_teardown.
 TRACTOR_TEST(context_cache, user_that_comes_during_the_exit_waits_and_opens_it_anew) {
   diary book;
   co_await with_cache([&](cache_type& cache, nursery& users) -> task<> {

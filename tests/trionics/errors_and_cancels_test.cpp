@@ -79,6 +79,7 @@ task<> fail(std::string text) {
 }
 
 // S-TRI-33
+// Reference: trio::test_unmask_aclose_as_checkpoint_on_aexit.
 TRACTOR_TEST(error_in_cleanup, cancel_during_the_cleanup_does_not_hide_the_error) {
   const auto error = co_await caught([]() -> task<> {
     co_await sc::move_on_after(1s, [] { return sc::finally([] { return fail("first"); }, []() -> task<> { co_await sc::sleep(2s); }); });
@@ -87,6 +88,7 @@ TRACTOR_TEST(error_in_cleanup, cancel_during_the_cleanup_does_not_hide_the_error
 }
 
 // S-TRI-33
+// Reference: trio::test_unmask_aclose_as_checkpoint_on_aexit.
 TRACTOR_TEST(error_in_cleanup, cleanup_with_a_deadline_of_its_own_does_not_hide_the_error) {
   const auto error = co_await caught([] {
     return sc::finally([] { return fail("first"); },
@@ -96,6 +98,7 @@ TRACTOR_TEST(error_in_cleanup, cleanup_with_a_deadline_of_its_own_does_not_hide_
 }
 
 // S-TRI-33: of a nursery that is cancelled while a task of it fails.
+// Reference: trio::test_unmask_aclose_as_checkpoint_on_aexit.
 TRACTOR_TEST(error_in_cleanup, error_of_a_cancelled_nursery_goes_on) {
   const auto error = co_await caught([] {
     return sc::open_nursery([](nursery& n) -> task<> {
@@ -110,6 +113,7 @@ TRACTOR_TEST(error_in_cleanup, error_of_a_cancelled_nursery_goes_on) {
 }
 
 // S-TRI-33: a manager with a nursery inside, which fails to enter.
+// Reference: trio::test_acm_embedded_nursery_propagates_enter_err.
 TRACTOR_TEST(error_in_cleanup, error_of_an_entry_comes_out_of_the_nursery_in_the_manager) {
   std::vector<tractor::trionics::manager<int>> managers{[](tractor::trionics::inside<int> body) -> task<> {
     co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -125,6 +129,7 @@ TRACTOR_TEST(error_in_cleanup, error_of_an_entry_comes_out_of_the_nursery_in_the
 }
 
 // S-TRI-33: never a cancel behind a cancel, nor an error that was dealt with.
+// Reference: trio::test_cancelled_lockacquire_in_ipctx_not_unmasked.
 TRACTOR_TEST(error_in_cleanup, error_that_was_handled_does_not_come_back_with_a_cancel) {
   sc::lock busy;
   co_await sc::open_nursery([&](nursery& n) -> task<> {

@@ -73,6 +73,7 @@ TRACTOR_TEST(gather_contexts, managers_of_different_types) {
 }
 
 // S-TRI-2
+// Reference: clu::test_empty_mngrs_input_raises.
 TRACTOR_TEST(gather_contexts, no_managers_are_an_invalid_argument) {
   bool ran = false;
   const auto error = co_await caught([&] {
@@ -210,6 +211,7 @@ TRACTOR_TEST(gather_contexts, values_are_good_until_the_body_has_cleaned_up) {
 }
 
 // S-TRI-3: managers whose exits wake each other, next to a body that fails.
+// Reference: trio::test_gatherctxs_with_memchan_breaks_multicancelled.
 TRACTOR_TEST(gather_contexts, managers_that_share_a_channel_end_with_the_bodys_error_only) {
   auto [send, receive] = sc::open_memory_channel<int>(0);
   std::vector<manager<int>> managers{[&](inside<int> body) -> task<> {

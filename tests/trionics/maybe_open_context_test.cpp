@@ -49,6 +49,7 @@ task<> in_actor(std::function<task<>(nursery& users)> body) {
 }
 
 // S-TRI-10, S-TRI-12
+// Reference: cache::test_resource_only_entered_once.
 TRACTOR_TEST(maybe_open_context, tasks_of_an_actor_share_what_they_open_alike) {
   co_await in_actor([](nursery& users) -> task<> {
     for (int i = 0; i < 4; ++i)
@@ -66,6 +67,7 @@ TRACTOR_TEST(maybe_open_context, tasks_of_an_actor_share_what_they_open_alike) {
 }
 
 // S-TRI-11
+// Reference: cache::test_per_ctx_key_resource_lifecycle.
 TRACTOR_TEST(maybe_open_context, other_arguments_and_other_openers_are_other_resources) {
   co_await in_actor([](nursery&) -> task<> {
     co_await maybe_open_context<&open_database>({"here", 1}, [](bool, database& first) -> task<> {
@@ -89,6 +91,7 @@ TRACTOR_TEST(maybe_open_context, other_arguments_and_other_openers_are_other_res
 }
 
 // S-TRI-11
+// Reference: cache::test_resource_only_entered_once.
 TRACTOR_TEST(maybe_open_context, explicit_key_stands_for_the_arguments) {
   co_await in_actor([](nursery&) -> task<> {
     co_await maybe_open_context<&open_database>(std::string("the one"), {"here", 1}, [](bool, database&) -> task<> {

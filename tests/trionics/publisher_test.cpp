@@ -104,15 +104,6 @@ task<> subscribe_there(tractor::ipc::address publisher, names topics) {
   });
 }
 
-// S-PUB-1: what is no publisher does not compile.
-template <class Function>
-constexpr bool is_publisher = tractor::trionics::detail::publisher_traits<Function*>::is_publisher;
-static_assert(is_publisher<decltype(prices)> && is_publisher<decltype(silent)>);
-static_assert(!is_publisher<sc::generator<packet>(int)>, "without live_topics");
-static_assert(!is_publisher<sc::generator<packet>()>, "without anything");
-static_assert(!is_publisher<sc::generator<int>(live_topics)>, "what it yields says no topics");
-static_assert(!is_publisher<task<packet>(live_topics)>, "no generator");
-
 // --- inside one actor, on a virtual clock ---
 
 task<> in_actor(std::function<task<>(nursery&)> body) {
@@ -412,6 +403,7 @@ TRACTOR_TEST(publisher, each_task_name_has_a_generator) {
 }
 
 // S-PUB-2
+// Reference: pub::test_required_args.
 TRACTOR_TEST(publisher, task_name_is_one_that_was_declared) {
   co_await in_actor([](nursery&) -> task<> {
     const auto error =
@@ -423,6 +415,7 @@ TRACTOR_TEST(publisher, task_name_is_one_that_was_declared) {
 }
 
 // S-PUB-2
+// Reference: pub::test_required_args.
 TRACTOR_TEST(publisher, subscriber_says_to_which_topics) {
   co_await in_actor([](nursery&) -> task<> {
     const auto error = co_await caught([]() -> task<> { static_cast<void>(co_await take(published<&prices>({}, 0))); });
@@ -468,6 +461,7 @@ class publisher_test : public actors_test {
 };
 
 // S-PUB-3, S-PUB-4
+// Reference: pub::test_multi_actor_subs_arbiter_pub.
 TEST_F(publisher_test, topics_appear_and_vanish_with_the_actors_that_ask_for_them) {
   with_publisher([](tractor::actor_nursery& an, portal publisher) -> task<> {
     const auto address = co_await publisher.run<&own_address>();
@@ -500,6 +494,7 @@ TEST_F(publisher_test, topics_appear_and_vanish_with_the_actors_that_ask_for_the
 }
 
 // S-PUB-3
+// Reference: pub::test_single_subactor_pub_multitask_subs.
 TEST_F(publisher_test, streams_of_one_generator_end_with_it) {
   with_publisher([](tractor::actor_nursery&, portal publisher) -> task<> {
     std::map<std::string, std::vector<int>> got{{"a", {}}, {"b", {}}, {"c", {}}, {"d", {}}};
@@ -554,6 +549,7 @@ TEST_F(publisher_test, slow_consumer_misses_nothing_when_the_one_that_feeds_leav
 }
 
 // S-PUB-2
+// Reference: pub::test_required_args.
 TEST_F(publisher_test, errors_reach_the_consumer) {
   with_publisher([](tractor::actor_nursery&, portal publisher) -> task<> {
     const auto receive = [](auto& stream) -> task<> { static_cast<void>(co_await stream.receive()); };

@@ -63,6 +63,7 @@ task<int> follow(feed& from) {
 class shared_stream_test : public actors_test {};
 
 // S-TRI-20
+// Reference: cache::test_open_local_sub_to_stream.
 TEST_F(shared_stream_test, one_stream_serves_many_tasks) {
   opened = 0;
   std::vector<int> sums;
@@ -84,6 +85,7 @@ TEST_F(shared_stream_test, one_stream_serves_many_tasks) {
 }
 
 // S-TRI-20: and when all of it is cancelled.
+// Reference: cache::test_open_local_sub_to_stream.
 TEST_F(shared_stream_test, cancel_of_the_users_ends_the_actor) {
   opened = 0;
   run([&]() -> task<> {

@@ -18,6 +18,7 @@ using tractor::trionics::start_or_cancel;
 task<> never_started(sc::task_status<int>, sc::duration time) { co_await sc::sleep(time); }
 
 // S-TRI-40
+// Reference: tri/taskc::test_started_value_and_args_passthru.
 TRACTOR_TEST(start_or_cancel, passes_value_name_and_arguments_on) {
   int by_reference = 0;
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -48,6 +49,7 @@ TRACTOR_TEST(start_or_cancel, without_a_value) {
 }
 
 // S-TRI-40: the task ends by itself at the very moment at which the caller is cancelled.
+// Reference: tri/taskc::test_pure_oob_cancel.
 TRACTOR_TEST(start_or_cancel, silent_end_of_the_task_does_not_hide_the_callers_cancel) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     const auto error = co_await caught(
@@ -57,6 +59,7 @@ TRACTOR_TEST(start_or_cancel, silent_end_of_the_task_does_not_hide_the_callers_c
 }
 
 // S-TRI-40: an error in the nursery cancels the caller, who stands in it.
+// Reference: tri/taskc::test_sibling_err_not_masked.
 TRACTOR_TEST(start_or_cancel, error_of_a_sibling_is_not_masked) {
   const auto error = co_await caught([&] {
     return sc::open_nursery([&](nursery& n) -> task<> {
@@ -71,6 +74,7 @@ TRACTOR_TEST(start_or_cancel, error_of_a_sibling_is_not_masked) {
 }
 
 // S-TRI-40
+// Reference: tri/taskc::test_pure_oob_cancel.
 TRACTOR_TEST(start_or_cancel, cancel_of_the_nursery_by_a_third_party_stays_a_cancel) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     n.start_soon([&]() -> task<> {
@@ -83,6 +87,7 @@ TRACTOR_TEST(start_or_cancel, cancel_of_the_nursery_by_a_third_party_stays_a_can
 }
 
 // S-TRI-40
+// Reference: tri/taskc::test_genuine_startup_rte.
 TRACTOR_TEST(start_or_cancel, silent_end_without_a_cancel_is_the_startup_error) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     const auto error = co_await caught([&] { return start_or_cancel<int>(n, never_started, 1s); });
@@ -92,6 +97,7 @@ TRACTOR_TEST(start_or_cancel, silent_end_without_a_cancel_is_the_startup_error) 
 }
 
 // S-TRI-40: also when it is of the same type, with the same text, and the caller is cancelled.
+// Reference: tri/taskc::test_childs_own_rte.
 TRACTOR_TEST(start_or_cancel, error_of_the_task_itself_is_never_taken_for_the_startup_error) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     for (const bool cancel : {false, true}) {
@@ -111,6 +117,7 @@ TRACTOR_TEST(start_or_cancel, error_of_the_task_itself_is_never_taken_for_the_st
 }
 
 // S-TRI-40
+// Reference: tri/taskc::test_childs_own_rte.
 TRACTOR_TEST(start_or_cancel, callable_that_throws_at_once_is_its_own_error) {
   co_await sc::open_nursery([&](nursery& n) -> task<> {
     const auto error = co_await caught(
@@ -120,6 +127,7 @@ TRACTOR_TEST(start_or_cancel, callable_that_throws_at_once_is_its_own_error) {
 }
 
 // S-TRI-34: the nursery belongs to a task of another one, which fails while the start is pending.
+// Reference: trio::test_stashed_child_nursery.
 TRACTOR_TEST(start_or_cancel, error_in_a_nursery_of_another_task_wakes_a_pending_start) {
   nursery* lent = nullptr;
   sc::event ready;

@@ -46,6 +46,7 @@ struct shell {
 bool has_children() { return ::waitpid(-1, nullptr, WNOHANG) != -1 || errno != ECHILD; }
 
 // S-TRI-50
+// Reference: tri/subproc::test_stdout_relayed_per_line.
 TRACTOR_TEST(supervise_run_process, lines_of_both_streams_are_relayed_with_their_label) {
   shell sh("echo one; echo two; echo oops >&2; printf 'no newline'");
 
@@ -78,6 +79,7 @@ TRACTOR_TEST(supervise_run_process, label_is_the_programs_name_by_default) {
 }
 
 // S-TRI-50
+// Reference: tri/subproc::test_parent_tty_isolated.
 TRACTOR_TEST(supervise_run_process, program_is_live_when_it_has_started_and_hears_nothing) {
   shell sh("cat; test -t 0 || echo 'no terminal'; read line; echo \"read $?\"; exec sleep 1000");
   co_await sc::open_nursery([&](nursery& n) -> task<> {
@@ -94,6 +96,7 @@ TRACTOR_TEST(supervise_run_process, program_is_live_when_it_has_started_and_hear
 }
 
 // S-TRI-50
+// Reference: tri/subproc::test_no_deadlock_on_big_unnewlined_output.
 TRACTOR_TEST(supervise_run_process, much_output_without_a_newline_is_no_deadlock_and_comes_whole) {
   shell sh("head -c 200000 /dev/zero | tr '\\0' x; head -c 200000 /dev/zero | tr '\\0' y >&2");
 
@@ -125,6 +128,7 @@ task<std::optional<Error>> error_of(Body body) {
 }
 
 // S-TRI-50
+// Reference: tri/subproc::test_stderr_relay_and_cpe_rebuild, tri/subproc::test_nonrelay_cpe_note.
 TRACTOR_TEST(supervise_run_process, failure_is_thrown_after_all_was_read) {
   for (const bool relayed : {true, false}) {
     shell sh("echo before; (sleep 0.1; echo after; echo 'the reason' >&2) & exit 3");
@@ -144,6 +148,7 @@ TRACTOR_TEST(supervise_run_process, failure_is_thrown_after_all_was_read) {
 }
 
 // S-TRI-50
+// Reference: tri/subproc::test_stderr_relay_and_cpe_rebuild.
 TRACTOR_TEST(supervise_run_process, last_16_kib_of_stderr_are_kept) {
   shell sh("head -c 100000 /dev/zero | tr '\\0' x >&2; printf end >&2; exit 1");
 

@@ -16,6 +16,9 @@
 
 namespace tractor {
 
+// The exception itself, of whatever type, where it lies; null for a null `error`. Copies of an exception_ptr have the same.
+[[nodiscard]] TRACTOR_API const void* exception_object(const std::exception_ptr& error) noexcept;
+
 namespace detail {
 // Where a handler for `type` would find it; null: it would not catch it. Needs libstdc++.
 [[nodiscard]] TRACTOR_API const void* find_in_exception(const std::exception_ptr& error, const std::type_info& type) noexcept;

@@ -28,6 +28,7 @@
 #include <variant>
 #include <vector>
 
+#include "tractor/base/stack_trace.hpp"
 #include "tractor/msg/codec.hpp"
 #include "tractor/msg/framing.hpp"
 #include "tractor/msg/ordered_map.hpp"
@@ -67,6 +68,8 @@ struct aid {
   std::optional<std::int64_t> pid{};
   std::optional<bool> is_registrar{};
   bool is_probe = false;
+  // What it understands beyond the messages of the reference, which neither sends nor reads the key.
+  std::optional<std::vector<std::string>> extensions{};
 };
 
 // From parent to child once the child has connected (S-MSG-5).
@@ -150,6 +153,19 @@ struct error_msg {
   std::optional<value::map> bad_msg_as_dict{};
 };
 
+// What of an error the reference has no room for: behind the key `error_detail_key` in an Error, for a peer whose Aid has that key among
+// its extensions.
+struct error_detail {
+  std::string title{};              // of a group
+  std::vector<raw> members{};       // of a group: an error_member each
+  std::vector<code_place> stack{};  // where it was thrown
+};
+struct error_member {
+  error_msg error{};
+  error_detail detail{};
+};
+inline constexpr std::string_view error_detail_key = "detail";
+
 using envelope = std::variant<aid, spawn_spec, start, start_ack, started, yield, return_, stop, cancel_ack, error_msg, credit>;
 
 [[nodiscard]] inline message_kind kind_of(const envelope& message) noexcept { return static_cast<message_kind>(message.index()); }
@@ -172,7 +188,8 @@ using extra_fields = std::span<const extra_field>;
 
 TRACTOR_API void encode_aid(buffer& out, const aid& message);
 TRACTOR_API void encode_spawn_spec(buffer& out, const spawn_spec& message);
-TRACTOR_API void encode_error_msg(buffer& out, const error_msg& message, std::size_t frame_bytes_max = frame_bytes_max_default);
+TRACTOR_API void encode_error_msg(buffer& out, const error_msg& message, extra_fields extra = {},
+                                  std::size_t frame_bytes_max = frame_bytes_max_default);
 TRACTOR_API void encode_start(buffer& out, const start& message, extra_fields extra = {},
                               std::size_t frame_bytes_max = frame_bytes_max_default);
 TRACTOR_API void encode_start_ack(buffer& out, std::string_view cid, function_kind functype, extra_fields extra = {});

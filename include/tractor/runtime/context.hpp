@@ -35,7 +35,6 @@ namespace tractor {
 
 namespace detail {
 
-[[nodiscard]] TRACTOR_API std::string started_mismatch(const dialog& link, std::string_view spec, const std::string& reason);
 [[nodiscard]] TRACTOR_API sc::task<> send_started(dialog& link, msg::buffer payload);
 [[nodiscard]] TRACTOR_API const uid& own_uid(const dialog& link);
 [[nodiscard]] TRACTOR_API const uid& peer_uid(const dialog& link);

@@ -11,6 +11,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -18,6 +19,7 @@
 
 #include "tractor/base/error.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/base/stack_trace.hpp"
 #include "tractor/ipc/channel.hpp"
 #include "tractor/msg/protocol.hpp"
 #include "tractor/spawn/death_certificate.hpp"
@@ -27,7 +29,10 @@ namespace tractor {
 using msg::uid;
 
 inline constexpr std::size_t relay_path_max = 64;  // actors that an error names as passed; beyond, those in the middle are left out
-inline constexpr std::size_t error_text_bytes_max = 256 * 1024;  // of a message or a trace that is sent to another actor
+inline constexpr std::size_t error_text_bytes_max = 256 * 1024;      // of a message or a trace that is sent to another actor
+inline constexpr std::size_t error_members_max = 64;                 // of a group, with those of the groups in it, that are sent as errors
+inline constexpr std::size_t error_members_bytes_max = 1024 * 1024;  // of them together
+inline constexpr std::size_t error_depth_max = 8;                    // of groups in groups
 
 // Bad runtime environment, API misuse, or a failed spawn.
 class TRACTOR_API runtime_failure : public error {
@@ -127,29 +132,40 @@ class TRACTOR_API actor_died : public transport_closed {
   std::string stderr_tail_;
 };
 
-// An error raised in another actor (S-ERR-1). A copy shares the fields.
+// An error raised in another actor (S-ERR-1). Copies share what they hold.
 class TRACTOR_API remote_actor_error : public error {
  public:
-  explicit remote_actor_error(msg::error_msg fields, std::string_view type_name = "remote_actor_error");
+  explicit remote_actor_error(msg::error_msg fields, msg::error_detail detail = {}, std::string_view type_name = "remote_actor_error");
   remote_actor_error(const remote_actor_error&);
   ~remote_actor_error() override;
 
-  [[nodiscard]] const uid& src_uid() const noexcept { return fields_->src_uid; }
-  [[nodiscard]] const std::string& src_type_str() const noexcept { return fields_->src_type_str; }
-  [[nodiscard]] const std::string& boxed_type_str() const noexcept { return fields_->boxed_type_str; }
+  // The whole story: who raised what, whom it passed, the stack of the throw and the await chain. Made when it is first asked for: to name
+  // the functions of a stack takes milliseconds, once for each place. message() is its first line.
+  [[nodiscard]] const char* what() const noexcept override;
+
+  [[nodiscard]] const uid& src_uid() const noexcept { return fields().src_uid; }
+  [[nodiscard]] const std::string& src_type_str() const noexcept { return fields().src_type_str; }
+  [[nodiscard]] const std::string& boxed_type_str() const noexcept { return fields().boxed_type_str; }
   // Every actor that passed it on, the source first.
-  [[nodiscard]] const std::vector<uid>& relay_path() const noexcept { return fields_->relay_path; }
-  [[nodiscard]] uid relay_uid() const { return fields_->relay_path.empty() ? fields_->src_uid : fields_->relay_path.back(); }
+  [[nodiscard]] const std::vector<uid>& relay_path() const noexcept { return fields().relay_path; }
+  [[nodiscard]] uid relay_uid() const { return relay_path().empty() ? src_uid() : relay_path().back(); }
   // The text of the last packer's trace, which contains the earlier ones.
-  [[nodiscard]] const std::string& tb_str() const noexcept { return fields_->tb_str; }
-  [[nodiscard]] const std::optional<uid>& sender() const noexcept { return fields_->sender; }
-  [[nodiscard]] const std::optional<std::string>& cid() const noexcept { return fields_->cid; }
+  [[nodiscard]] const std::string& tb_str() const noexcept { return fields().tb_str; }
+  [[nodiscard]] const std::optional<uid>& sender() const noexcept { return fields().sender; }
+  [[nodiscard]] const std::optional<std::string>& cid() const noexcept { return fields().cid; }
   // The box holds an error that was remote already where it was boxed.
-  [[nodiscard]] bool is_inception() const noexcept { return fields_->boxed_type_str != fields_->src_type_str; }
-  [[nodiscard]] const msg::error_msg& fields() const noexcept { return *fields_; }
+  [[nodiscard]] bool is_inception() const noexcept { return boxed_type_str() != src_type_str(); }
+  [[nodiscard]] const msg::error_msg& fields() const noexcept;
+
+  // Of a group the members (S-ERR-7), remote_actor_errors that tell where each began. Empty for any other error, and where whoever packed
+  // the group is not of this library, or they would have been too many or too large: then the text alone tells of them.
+  [[nodiscard]] const std::vector<std::exception_ptr>& members() const noexcept;
+  // Where it was thrown, innermost first, for symbolise_places (base/stack_trace.hpp). Empty where that is not known (sc::throw_stack), or
+  // whoever raised it is not of this library.
+  [[nodiscard]] const std::vector<code_place>& stack() const noexcept;
 
   // The error that was raised first, as itself: made anew from its text. Those of the standard library, of tractor, and those that a module
-  // of this program registers (module_builder::error). Null for any other.
+  // of this program registers (module_builder::error); a group of members that are themselves again where they can be. Null for any other.
   [[nodiscard]] std::exception_ptr boxed() const;
   // It was an E, or derived from it; of a type that nobody registered, exactly that.
   template <class E>
@@ -160,16 +176,21 @@ class TRACTOR_API remote_actor_error : public error {
   // Throws boxed(); of a type that cannot be made here a runtime_failure with its name and text (S-ERR-5).
   [[noreturn]] void rethrow_boxed() const;
 
+  // --- for the runtime ---
+  [[nodiscard]] const msg::error_detail& detail() const noexcept;
+  [[nodiscard]] std::string text_without_stack() const;
+
  private:
+  struct contents;
   [[nodiscard]] bool is_named(const std::type_info& type) const;
 
-  std::shared_ptr<const msg::error_msg> fields_;  // the exception is copied by exception_ptr machinery, the fields are not
+  std::shared_ptr<const contents> held_;  // the exception is copied by exception_ptr machinery, this is not
 };
 
 // The remote task was cancelled; `canceller` is the actor that asked for it.
 class TRACTOR_API context_cancelled : public remote_actor_error {
  public:
-  explicit context_cancelled(msg::error_msg fields);
+  explicit context_cancelled(msg::error_msg fields, msg::error_detail detail = {});
   ~context_cancelled() override;
   [[nodiscard]] const std::optional<uid>& canceller() const noexcept { return fields().canceller; }
 };
@@ -177,11 +198,12 @@ class TRACTOR_API context_cancelled : public remote_actor_error {
 // A payload does not fit the type that the dialog declares.
 class TRACTOR_API msg_type_error : public remote_actor_error {
  public:
-  explicit msg_type_error(msg::error_msg fields);
+  explicit msg_type_error(msg::error_msg fields, msg::error_detail detail = {});
   ~msg_type_error() override;
 };
 
-// The receiver's buffer was full and the message was dropped. Only raised on the side that sent too fast.
+// The receiver's buffer was full and a message was dropped: thrown there, by its receive(). The sender gets a remote_actor_error with
+// src_type_str "StreamOverrun".
 class TRACTOR_API stream_overrun : public remote_actor_error {
  public:
   explicit stream_overrun(msg::error_msg fields);
@@ -195,8 +217,17 @@ class TRACTOR_API stream_overrun : public remote_actor_error {
 // Boxes an error of this actor, or passes a remote one on: origin and relay path are kept over any number of hops (S-ERR-3).
 [[nodiscard]] TRACTOR_API msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std::optional<std::string> cid);
 
-// The exception for a received Error message: context_cancelled, msg_type_error, or remote_actor_error (S-ERR-6).
-[[nodiscard]] TRACTOR_API std::exception_ptr unpack_error(msg::error_msg fields);
+// What of it that message has no room for: the members of a group, and the stack of the throw.
+[[nodiscard]] TRACTOR_API msg::error_detail pack_error_detail(const std::exception_ptr& error, const uid& self);
+
+// Appends the Error message of both; without the detail for a peer that does not know it. Throws msg::encode_error, and then appends
+// nothing.
+TRACTOR_API void encode_error(msg::buffer& out, const std::exception_ptr& error, const uid& self, std::optional<std::string> cid,
+                              bool with_detail);
+
+// The exception for a received Error message: context_cancelled, msg_type_error, or remote_actor_error (S-ERR-6). Throws msg::decode_error
+// when a member in `detail` is none.
+[[nodiscard]] TRACTOR_API std::exception_ptr unpack_error(msg::error_msg fields, msg::error_detail detail = {});
 
 // The Error message of a cancelled remote task (S-CTX-42).
 [[nodiscard]] TRACTOR_API msg::error_msg make_context_cancelled(const uid& self, const std::optional<uid>& canceller, std::string_view cid,
@@ -208,6 +239,10 @@ class TRACTOR_API stream_overrun : public remote_actor_error {
 // The msg_type_error for a received payload that does not fit `spec`, the type that is declared for it (S-COD-7).
 [[nodiscard]] TRACTOR_API std::exception_ptr make_payload_mismatch(const uid& source, std::string_view cid, msg::message_kind kind,
                                                                    msg::bytes_view payload, std::string_view spec, const error& why);
+
+// The stack of a throw as lines, innermost first: "  thrown in parse(char const*) at parser.cpp:12", then "  called in …". Without the
+// functions of tractor that called the outermost.
+[[nodiscard]] TRACTOR_API std::string stack_text(std::span<const code_place> stack);
 
 // "name@uuid6": how a uid is written in messages.
 [[nodiscard]] TRACTOR_API std::string to_string(const uid& who);

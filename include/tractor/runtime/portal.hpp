@@ -48,6 +48,23 @@ namespace detail {
 
 class main_result;
 
+// What a dialog carries, when no function of this program says so.
+template <class Result, class Started, class In, class Out>
+struct dialog_types {
+  using result_type = Result;
+  using started_type = Started;
+  using in_type = In;
+  using out_type = Out;
+};
+template <auto Function>
+struct dialog_types_of {
+  using traits = endpoint_traits<Function>;
+  using result_type = typename traits::result_type;
+  using started_type = typename traits::context_type::started_type;
+  using in_type = typename traits::context_type::in_type;
+  using out_type = typename traits::context_type::out_type;
+};
+
 // Opens a dialog: sends Start and waits for its acknowledgement.
 [[nodiscard]] TRACTOR_API sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view module, std::string_view name,
                                                   const msg::buffer& kwargs);
@@ -115,6 +132,13 @@ class TRACTOR_API portal {
   [[nodiscard]] auto open_context(typename detail::endpoint_traits<Function>::arguments arguments, Body body,
                                   context_options options = {}) const;
 
+  // The same by name, for what this program was not compiled with: `body(ctx, first)`, all that travels as msg::value, or as the types
+  // named here, each of which is checked when a value of it comes. A `Started` of void: the body takes no `first`. The stream sends `In`
+  // and receives `Out`. A missing module, a missing function and one that is no context endpoint are remote errors (S-POR-4).
+  template <class Result = msg::value, class Started = msg::value, class In = msg::value, class Out = msg::value, class Body>
+  [[nodiscard]] auto open_context_from_ns(std::string module, std::string name, const msg::value::map& arguments, Body body,
+                                          context_options options = {}) const;
+
   // Runs a generator of the peer as a new task there, and `body(stream)` here with what it yields, a msg_stream that only receives.
   // Gives what the body gives. The stream ends when the generator does; an error of it is thrown by receive() when all that came before
   // was received, and where the block is left. When the block is left before the end, or the stream is closed, the generator's task is
@@ -123,6 +147,11 @@ class TRACTOR_API portal {
   template <auto Function, class Body>
   [[nodiscard]] auto open_stream_from(typename detail::endpoint_traits<Function>::arguments arguments, Body body,
                                       context_options options = {}) const;
+
+  // The same by name.
+  template <class Item = msg::value, class Body>
+  [[nodiscard]] auto open_stream_from_ns(std::string module, std::string name, const msg::value::map& arguments, Body body,
+                                         context_options options = {}) const;
 
   // Waits for the result of the main task of an actor made by run_in_actor; the same at every call. Throws no_result for a portal
   // without one.
@@ -182,13 +211,11 @@ class TRACTOR_API portal {
 namespace detail {
 
 // The types of one open_context.
-template <auto Function, class Body>
+template <class Types, class Body>
 struct context_call {
-  using traits = endpoint_traits<Function>;
-  using child = typename traits::context_type;
-  using started_type = typename child::started_type;
-  using remote_result = typename traits::result_type;
-  using context_type = parent_context<typename child::in_type, typename child::out_type, remote_result>;
+  using started_type = typename Types::started_type;
+  using remote_result = typename Types::result_type;
+  using context_type = parent_context<typename Types::in_type, typename Types::out_type, remote_result>;
   using body_value = typename context_body_result<Body, context_type, started_type>::type::value_type;
   static constexpr bool gives_body_value = !std::is_void_v<body_value>;
   static constexpr bool gives_remote_result = !gives_body_value && !std::is_void_v<remote_result>;
@@ -210,33 +237,47 @@ Started decode_started(dialog& link) {
   }
 }
 
-// What `options` say of what is received, and the arguments as they travel. `call` is for the error's text.
-template <class Arguments>
-msg::buffer prepare_dialog(dialog& link, const endpoint& target, const Arguments& arguments, context_options options, const char* call) {
-  if (options.buffer_messages == 0) throw usage_error(std::string(call) + ": a stream needs room for a message, buffer_messages is 0");
+// The function that is called, and its arguments as they travel.
+struct dialog_call {
+  std::string module;
+  std::string name;
+  msg::buffer kwargs{};
+};
+template <auto Function>
+dialog_call call_of(const typename endpoint_traits<Function>::arguments& arguments) {
+  const endpoint& target = endpoint_of<Function>();
+  dialog_call made{.module = std::string(target.module), .name = std::string(target.name)};
+  msg::writer out(made.kwargs);
+  write_arguments(out, target, arguments);
+  return made;
+}
+inline dialog_call call_by_name(std::string module, std::string name, const msg::value::map& arguments) {
+  dialog_call made{.module = std::move(module), .name = std::move(name)};
+  msg::encode(made.kwargs, arguments, "kwargs");
+  return made;
+}
+
+// `opener` is for the error's text.
+inline void prepare_dialog(dialog& link, const dialog_call& target, context_options options, const char* opener) {
+  if (options.buffer_messages == 0) throw usage_error(std::string(opener) + ": a stream needs room for a message, buffer_messages is 0");
   link.set_function(target.module, target.name);
   link.set_receiving(options.overruns, options.buffer_messages);
-  msg::buffer kwargs;
-  msg::writer out(kwargs);
-  write_arguments(out, target, arguments);
-  return kwargs;
 }
 
 // Runs a context's block from Start to the end of the remote task. The algorithm is the spec's A1 to E4.
-template <auto Function, class Body>
-auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::arguments arguments, Body body, context_options options)
-    -> sc::task<typename context_call<Function, Body>::result_type> {
-  using call = context_call<Function, Body>;
+template <class Types, class Body>
+auto run_context(std::shared_ptr<peer> to, dialog_call target, Body body, context_options options)
+    -> sc::task<typename context_call<Types, Body>::result_type> {
+  using call = context_call<Types, Body>;
   using body_value = typename call::body_value;
 
-  const endpoint& target = endpoint_of<Function>();
   refuse_self(*to);
   dialog link(to, context_side::parent, make_uuid());
-  const msg::buffer kwargs = prepare_dialog(link, target, arguments, options, "open_context()");
+  prepare_dialog(link, target, options, "open_context()");
 
   std::optional<std::conditional_t<std::is_void_v<body_value>, char, body_value>> value;
   const auto block = [&]() -> sc::task<> {
-    co_await start_dialog(link, msg::function_kind::context, target.module, target.name, kwargs);
+    co_await start_dialog(link, msg::function_kind::context, target.module, target.name, target.kwargs);
     co_await link.wait_for_started(target.name);
     typename call::context_type ctx(link);
     const auto enter = [&]() {
@@ -276,23 +317,21 @@ auto run_context(std::shared_ptr<peer> to, typename endpoint_traits<Function>::a
 }
 
 // Runs the block of a one-way stream, from Start to the end of the remote task.
-template <auto Function, class Body>
-auto run_one_way(std::shared_ptr<peer> to, typename endpoint_traits<Function>::arguments arguments, Body body, context_options options)
-    -> std::invoke_result_t<Body&, msg_stream<void, typename endpoint_traits<Function>::item_type>&> {
-  using item_type = typename endpoint_traits<Function>::item_type;
-  using body_value = typename std::invoke_result_t<Body&, msg_stream<void, item_type>&>::value_type;
+template <class Item, class Body>
+auto run_one_way(std::shared_ptr<peer> to, dialog_call target, Body body, context_options options)
+    -> std::invoke_result_t<Body&, msg_stream<void, Item>&> {
+  using body_value = typename std::invoke_result_t<Body&, msg_stream<void, Item>&>::value_type;
 
-  const endpoint& target = endpoint_of<Function>();
   dialog link(to, context_side::parent, make_uuid());
-  const msg::buffer kwargs = prepare_dialog(link, target, arguments, options, "open_stream_from()");
+  prepare_dialog(link, target, options, "open_stream_from()");
   std::optional<std::conditional_t<std::is_void_v<body_value>, char, body_value>> value;
   std::exception_ptr local;
   try {
-    co_await start_dialog(link, msg::function_kind::asyncgen, target.module, target.name, kwargs);
+    co_await start_dialog(link, msg::function_kind::asyncgen, target.module, target.name, target.kwargs);
     if constexpr (std::is_void_v<body_value>)
-      co_await run_stream<void, item_type>(link, std::move(body), {});
+      co_await run_stream<void, Item>(link, std::move(body), {});
     else
-      value.emplace(co_await run_stream<void, item_type>(link, std::move(body), {}));
+      value.emplace(co_await run_stream<void, Item>(link, std::move(body), {}));
   } catch (...) {
     local = std::current_exception();
   }
@@ -311,14 +350,28 @@ template <auto Function, class Body>
 auto portal::open_stream_from(typename detail::endpoint_traits<Function>::arguments arguments, Body body, context_options options) const {
   static_assert(detail::endpoint_traits<Function>::kind == msg::function_kind::asyncgen,
                 "this function is no generator: open it with open_context, or call it with run");
-  return detail::run_one_way<Function, Body>(to_, std::move(arguments), std::move(body), options);
+  using item_type = typename detail::endpoint_traits<Function>::item_type;
+  return detail::run_one_way<item_type>(to_, detail::call_of<Function>(arguments), std::move(body), options);
+}
+
+template <class Item, class Body>
+auto portal::open_stream_from_ns(std::string module, std::string name, const msg::value::map& arguments, Body body,
+                                 context_options options) const {
+  return detail::run_one_way<Item>(to_, detail::call_by_name(std::move(module), std::move(name), arguments), std::move(body), options);
 }
 
 template <auto Function, class Body>
 auto portal::open_context(typename detail::endpoint_traits<Function>::arguments arguments, Body body, context_options options) const {
   static_assert(detail::endpoint_traits<Function>::takes_context,
                 "this function is no context endpoint: call it with run, or open a generator with open_stream_from");
-  return detail::run_context<Function, Body>(to_, std::move(arguments), std::move(body), options);
+  return detail::run_context<detail::dialog_types_of<Function>>(to_, detail::call_of<Function>(arguments), std::move(body), options);
+}
+
+template <class Result, class Started, class In, class Out, class Body>
+auto portal::open_context_from_ns(std::string module, std::string name, const msg::value::map& arguments, Body body,
+                                  context_options options) const {
+  using types = detail::dialog_types<Result, Started, In, Out>;
+  return detail::run_context<types>(to_, detail::call_by_name(std::move(module), std::move(name), arguments), std::move(body), options);
 }
 
 }  // namespace tractor

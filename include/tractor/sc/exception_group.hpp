@@ -5,8 +5,11 @@
 #pragma once
 
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include "tractor/base/error.hpp"
@@ -20,12 +23,23 @@ class TRACTOR_API exception_group : public error {
   exception_group(const exception_group&);
   ~exception_group() override;
 
-  [[nodiscard]] const std::vector<std::exception_ptr>& exceptions() const noexcept { return members_; }
-  [[nodiscard]] const std::string& title() const noexcept { return title_; }
+  [[nodiscard]] const std::vector<std::exception_ptr>& exceptions() const noexcept { return held_->members; }
+  [[nodiscard]] const std::string& title() const noexcept { return held_->title; }
+  // Title, number, and type and text of each member. Made when it is first asked for, since that of a member may take long;
+  // message() is title and number only.
+  [[nodiscard]] const char* what() const noexcept override;
+  // The same with other texts for the members.
+  [[nodiscard]] std::string text(std::string (*describe)(const std::exception_ptr&)) const;
 
  private:
-  std::string title_;
-  std::vector<std::exception_ptr> members_;
+  struct contents {
+    std::string title;
+    std::vector<std::exception_ptr> members;
+    mutable std::once_flag rendered{};
+    mutable std::string text{};
+    contents(std::string t, std::vector<std::exception_ptr> m) : title(std::move(t)), members(std::move(m)) {}
+  };
+  std::shared_ptr<const contents> held_;  // copies share it
 };
 
 // Throws the only member of `errors`, or a group of them. `errors` is not empty. Single-member groups inside are unwrapped.

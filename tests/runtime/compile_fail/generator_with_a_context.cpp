@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: a generator yields what it gives and takes no context
+// Reference: owaystr::test_must_define_ctx.
 
 #include "tractor/tractor.hpp"
 

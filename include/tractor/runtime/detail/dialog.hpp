@@ -109,7 +109,7 @@ class TRACTOR_API dialog {
   void on_credit(std::uint64_t taken_bytes, std::optional<std::uint64_t> more);
   void on_stop();
   void on_return(msg::bytes_view payload);
-  void on_error(msg::error_msg fields);
+  void on_error(msg::error_msg fields, msg::error_detail detail);
   void on_lost(const std::exception_ptr& why);  // the channel is gone
   void wake_senders() { senders_.unpark_all(); }
 

@@ -55,6 +55,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   [[nodiscard]] ipc::channel& channel() noexcept { return channel_; }
   [[nodiscard]] const uid& remote_uid() const noexcept { return remote_uid_; }
   [[nodiscard]] const std::optional<msg::aid>& remote_aid() const noexcept { return remote_aid_; }
+  // It understands what of an error is not in the reference's message.
+  [[nodiscard]] bool takes_error_detail() const noexcept { return takes_error_detail_; }
   // Names the peer before the handshake: what the parent gave its child.
   void expect(const uid& who);
   // Set on the channel from a child to its parent: the one whose end ends the actor.
@@ -143,7 +145,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   void acknowledge(incoming_call& call, const endpoint& target, const credit_note& credit);
   void on_runtime_request(const msg::start& request);
   void refuse(std::string_view cid, const std::exception_ptr& why);
-  void on_error_message(msg::error_msg& fields);
+  void on_error_message(msg::error_msg& fields, msg::bytes_view body);
   template <class Message>
   dialog* find(const Message& message);
   void count_unread(std::size_t& unread, std::size_t bytes, std::size_t bytes_max, std::string_view what);
@@ -152,6 +154,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   ipc::channel channel_;
   std::optional<msg::aid> remote_aid_;
   uid remote_uid_;
+  bool takes_error_detail_ = false;
   bool is_parent_ = false;
   bool owner_reports_loss_ = false;
   bool loss_observed_ = false;

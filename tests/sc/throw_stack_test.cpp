@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The stack on which an exception was thrown.
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sc_test.hpp"
+#include "tractor/base/stack_trace.hpp"
+
+namespace throw_stack_test {
+
+using namespace sc_test;
+
+// Not in an unnamed namespace, and each with something to do after the call, so that no compiler makes one of two.
+int calls = 0;
+[[gnu::noinline]] void innermost(const char* text) {
+  ++calls;
+  throw std::runtime_error(text);
+}
+[[gnu::noinline]] void middle(const char* text) {
+  innermost(text);
+  ++calls;
+}
+[[gnu::noinline]] void deep(int levels) {
+  if (levels == 0)
+    innermost("deep");
+  else
+    deep(levels - 1);
+  ++calls;
+}
+task<> outer(const char* text) {
+  co_await sc::checkpoint();
+  middle(text);
+}
+
+template <class Body>
+task<std::exception_ptr> error_of(Body body) {
+  std::exception_ptr caught;
+  try {
+    co_await body();
+  } catch (const std::exception&) {
+    caught = std::current_exception();
+  }
+  co_return caught;
+}
+
+// The names of the functions, innermost first.
+std::vector<std::string> functions(const std::exception_ptr& error) {
+  std::vector<std::string> names;
+  for (const auto& frame : tractor::symbolise(sc::throw_stack(error))) names.push_back(frame.function);
+  return names;
+}
+
+// Where the first function whose name has `part` stands; as many as there are when there is none.
+std::size_t position(const std::vector<std::string>& names, const char* part) {
+  const auto found = std::ranges::find_if(names, [&](const auto& each) { return contains(each, part); });
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+TRACTOR_TEST(throw_stack, leads_from_the_throw_to_the_coroutine) {
+  const auto caught = co_await error_of([] { return outer("thrown"); });
+
+  const auto names = functions(caught);
+
+  const std::size_t first = position(names, "innermost"), second = position(names, "middle"), third = position(names, "outer");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  EXPECT_LT(third, names.size());
+  EXPECT_EQ(position(names, "run_to_completion"), names.size()) << "the loop, and what called it, is no part of it";
+  EXPECT_EQ(position(names, "main"), names.size());
+}
+
+TRACTOR_TEST(throw_stack, survives_a_nursery_and_what_is_thrown_meanwhile) {
+  std::exception_ptr caught;
+  try {
+    co_await sc::open_nursery([](nursery& n) {
+      n.start_soon([]() -> task<> {
+        try {
+          co_await outer("kept");
+        } catch (const std::runtime_error&) {
+          try {
+            throw std::logic_error("in the handler");
+          } catch (const std::logic_error&) {
+          }
+          throw;
+        }
+      });
+    });
+  } catch (const std::runtime_error&) {
+    caught = std::current_exception();
+  }
+
+  EXPECT_LT(position(functions(caught), "innermost"), 4U);
+}
+
+TRACTOR_TEST(throw_stack, of_one_that_was_made_and_not_thrown_is_empty) {
+  const auto caught = co_await error_of([]() -> task<> {
+    try {
+      innermost("dropped");
+    } catch (const std::runtime_error&) {
+    }
+    std::rethrow_exception(std::make_exception_ptr(std::runtime_error("made")));
+    co_return;
+  });
+
+  EXPECT_EQ(sc::throw_stack(caught).size(), 0U);
+  EXPECT_EQ(sc::throw_stack(nullptr).size(), 0U);
+}
+
+TRACTOR_TEST(throw_stack, of_a_deep_stack_has_the_innermost_frames) {
+  constexpr std::size_t frames_max = 32;
+  const auto caught = co_await error_of([]() -> task<> {
+    deep(2 * static_cast<int>(frames_max));
+    co_return;
+  });
+
+  EXPECT_EQ(sc::throw_stack(caught).size(), frames_max);
+  EXPECT_LT(position(functions(caught), "innermost"), 4U);
+}
+
+TRACTOR_TEST(throw_stack, is_not_disturbed_by_a_cancel) {
+  const auto caught = co_await error_of([]() -> task<> {
+    std::exception_ptr kept;
+    try {
+      co_await outer("first");
+    } catch (const std::runtime_error&) {
+      kept = std::current_exception();
+    }
+    EXPECT_FALSE(co_await sc::move_on_after(0s, [] { return sc::sleep_forever(); }));
+    std::rethrow_exception(kept);
+  });
+
+  EXPECT_LT(position(functions(caught), "innermost"), 4U);
+}
+
+// What is thrown where no task runs is not looked at, and comes out as ever.
+TEST(throw_stack, outside_of_tasks_is_empty) {
+  std::exception_ptr here, there;
+  const auto keep = [](std::exception_ptr& to) {
+    try {
+      middle("outside");
+    } catch (const std::runtime_error&) {
+      to = std::current_exception();
+    }
+  };
+
+  keep(here);
+  std::thread([&] { keep(there); }).join();
+
+  EXPECT_TRUE(sc::throw_stack(here).empty());
+  EXPECT_TRUE(sc::throw_stack(there).empty());
+}
+
+TEST(throw_stack, of_the_error_that_ended_the_run_is_there_behind_it) {
+  std::exception_ptr caught;
+  try {
+    sc::run([] { return outer("the end"); });
+  } catch (const std::runtime_error&) {
+    caught = std::current_exception();
+  }
+
+  EXPECT_LT(position(functions(caught), "innermost"), 4U);
+}
+
+}  // namespace throw_stack_test
