@@ -7,6 +7,7 @@ find in a bad one exactly what is wrong, or finds something in a good one.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -48,6 +49,29 @@ def without_comments(text, keep_strings=False):
         return re.sub(r"[^\n]", " ", token)
 
     return _TOKEN.sub(blank, text)
+
+
+_TEST = re.compile(r"^\s*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TRACTOR_TEST|TRACTOR_TEST_F)\((\w+),\s*(\w+)", re.MULTILINE)
+
+
+def tests_that_name(root, mentions):
+    """{name: {test, …}} of the names that the tests mention; `mentions(text)` gives (position, name) of each. A mention in a comment at
+    the margin is of the next test, one further in of the test it stands in; one in the head of a file, or in a file without tests,
+    is of the whole file."""
+    tests = collections.defaultdict(set)
+    for path, text in files(root, ["tests"], (".cpp", ".py")):
+        starts = [(match.start(), f"{path.parent.name}.{match[1]}.{match[2]}") for match in _TEST.finditer(text)]
+        whole = f"{path.parent.name}/{path.name}"
+        head = re.search(r"^#include|^import", text, re.MULTILINE)
+        for position, name in mentions(text):
+            at_margin = text.startswith("//", text.rfind("\n", 0, position) + 1)
+            after = next((title for start, title in starts if start > position), None)
+            before = next((title for start, title in reversed(starts) if start < position), None)
+            if not starts or (head and position < head.start()):
+                tests[name].add(whole)
+            else:
+                tests[name].add((after if at_margin else before) or whole)
+    return tests
 
 
 def compile_all(jobs):

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What two actors say to each other in the sweep: every kind of dialog, and every way it can end (S-CTX).
+
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "tractor/tractor.hpp"
+
+namespace faults {
+
+namespace sc = tractor::sc;
+
+struct dialog {
+  const char* name;
+  // What became of it, as text; or it throws.
+  std::function<sc::task<std::string>(const tractor::portal&)> run;
+};
+[[nodiscard]] std::span<const dialog> dialogs();
+
+// What the endpoints have seen since reset(): each that was entered was left.
+struct record {
+  int entered = 0;
+  int returned = 0;
+  int failed = 0;
+  int cancelled = 0;
+  friend bool operator==(const record&, const record&) = default;
+};
+[[nodiscard]] record seen();
+void reset();
+
+}  // namespace faults

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every dialog, with every fault at every operation of either side's connection, until it gets through. Two actors in one run, on the
+// virtual clock, with a connection in memory. After each: both sides have ended, what they know of the end fits together, and nothing is
+// left.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dialogs.hpp"
+#include "fault_stream.hpp"
+#include "tractor/sc/memory_stream.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using faults::kind;
+using faults::operation;
+namespace sc = tractor::sc;
+namespace msg = tractor::msg;
+
+enum class side : unsigned char { opener, server };
+constexpr std::array sides{side::opener, side::server};
+const char* to_string(side of) { return of == side::opener ? "the opener" : "the server"; }
+
+// More than any dialog takes that a fault does not hold up, with all its bounded waits; then somebody loses patience.
+constexpr auto patience = 1h;
+constexpr auto delay = 20ms;
+constexpr std::size_t buffer_bytes = 2048;      // of each direction of the connection
+constexpr std::size_t failures_shown_max = 10;  // of a dialog
+constexpr std::size_t points_min = 10'000;
+
+struct fault_at {
+  side of = side::opener;
+  faults::plan plan{};
+};
+
+struct outcome {
+  std::string text;                                 // what the dialog gave, "error:TYPE", or "hung"
+  faults::record record;                            // of the endpoints
+  std::array<faults::progress, 2> progress{};       // by side
+  std::array<faults::progress, 2> until_the_end{};  // of the dialog; what comes then is the hanging up
+  bool server_had_to_be_ended = false;
+  std::string broken;  // what is wrong with it; empty: nothing
+};
+
+// An actor without a process: its tasks are children of `service`.
+class in_process_actor {
+ public:
+  in_process_actor(std::string name, std::unique_ptr<sc::byte_stream> stream)
+      : self_(msg::aid{.name = std::move(name), .uuid = tractor::make_uuid(), .pid = 1, .is_registrar = false, .is_probe = false}),
+        stream_(std::move(stream)) {}
+
+  // Until its connection ends and what was asked for through it has ended; `use(portal)` beside that, which then hangs up.
+  sc::task<> live(std::function<sc::task<>(const tractor::portal&)> use) {
+    const sc::task_local<tractor::actor*>::binding bound(tractor::detail::current_actor_key, &self_);
+    if (!self_.exposes("fault_dialogs")) self_.enable_module("fault_dialogs");
+    co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
+      self_.set_service(&service);
+      const auto link = std::make_shared<tractor::detail::peer>(self_, std::move(stream_));
+      bool known = false;
+      try {
+        link->send_aid();
+        co_await sc::fail_after(tractor::handshake_timeout, [&] { return link->receive_aid(); });
+        known = true;
+      } catch (const tractor::error&) {
+        // As with any stranger.
+      }
+      if (!known) {
+        link->fail(std::make_exception_ptr(tractor::transport_closed("the handshake was not completed")));
+        co_return;
+      }
+      self_.add_peer(link);
+      if (use) {
+        sc::event served;
+        service.start_soon([&]() -> sc::task<> {
+          co_await link->serve();
+          served.set();
+        });
+        co_await use(tractor::portal(link));
+        link->fail(std::make_exception_ptr(tractor::transport_closed("hung up")));
+        co_await served.wait();
+      } else {
+        co_await link->serve();
+      }
+      self_.remove_peer(*link);
+    });
+    self_.set_service(nullptr);
+  }
+  [[nodiscard]] tractor::actor& self() { return self_; }
+
+ private:
+  tractor::actor self_;
+  std::unique_ptr<sc::byte_stream> stream_;
+};
+
+// Several tasks that have all found the same are one finding.
+std::string error_text(const std::exception_ptr& error) {
+  const auto* const group = tractor::exception_ptr_cast<sc::exception_group>(error);
+  if (group == nullptr) return "error:" + tractor::wire_type_name(error);
+  std::string text = error_text(group->exceptions().front());
+  for (const auto& member : group->exceptions())
+    if (error_text(member) != text) text += ", " + error_text(member);
+  return text;
+}
+
+sc::task<> hold(const faults::dialog& said, const fault_at& fault, outcome& found) {
+  co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
+    auto [near, far] = sc::open_memory_streams(buffer_bytes);
+    const auto later = [&all](std::function<void()> release) {
+      all.start_soon([release = std::move(release)]() -> sc::task<> {
+        co_await sc::sleep(delay);
+        release();
+      });
+    };
+    const auto with_fault = [&](std::unique_ptr<sc::byte_stream> stream, side of) {
+      return std::make_unique<faults::fault_stream>(std::move(stream), fault.of == of ? fault.plan : faults::plan{},
+                                                    found.progress[static_cast<std::size_t>(of)], later);
+    };
+    in_process_actor opener("opener", with_fault(std::move(near), side::opener));
+    in_process_actor server("server", with_fault(std::move(far), side::server));
+
+    sc::cancel_scope serving;
+    sc::event server_ended;
+    all.start_soon([&]() -> sc::task<> {
+      static_cast<void>(co_await serving.run([&] { return server.live(nullptr); }));
+      server_ended.set();
+    });
+    found.text = "no handshake";
+    co_await opener.live([&](const tractor::portal& there) -> sc::task<> {
+      try {
+        const auto text = co_await sc::move_on_after(patience, [&] { return said.run(there); });
+        found.text = text.value_or("hung");
+      } catch (const std::exception&) {
+        found.text = error_text(std::current_exception());
+      }
+      found.until_the_end = found.progress;
+    });
+    if (!co_await sc::move_on_after(patience, [&] { return server_ended.wait(); })) {
+      found.server_had_to_be_ended = true;
+      serving.cancel("its connection does not end");
+    }
+    co_await server_ended.wait();
+    found.record = faults::seen();
+    if (opener.self().running_calls() + server.self().running_calls() != 0) found.broken = "calls are left";
+    if (opener.self().peer_count() != 0) found.broken = "the opener's peer is left";
+    if (server.self().peer_count() != 0 && !found.server_had_to_be_ended) found.broken = "the server's peer is left";
+  });
+}
+
+outcome run_with(const faults::dialog& said, const fault_at& fault, std::uint64_t seed) {
+  outcome found;
+  faults::reset();
+  sc::virtual_clock clock;
+  try {
+    sc::run({.clock = &clock, .seed = seed, .swallow = sc::swallow_policy::fail}, [&] { return hold(said, fault, found); });
+  } catch (...) {
+    found.broken = "the run failed: " + sc::error_report(std::current_exception());
+  }
+  const faults::record& record = found.record;
+  if (found.broken.empty() && record.entered != record.returned + record.failed + record.cancelled)
+    found.broken = "an endpoint did not end";
+  return found;
+}
+
+// What is wrong with how a dialog ended that would have ended as `undisturbed`; empty: nothing.
+std::string judge(const outcome& ended, const outcome& undisturbed, kind fault) {
+  if (!ended.broken.empty()) return ended.broken;
+  const bool as_ever = ended.text == undisturbed.text;
+  if (fault == kind::shorten || fault == kind::delay) {
+    if (!as_ever) return "nothing was lost, and it ended otherwise";
+    if (ended.record != undisturbed.record) return "nothing was lost, and its endpoints ended otherwise";
+  }
+  if (ended.server_had_to_be_ended && fault != kind::stall && fault != kind::corrupt) return "the server did not see the end";
+  if (fault == kind::cut) {
+    if (ended.text == "hung") return "the connection was gone, and the dialog waited";
+    if (!as_ever && ended.text != "no handshake" && ended.text != "error:TransportClosed")
+      return "the connection was gone, and it ended as something else";
+  }
+  return {};
+}
+
+class sweep : public ::testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(dialogs, sweep, ::testing::Range<std::size_t>(0, faults::dialogs().size()),
+                         [](const auto& tested) { return std::string(faults::dialogs()[tested.param].name); });
+
+TEST_P(sweep, every_fault_at_every_operation) {
+  const faults::dialog& said = faults::dialogs()[GetParam()];
+  const std::uint64_t seed = 1;
+  const outcome undisturbed = run_with(said, {}, seed);
+  ASSERT_EQ(undisturbed.broken, "");
+  ASSERT_FALSE(undisturbed.server_had_to_be_ended);
+  ASSERT_NE(undisturbed.text, "hung");
+  std::size_t points = 0, failures = 0;
+  for (const side of : sides)
+    for (const operation where : faults::operations)
+      for (const kind fault : faults::kinds) {
+        std::size_t at = 1;
+        for (;; ++at) {
+          const fault_at planned{.of = of, .plan = {.fault = fault, .where = where, .at = at}};
+          const outcome ended = run_with(said, planned, seed + at);
+          const std::string wrong = judge(ended, undisturbed, fault);
+          if (!wrong.empty() && ++failures <= failures_shown_max)
+            ADD_FAILURE() << to_string(fault) << " at " << to_string(where) << " " << at << " of " << to_string(of) << ": " << wrong
+                          << "\n  ended as " << ended.text << ", undisturbed as " << undisturbed.text;
+          if (!ended.progress[static_cast<std::size_t>(of)].hit) break;
+          ++points;
+        }
+        EXPECT_GT(at, 1U) << "no " << to_string(where) << " of " << to_string(of) << " was hit";
+      }
+  std::printf("%s: %zu points; undisturbed it gives %s\n", said.name, points, undisturbed.text.c_str());
+}
+
+// So that the sweep does not shrink unseen: as many faults as there are operations in the dialogs, undisturbed.
+TEST(sweep_size, is_ten_thousand_points_and_no_operation_is_left_out) {
+  std::size_t points = 0;
+  for (const auto& said : faults::dialogs()) {
+    const outcome undisturbed = run_with(said, {}, 1);
+    for (const auto& made : undisturbed.until_the_end)
+      for (const std::size_t operations : made.operations) {
+        EXPECT_NE(operations, 0U) << said.name;
+        points += operations * faults::kinds.size();
+      }
+  }
+  std::printf("%zu points\n", points);
+  EXPECT_GE(points, points_min);
+}
+
+}  // namespace
