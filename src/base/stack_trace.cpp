@@ -10,11 +10,13 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #if __has_include(<elfutils/libdwfl.h>)
 #include <elfutils/libdwfl.h>
@@ -135,8 +137,7 @@ class own_symbols {
 
 constinit std::mutex one_at_a_time;  // libdw is not for several threads
 
-// The linker has no name for the program itself.
-std::string path_of_program() {
+std::string read_path_of_program() {
   std::string path(256, '\0');
   for (;;) {
     const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
@@ -149,22 +150,51 @@ std::string path_of_program() {
   }
 }
 
-// Where this process has loaded a module; none where it has not.
-std::optional<std::uintptr_t> load_address(const std::string& module) {
+// The linker has no name for the program itself. Never destroyed, as what is known below.
+const std::string& path_of_program() {
+  static const auto& path = *new std::string(read_path_of_program());
+  return path;
+}
+
+// FNV-1a.
+std::uint64_t hash_of(std::span<const ElfW(Phdr)> headers) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const std::byte each : std::as_bytes(headers)) hash = (hash ^ static_cast<std::uint64_t>(each)) * 0x100000001b3;
+  return hash;
+}
+
+// Of the module whose mapping begins there: with the ELF header, unless the file is unusual.
+std::uint64_t build_at(const void* start) {
+  const auto& header = *static_cast<const ElfW(Ehdr)*>(start);
+  if (std::memcmp(static_cast<const unsigned char*>(header.e_ident), ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)))
+    return 0;
+  return hash_of({reinterpret_cast<const ElfW(Phdr)*>(static_cast<const char*>(start) + header.e_phoff), header.e_phnum});
+}
+
+// Where this process has loaded that build of a module; none where it has not.
+std::optional<std::uintptr_t> load_address(const code_place& place) {
   struct query {
-    const std::string& module;
-    std::string program;
+    const code_place& place;
+    const std::string& program = path_of_program();
     std::optional<std::uintptr_t> found{};
-  } wanted{.module = module, .program = path_of_program()};
+  } wanted{.place = place};
   ::dl_iterate_phdr(
       [](dl_phdr_info* info, std::size_t, void* into) {
         auto& asked = *static_cast<query*>(into);
-        if (asked.module != (*info->dlpi_name != '\0' ? info->dlpi_name : asked.program.c_str())) return 0;
-        asked.found = info->dlpi_addr;
+        if (asked.place.module != (*info->dlpi_name != '\0' ? info->dlpi_name : asked.program.c_str())) return 0;
+        if (asked.place.build == hash_of({info->dlpi_phdr, info->dlpi_phnum})) asked.found = info->dlpi_addr;
         return 1;
       },
       &wanted);
   return wanted.found;
+}
+
+// Errors that happen again and again are named once. Never destroyed: threads may still print when the program ends.
+constexpr std::size_t known_places_max = 1024;
+constinit std::mutex known_mutex;
+std::map<code_place, stack_frame>& known_places() {
+  static auto& known = *new std::map<code_place, stack_frame>;
+  return known;
 }
 
 }  // namespace
@@ -172,51 +202,56 @@ std::optional<std::uintptr_t> load_address(const std::string& module) {
 std::vector<code_place> code_places(std::span<void* const> addresses) {
   std::vector<code_place> places;
   places.reserve(addresses.size());
-  std::string program;
   for (void* const address : addresses) {
-    code_place& place = places.emplace_back(code_place{.offset = reinterpret_cast<std::uintptr_t>(address)});
+    const auto number = reinterpret_cast<std::uintptr_t>(address);
+    code_place& place = places.emplace_back(code_place{.offset = number});
     dl_find_object found{};
-    if (::_dl_find_object(static_cast<char*>(address) - 1, &found) != 0) continue;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it is looked up, not followed
+    if (::_dl_find_object(reinterpret_cast<void*>(number - 1), &found) != 0) continue;
     place.offset -= found.dlfo_link_map->l_addr;
     place.module = found.dlfo_link_map->l_name;
-    if (place.module.empty()) place.module = program.empty() ? program = path_of_program() : program;
+    if (place.module.empty()) place.module = path_of_program();
+    place.build = build_at(found.dlfo_map_start);
   }
   return places;
 }
 
 std::vector<stack_frame> symbolise_places(std::span<const code_place> places) {
-  // An error that happens again and again is named once. Never destroyed: threads may still print when the program ends.
-  constexpr std::size_t known_max = 4096;
-  static constinit std::mutex known_mutex;
-  static auto& known = *new std::map<code_place, stack_frame>;
-  {
-    const std::lock_guard<std::mutex> lock(known_mutex);
-    std::vector<stack_frame> frames;
-    for (const auto& place : places) {
-      const auto found = known.find(place);
-      if (found == known.end()) break;
-      frames.push_back(found->second);
-    }
-    if (frames.size() == places.size()) return frames;
-  }
+  std::vector<stack_frame> frames(places.size());
+  // Those that are not known, and are here.
   std::vector<void*> addresses;
-  std::map<std::string, std::optional<std::uintptr_t>> modules{{"", 0}};
-  for (const auto& place : places) {
-    const auto [module, is_new] = modules.try_emplace(place.module);
-    if (is_new) module->second = load_address(place.module);
-    // (Null is in no module: its row is filled by what was given.)
-    const std::uintptr_t address = module->second ? *module->second + static_cast<std::uintptr_t>(place.offset) : 0;
-    addresses.push_back(reinterpret_cast<void*>(address));  // NOLINT(performance-no-int-to-ptr): it is looked up, not followed
+  std::vector<std::size_t> rows;
+  std::map<std::pair<std::string, std::uint64_t>, std::optional<std::uintptr_t>> modules;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const code_place& place = places[i];
+    const auto offset = static_cast<std::uintptr_t>(place.offset);
+    frames[i].module = place.module;
+    frames[i].offset = offset;
+    if (place.module.empty()) {
+      frames[i].address = reinterpret_cast<void*>(offset);  // NOLINT(performance-no-int-to-ptr): it is shown, not followed
+      continue;
+    }
+    {
+      const std::lock_guard<std::mutex> lock(known_mutex);
+      if (const auto found = known_places().find(place); found != known_places().end()) {
+        frames[i] = found->second;
+        continue;
+      }
+    }
+    const auto [module, is_new] = modules.try_emplace({place.module, place.build});
+    if (is_new) module->second = load_address(place);
+    if (!module->second) continue;
+    rows.push_back(i);
+    addresses.push_back(reinterpret_cast<void*>(*module->second + offset));  // NOLINT(performance-no-int-to-ptr): it is looked up
   }
-  std::vector<stack_frame> frames = symbolise(addresses);
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    if (modules.at(places[i].module)) continue;
-    frames[i].module = places[i].module;
-    frames[i].offset = static_cast<std::uintptr_t>(places[i].offset);
-  }
+  if (addresses.empty()) return frames;
+  std::vector<stack_frame> named = symbolise(addresses);
   const std::lock_guard<std::mutex> lock(known_mutex);
-  if (known.size() + frames.size() > known_max) known.clear();
-  for (std::size_t i = 0; i < frames.size(); ++i) known.insert_or_assign(places[i], frames[i]);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    frames[rows[i]] = named[i];
+    if (known_places().size() >= known_places_max) known_places().clear();
+    known_places().insert_or_assign(places[rows[i]], std::move(named[i]));
+  }
   return frames;
 }
 
@@ -231,7 +266,9 @@ std::vector<stack_frame> symbolise(std::span<void* const> addresses, bool first_
   frames.reserve(addresses.size());
   for (void* const address : addresses) {
     // A return address may lie behind the end of the function that made the call.
-    const void* const at = first_is_exact && frames.empty() ? address : static_cast<const char*>(address) - 1;
+    const auto number = reinterpret_cast<std::uintptr_t>(address);
+    const std::uintptr_t called = first_is_exact && frames.empty() ? number : number - 1;
+    const void* const at = reinterpret_cast<const void*>(called);  // NOLINT(performance-no-int-to-ptr): it is looked up, not followed
     stack_frame& frame = frames.emplace_back(stack_frame{.address = address});
     ask_linker(frame, at);
 #ifdef TRACTOR_LIBDW

@@ -212,7 +212,7 @@ std::string boot_failure_text(child_actor& child, const std::exception_ptr& why,
   } else if (is_too_slow(why)) {
     text += "it did not say who it is within " + std::to_string(milliseconds(child.options.boot_timeout)) + " ms";
   } else {
-    const std::string cause = sc::describe(why);
+    const std::string cause = sc::describe_briefly(why);
     const bool just_ended = dead && (child.outlived || child.link->channel().ended_by_stream());
     if (!just_ended) text += cause;
     if (!just_ended && dead) text += "; ";
@@ -374,7 +374,7 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     } catch (...) {
       // Whatever it was, the actor must be ended and reaped.
       child->link->channel().close("a message of actor " + msg::quoted(child->who.name) +
-                                   " failed here: " + sc::describe(std::current_exception()));
+                                   " failed here: " + sc::describe_briefly(std::current_exception()));
     }
     child->link->remove_ack(child->who.uuid);
     const bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);

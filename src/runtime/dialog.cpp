@@ -180,22 +180,27 @@ bool dialog::told_of_overrun(const msg::error_msg& fields) const {
 }
 
 void dialog::on_error(msg::error_msg fields, msg::error_detail detail) {
-  if (!told_of_overrun(fields)) peer_ended_ = true;
+  // First what may fail: then the connection ends, and the dialog with it.
+  const bool ends_the_peer = !told_of_overrun(fields);
+  const bool asked_for = side_ == context_side::parent && asked_by_us(fields);
+  const bool is_cancel = fields.boxed_type_str == "ContextCancelled";
+  const auto canceller = fields.canceller;
+  const uid source = fields.src_uid;
+  std::exception_ptr error;
+  if (!finished()) error = unpack_error(std::move(fields), std::move(detail));
+
+  if (ends_the_peer) peer_ended_ = true;
   if (finished()) return;
-  if (side_ == context_side::parent && asked_by_us(fields)) {
+  if (asked_for) {
     absorbed_ = true;
     cancel_acked_ = true;
-    record_remote_error(unpack_error(std::move(fields), std::move(detail)), !opener_waits_ && !opener_cancels_);
+    record_remote_error(std::move(error), !opener_waits_ && !opener_cancels_);
     return;
   }
-  if (fields.boxed_type_str == "ContextCancelled")
-    cancelled_by_ = fields.canceller && fields.canceller->uuid == via_->remote_uid().uuid ? context_state::peer_cancelled
-                                                                                          : context_state::actor_cancelled;
-  if (fields.boxed_type_str == "ContextCancelled" && fields.canceller && fields.canceller->uuid == via_->self().uid().uuid)
-    canceller_ = via_->self().uid();
-  else
-    canceller_ = fields.src_uid;
-  record_remote_error(unpack_error(std::move(fields), std::move(detail)), true);
+  const auto was = [&](const uid& who) { return canceller && canceller->uuid == who.uuid; };
+  if (is_cancel) cancelled_by_ = was(via_->remote_uid()) ? context_state::peer_cancelled : context_state::actor_cancelled;
+  canceller_ = is_cancel && was(via_->self().uid()) ? via_->self().uid() : source;
+  record_remote_error(std::move(error), true);
 }
 
 void dialog::on_lost(const std::exception_ptr& why) {

@@ -2,6 +2,7 @@
 
 #include "tractor/runtime/errors.hpp"
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <stdexcept>
@@ -43,7 +44,7 @@ keyboard_interrupt::~keyboard_interrupt() = default;
 terminated::terminated(std::string message) : error(std::move(message)) {}
 terminated::~terminated() = default;
 
-std::string stack_text(std::span<const code_place> stack) {
+std::string stack_text(std::span<const code_place> stack) noexcept try {
   std::vector<stack_frame> frames = symbolise_places(stack);
   // What stands around the program's own functions: a sanitizer's part in the throw, and what resumed the coroutine.
   const auto begins = [](const stack_frame& frame, std::string_view with) { return frame.function.starts_with(with); };
@@ -55,6 +56,8 @@ std::string stack_text(std::span<const code_place> stack) {
     text += (text.empty() ? "  thrown in " : "  called in ") + to_text(frame) + '\n';
   }
   return text;
+} catch (...) {
+  return {};  // memory is short: what is printed with it is not to be lost too
 }
 
 std::string to_string(const uid& who) { return msg::escaped(who.name) + "@" + msg::escaped(who.uuid.substr(0, 6)); }
@@ -128,9 +131,15 @@ struct remote_actor_error::contents {
   mutable std::string text{};
 
   contents(msg::error_msg f, msg::error_detail d) : fields(std::move(f)), detail(std::move(d)) {
+    // What ours do not send is not kept, wherever it comes from.
+    if (detail.stack.size() > sc::detail::throw_stack_max) detail.stack.resize(sc::detail::throw_stack_max);
+    std::erase_if(detail.stack, [](const code_place& place) { return place.module.size() > module_bytes_max; });
     if (detail.members.empty()) return;
-    if (depth == error_depth_max) throw msg::decode_error("detail", "groups in groups are nested too deeply (error_depth_max)");
-    const depth_guard deeper;
+    const one_deeper here;
+    if (here.depth() > error_depth_max || !here.count(detail.members.size())) {
+      detail.members.clear();
+      return;
+    }
     for (const auto& each : detail.members) {
       auto member = msg::decode<msg::error_member>(each);
       members.push_back(unpack_error(std::move(member.error), std::move(member.detail)));
@@ -138,16 +147,26 @@ struct remote_actor_error::contents {
   }
 
  private:
-  // Members are unpacked by the constructors of theirs.
-  static constinit thread_local std::size_t depth;
-  struct depth_guard {
-    depth_guard() noexcept { ++depth; }
-    depth_guard(const depth_guard&) = delete;
-    depth_guard& operator=(const depth_guard&) = delete;
-    ~depth_guard() { --depth; }
+  static constexpr std::size_t module_bytes_max = 4096;  // PATH_MAX
+  // Members are unpacked by the constructors of theirs: how deep this one is, and how many there are in all.
+  class one_deeper {
+   public:
+    one_deeper() noexcept {
+      if (depth_++ == 0) members_ = 0;
+    }
+    one_deeper(const one_deeper&) = delete;
+    one_deeper& operator=(const one_deeper&) = delete;
+    ~one_deeper() { --depth_; }
+    [[nodiscard]] static std::size_t depth() noexcept { return depth_; }
+    [[nodiscard]] static bool count(std::size_t more) noexcept { return (members_ += more) <= error_members_max; }
+
+   private:
+    static constinit thread_local std::size_t depth_;
+    static constinit thread_local std::size_t members_;
   };
 };
-constinit thread_local std::size_t remote_actor_error::contents::depth = 0;
+constinit thread_local std::size_t remote_actor_error::contents::one_deeper::depth_ = 0;
+constinit thread_local std::size_t remote_actor_error::contents::one_deeper::members_ = 0;
 
 remote_actor_error::remote_actor_error(msg::error_msg fields, msg::error_detail detail, std::string_view type_name)
     : error(heading(fields, type_name)), held_(std::make_shared<const contents>(std::move(fields), std::move(detail))) {}
@@ -237,7 +256,7 @@ constexpr std::array type_rows{
 };
 
 // Derived classes of the standard's bases are the user's own types and keep their own names.
-bool is_exactly_runtime_error(const std::exception_ptr& error) { return sc::type_name_of(error) == "std::runtime_error"; }
+bool is_exactly_runtime_error(const std::exception_ptr& error) { return *error.__cxa_exception_type() == typeid(std::runtime_error); }
 
 }  // namespace
 
@@ -312,28 +331,55 @@ struct members_budget {
   std::size_t bytes = error_members_bytes_max;
 };
 
+struct size_of_group {
+  std::size_t depth = 0;
+  std::size_t members = 0;
+};
+size_of_group measure(const std::vector<std::exception_ptr>& members) {
+  size_of_group all;
+  for (const auto& member : members) {
+    const auto* const remote = exception_ptr_cast<remote_actor_error>(member);
+    const size_of_group one = remote != nullptr ? measure(remote->members()) : size_of_group();
+    all.depth = std::max(all.depth, one.depth + 1);
+    all.members += one.members + 1;
+  }
+  return all;
+}
+
+// `depth`: in how many groups it is.
 msg::error_detail detail_of(const std::exception_ptr& error, const uid& self, members_budget& left, std::size_t depth) {
-  if (const auto* const remote = exception_ptr_cast<remote_actor_error>(error)) return remote->detail();
   msg::error_detail packed;
+  if (const auto* const remote = exception_ptr_cast<remote_actor_error>(error)) {
+    packed = remote->detail();
+    const size_of_group size = measure(remote->members());
+    if (depth + size.depth > error_depth_max || size.members > left.members)
+      packed.members.clear();
+    else
+      left.members -= size.members;
+    return packed;
+  }
   packed.stack = code_places(sc::throw_stack(error));
+  for (auto& place : packed.stack) place.module = sendable(std::move(place.module));
   const auto* const group = exception_ptr_cast<sc::exception_group>(error);
   if (group == nullptr || depth == error_depth_max) return packed;
   packed.title = sendable(group->title());
+  members_budget rest = left;
   for (const auto& member : group->exceptions()) {
-    if (left.members == 0) break;
-    --left.members;
+    if (rest.members == 0) break;
+    --rest.members;
+    members_budget within = rest;
     msg::buffer item;
     msg::encode(item,
-                msg::error_member{.error = pack_error(member, self, std::nullopt), .detail = detail_of(member, self, left, depth + 1)});
-    if (item.size() > left.bytes) {
-      left.members = 0;
-      break;
-    }
-    left.bytes -= item.size();
+                msg::error_member{.error = pack_error(member, self, std::nullopt), .detail = detail_of(member, self, within, depth + 1)});
+    if (item.size() > rest.bytes) break;
+    rest = {.members = within.members, .bytes = rest.bytes - item.size()};
     packed.members.emplace_back(item.view());
   }
   // All of them or none: some would be taken for all.
-  if (packed.members.size() != group->exceptions().size()) packed.members.clear();
+  if (packed.members.size() == group->exceptions().size())
+    left = rest;
+  else
+    packed.members.clear();
   return packed;
 }
 
@@ -346,16 +392,16 @@ msg::error_detail pack_error_detail(const std::exception_ptr& error, const uid& 
 
 void encode_error(msg::buffer& out, const std::exception_ptr& error, const uid& self, std::optional<std::string> cid, bool with_detail) {
   msg::buffer item;
-  msg::extra_field extra[1];
-  std::size_t extra_count = 0;
   if (with_detail) {
-    const msg::error_detail detail = pack_error_detail(error, self);
-    if (!detail.members.empty() || !detail.stack.empty()) {
-      msg::encode(item, detail);
-      extra[extra_count++] = {.key = msg::error_detail_key, .item = item.view()};
+    try {
+      const msg::error_detail detail = pack_error_detail(error, self);
+      if (!detail.members.empty() || !detail.stack.empty()) msg::encode(item, detail);
+    } catch (const std::exception&) {
+      item.clear();  // for want of memory, say: the error itself matters more
     }
   }
-  msg::encode_error_msg(out, pack_error(error, self, std::move(cid)), msg::extra_fields(extra, extra_count));
+  const msg::extra_field extra[] = {{.key = msg::error_detail_key, .item = item.view()}};
+  msg::encode_error_msg(out, pack_error(error, self, std::move(cid)), msg::extra_fields(extra, item.size() != 0 ? 1 : 0));
 }
 
 msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std::optional<std::string> cid) {

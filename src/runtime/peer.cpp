@@ -88,7 +88,7 @@ sc::task<> peer::serve() {
     why = std::current_exception();
   } catch (...) {
     // A message that cannot be taken in, for want of memory say, costs this connection and not the actor.
-    channel_.close("a message of " + channel_.peer_name() + " could not be handled: " + sc::describe(std::current_exception()));
+    channel_.close("a message of " + channel_.peer_name() + " could not be handled: " + sc::describe_briefly(std::current_exception()));
     why = std::make_exception_ptr(transport_closed(channel_.why_closed()));
   }
   if (!owner_reports_loss_) fail(why);
@@ -98,14 +98,14 @@ void peer::fail(const std::exception_ptr& why) {
   if (lost_) return;
   lost_ = why;
   loss_known_.unpark_all();
-  if (!channel_.closed()) channel_.close(sc::describe(why));
+  if (!channel_.closed()) channel_.close(sc::describe_briefly(why));
   // Telling a dialog wakes tasks but runs none, so the table does not change under this loop.
   dialogs_.for_each([&](const ack_entry& entry) {
     if (entry.link != nullptr) entry.link->on_lost(why);
     if (entry.ack != nullptr) entry.ack->done.set();
   });
   calls_.for_each([](incoming_call* call) { call->link().wake_senders(); });
-  if (!calls_.empty()) cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe(why));
+  if (!calls_.empty()) cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe_briefly(why));
 }
 
 void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
@@ -170,11 +170,13 @@ dialog* peer::find(const Message& message) {
 }
 
 void peer::on_error_message(msg::error_msg& fields, msg::bytes_view body) {
-  msg::error_detail detail;
-  if (const auto sent = msg::find_key(body, msg::error_detail_key)) detail = msg::decode<msg::error_detail>(*sent);
+  const auto detail = [&] {
+    const auto sent = takes_error_detail_ ? msg::find_key(body, msg::error_detail_key) : std::nullopt;
+    return sent && sent->data.size() <= error_detail_bytes_max ? msg::decode<msg::error_detail>(*sent) : msg::error_detail();
+  };
   if (!fields.cid) {
     // The peer's runtime itself failed: everything on this channel fails with it (S-RT-22).
-    const auto why = unpack_error(std::move(fields), std::move(detail));
+    const auto why = unpack_error(std::move(fields), detail());
     channel_.close("the runtime of " + named(remote_uid_) + " failed");
     fail(why);
     return;
@@ -183,9 +185,9 @@ void peer::on_error_message(msg::error_msg& fields, msg::bytes_view body) {
     if (found->ack != nullptr)
       found->ack->done.set();
     else
-      found->link->on_error(std::move(fields), std::move(detail));
+      found->link->on_error(std::move(fields), detail());
   } else if (incoming_call* const* const call = calls_.find(*fields.cid)) {
-    (*call)->link().on_error(std::move(fields), std::move(detail));
+    (*call)->link().on_error(std::move(fields), detail());
   }
 }
 

@@ -68,6 +68,11 @@ std::string describe(const std::exception_ptr& exception) {
   return "unknown exception";
 }
 
+std::string describe_briefly(const std::exception_ptr& exception) {
+  const auto* const known = exception_ptr_cast<error>(exception);
+  return known != nullptr ? known->message() : describe(exception);
+}
+
 std::string type_name_of(const std::exception_ptr& exception) {
   const std::type_info* type = exception ? exception.__cxa_exception_type() : nullptr;
   return type != nullptr ? type_name_of(*type) : "no exception";

@@ -94,7 +94,7 @@ void nursery::add_error(std::exception_ptr error, std::string_view task_name) no
   if (!scope_.cancel_called_)
     scope_.cancel(cancel_reason{
         .source = cancel_source::nursery_failed,
-        .text = (task_name.empty() ? "its body failed: " : "task '" + std::string(task_name) + "' failed: ") + describe(error),
+        .text = (task_name.empty() ? "its body failed: " : "task '" + std::string(task_name) + "' failed: ") + describe_briefly(error),
         .task = std::string(task_name),
         .where = scope_.where_});
   errors_.push_back(std::move(error));

@@ -12,6 +12,7 @@
 
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/sc/cancelled.hpp"
+#include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/run.hpp"
 
 namespace tractor::sc {
@@ -19,7 +20,7 @@ namespace tractor::sc {
 namespace {
 
 struct stack_walk {
-  std::uintptr_t inner;  // frames that end here or below are of this file
+  std::uintptr_t inner;  // frames that end here or below are of this file: the throw's own
   std::uintptr_t outer;  // and that end above, of the loop and of its callers
   detail::throw_note& to;
   std::uintptr_t visited = 0;  // the frame before, whose end is known at the next
@@ -51,14 +52,13 @@ static_assert(sizeof(exception_header) == 112);
 
 }  // namespace
 
-__attribute__((noinline)) void runner::note_throw(const void* object, void (*destroy)(void*)) noexcept {
+void runner::note_throw(const void* object, void (*destroy)(void*), const void* caller) noexcept {
   last_throw_.object = object;
   last_throw_.destroy = destroy;
+  last_throw_.step = steps_.load(std::memory_order_relaxed);
   last_throw_.frame_count = 0;
-  constexpr std::uintptr_t saved_words = 2 * sizeof(void*);  // the caller's frame pointer, and where to return to
-  stack_walk walk{.inner = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) + saved_words,
-                  .outer = reinterpret_cast<std::uintptr_t>(stack_floor_),
-                  .to = last_throw_};
+  stack_walk walk{
+      .inner = reinterpret_cast<std::uintptr_t>(caller), .outer = reinterpret_cast<std::uintptr_t>(stack_floor_), .to = last_throw_};
   _Unwind_Backtrace(&visit_frame, &walk);
 }
 
@@ -66,10 +66,10 @@ void runner::take_throw_stack(const std::exception_ptr& error, std::vector<void*
   to.clear();
   const void* const object = exception_object(error);
   if (object == nullptr || last_throw_.object != object) return;
-  // The one that was thrown may be gone, and one that was only made (make_exception_ptr) lie in its place: that is destroyed by another
-  // function.
+  // The one that was thrown may be gone, and another lie in its place. One that was only made (make_exception_ptr) is destroyed by another
+  // function; one that was thrown since, outside of tasks, was not in this step.
   const auto* const header = static_cast<const exception_header*>(object) - 1;
-  if (header->destroy != last_throw_.destroy) return;
+  if (header->destroy != last_throw_.destroy || last_throw_.step != steps_.load(std::memory_order_relaxed)) return;
   try {
     to.assign(last_throw_.frames.begin(), last_throw_.frames.begin() + static_cast<std::ptrdiff_t>(last_throw_.frame_count));
   } catch (...) {
@@ -86,14 +86,17 @@ std::vector<void*> throw_stack(const std::exception_ptr& error) {
 }  // namespace tractor::sc
 
 // Weak: where the C++ library is linked in statically, its own is taken, and no stacks are kept.
-extern "C" __attribute__((noreturn, weak)) TRACTOR_API void __cxa_throw(void* object, std::type_info* type, void (*destroy)(void*)) {
+extern "C" __attribute__((noreturn, weak, noinline)) TRACTOR_API void __cxa_throw(void* object, std::type_info* type,
+                                                                                  void (*destroy)(void*)) {
   using throw_function = void (*)(void*, std::type_info*, void (*)(void*));
   static const auto next = reinterpret_cast<throw_function>(::dlsym(RTLD_NEXT, "__cxa_throw"));
   TRACTOR_ASSERT(next != nullptr, "there is a C++ library behind this one");
   using namespace tractor::sc;
-  // Not of a cancel: it is no error, and there are many.
-  if (runner* const run = detail::current_runner; run != nullptr && run->running() != nullptr && *type != typeid(cancelled))
-    run->note_throw(object, destroy);
+  constexpr std::size_t saved_words = 2 * sizeof(void*);  // the caller's frame pointer, and where to return to
+  // Not of a cancel: it is no error, and there are many. Nor of a group: where it was put together says nothing, its members have theirs.
+  if (runner* const run = detail::current_runner;
+      run != nullptr && run->running() != nullptr && *type != typeid(cancelled) && *type != typeid(exception_group))
+    run->note_throw(object, destroy, static_cast<const char*>(__builtin_frame_address(0)) + saved_words);
   next(object, type, destroy);
   __builtin_unreachable();
 }

@@ -82,6 +82,15 @@ case "$kind" in
     cmake_consumer find_package ${tls:+-DCONSUME_TLS=ON}
     expect 0 "$temporary/find_package/consumer"
     [[ -z $tls ]] || expect 0 "$temporary/find_package/consumer_tls"
+    # A compiler that cannot be used is refused when the project is configured.
+    gcc="$(command -v g++-12 || true)"
+    if [[ -n $gcc ]]; then
+      if cmake -S "$here/find_package" -B "$temporary/gcc" -G Ninja "-DCMAKE_CXX_COMPILER=$gcc" "-DCMAKE_PREFIX_PATH=$prefix" \
+          >"$temporary/log" 2>&1; then
+        echo "a project is configured with $gcc" >&2; exit 1
+      fi
+      tr -s ' \n' ' ' <"$temporary/log" | grep -q 'GCC before 14 destroys temporaries' || { cat "$temporary/log" >&2; exit 1; }
+    fi
     ;;
   pkg_config)
     install_from "$build"
@@ -115,6 +124,10 @@ case "$kind" in
     expect 0 "$temporary/find_package/consumer"
     pkg_config_consumer consumer tractor --static
     expect 0 "$temporary/consumer"
+    # With the C++ library in it too, whose __cxa_throw takes the place of ours.
+    # shellcheck disable=SC2046  # words
+    "$compiler" "$here/consumer/main.cpp" $(pkg-config --cflags --libs --static tractor) -static-libstdc++ -o "$temporary/consumer_static"
+    expect 0 "$temporary/consumer_static"
     if [[ -n $tls ]]; then
       expect 0 "$temporary/find_package/consumer_tls"
       pkg_config_consumer consumer_tls tractor-tls --static

@@ -150,6 +150,13 @@ sc::task<> fail_in_a_function(std::string text) {
   co_return;
 }
 
+sc::task<bool> has_mapped(std::string name) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);)
+    if (line.find("/" + name) != std::string::npos) co_return true;
+  co_return false;
+}
+
 sc::task<> fail_with_bytes() {
   throw std::runtime_error("bytes \xff\xfe");
   co_return;
@@ -434,6 +441,7 @@ TRACTOR_MODULE(kit) {
   mod.error<out_of_paper>("OutOfPaper");
   mod.def<&fail_with_bytes>("fail_with_bytes");
   mod.def<&fail_in_a_function>("fail_in_a_function", "text");
+  mod.def<&has_mapped>("has_mapped", "name");
   mod.def<&fail_below>("fail_below", "hops", "type");
   mod.def<&chain>("chain", "depth", "method");
   mod.def<&count_cancelled>("count_cancelled");

@@ -90,6 +90,8 @@ struct out_of_paper : std::domain_error {  // registered under another name, and
 // Throws the error of that name.
 sc::task<> fail(std::string type, std::string text);
 sc::task<> fail_with_bytes();
+// Whether this process has a file of such a name in its memory.
+sc::task<bool> has_mapped(std::string name);
 // Fails in check_the_seal, called by open_the_box.
 sc::task<> fail_in_a_function(std::string text);
 // Starts an actor below that, and so on `hops` times, the last of which fails; each passes the error on.

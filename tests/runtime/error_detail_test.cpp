@@ -62,6 +62,18 @@ TEST_F(error_detail_test, stack_survives_every_hop) {
   EXPECT_THAT(remote->tb_str(), ::testing::Not(HasSubstr("thrown in")));
 }
 
+// Who passes an error on has no use for its text, and does not load what names functions.
+TEST_F(error_detail_test, who_does_not_print_it_does_not_name_it) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto top = co_await start(an, "top");
+    const auto error = co_await catch_as<remote_actor_error>([&] { return top.run<&kit::fail_below>(2, "out_of_range"); });
+    RT_REQUIRE(error);
+    EXPECT_FALSE(co_await top.run<&kit::has_mapped>("libdw"));
+    EXPECT_TRUE(co_await top.run<&kit::has_mapped>("libc.so"));
+    co_await an.cancel();
+  });
+}
+
 // --- groups ---
 
 // S-ERR-7
@@ -199,26 +211,106 @@ msg::value error_with_detail(const msg::value& detail) {
                          {"detail", detail}};
 }
 
-TEST_F(error_detail_test, detail_that_is_none_costs_the_channel) {
-  const msg::value::map fields{{"src_uid", msg::value::array{"a", "b"}},
-                               {"src_type_str", "ValueError"},
-                               {"boxed_type_str", "ValueError"},
-                               {"relay_path", msg::value::array{}}};
+TEST_F(error_detail_test, detail_that_is_none_costs_the_channel_of_who_said_that_it_knows_it) {
   const auto detail = [](const msg::value& members) {
     return msg::value(msg::value::map{{"title", "two"}, {"members", msg::value::array{members}}, {"stack", msg::value::array{}}});
   };
-  msg::value nested = detail(msg::value::map{{"error", fields}, {"detail", detail(msg::value::map{})}});
-  for (std::size_t depth = 0; depth < 12; ++depth) nested = detail(msg::value::map{{"error", fields}, {"detail", nested}});
-  for (const msg::value& bad : {msg::value(7), msg::value(msg::value::map{{"title", "two"}}), detail(7), nested}) {
-    talk_to_actor([&](raw::raw_peer& peer) -> sc::task<> {
-      co_await peer.shake_hands();
-      peer.send_start("m1", "hostile_target", "mirror");
-      EXPECT_EQ(co_await peer.answer(), "StartAck");
-      EXPECT_EQ(co_await peer.answer(), "Started");
-      peer.send_frame(error_with_detail(bad));
-      EXPECT_EQ(co_await peer.answer(), "closed") << bad.text();
-    });
+  for (const bool announced : {true, false})
+    for (const msg::value& bad : {msg::value(7), msg::value(msg::value::map{{"title", 2}}), detail(7), detail(msg::value::map{})}) {
+      talk_to_actor([&](raw::raw_peer& peer) -> sc::task<> {
+        peer.channel().send([&](msg::buffer& out) {
+          msg::aid own{.name = raw::intruder.name, .uuid = raw::intruder.uuid};
+          if (announced) own.extensions = {std::string(msg::error_detail_key)};
+          msg::encode_aid(out, own);
+        });
+        EXPECT_EQ(co_await peer.answer(), "Aid");
+        peer.send_start("m1", "hostile_target", "mirror");
+        EXPECT_EQ(co_await peer.answer(), "StartAck");
+        EXPECT_EQ(co_await peer.answer(), "Started");
+        peer.send_frame(error_with_detail(bad));
+        EXPECT_EQ(co_await peer.answer(), announced ? "closed" : "Error:RemoteActorError") << bad.text();
+      });
+    }
+}
+
+// --- bounds ---
+
+const tractor::uid here{.name = "here", .uuid = "5f0c2f6e-0000-4000-8000-000000000002"};
+
+std::exception_ptr leaf() { return std::make_exception_ptr(std::invalid_argument("leaf")); }
+std::exception_ptr group_of(std::vector<std::exception_ptr> members) {
+  return std::make_exception_ptr(sc::exception_group("group", std::move(members)));
+}
+std::exception_ptr nested(std::size_t groups) {
+  std::exception_ptr error = leaf();
+  for (std::size_t i = 0; i < groups; ++i) error = group_of({error, leaf()});
+  return error;
+}
+
+// As another actor gets it.
+std::exception_ptr sent(const std::exception_ptr& error) {
+  return tractor::unpack_error(tractor::pack_error(error, here, std::nullopt), tractor::pack_error_detail(error, here));
+}
+const std::vector<std::exception_ptr>& members(const std::exception_ptr& error) {
+  return exception_ptr_cast<remote_actor_error>(error)->members();
+}
+// How many groups lie in each other whose members are known.
+std::size_t depth(const std::exception_ptr& error) { return members(error).empty() ? 0 : 1 + depth(members(error).front()); }
+
+TEST_F(error_detail_test, members_are_sent_to_a_depth) {
+  EXPECT_EQ(depth(sent(nested(tractor::error_depth_max))), tractor::error_depth_max);
+  EXPECT_EQ(depth(sent(nested(tractor::error_depth_max + 3))), tractor::error_depth_max);
+}
+
+// One that came from elsewhere may be as deep as allowed, and lie in another group here.
+TEST_F(error_detail_test, depth_is_bounded_on_the_way_on_too) {
+  const std::exception_ptr received = sent(nested(tractor::error_depth_max));
+  EXPECT_EQ(depth(sent(received)), tractor::error_depth_max);
+  const std::exception_ptr passed_on = sent(group_of({received, leaf()}));
+  ASSERT_EQ(members(passed_on).size(), 2U);
+  EXPECT_EQ(depth(passed_on), 1U) << "a group whose members would lie too deep has none";
+}
+
+TEST_F(error_detail_test, members_are_counted_with_those_of_the_groups_in_them) {
+  const auto many = [](std::size_t count) { return group_of(std::vector(count, leaf())); };
+  EXPECT_EQ(members(sent(many(tractor::error_members_max))).size(), tractor::error_members_max);
+  EXPECT_EQ(members(sent(many(tractor::error_members_max + 1))).size(), 0U);
+  // One whose members do not fit is still a member itself.
+  const std::exception_ptr mixed = sent(group_of({many(tractor::error_members_max + 1), leaf()}));
+  ASSERT_EQ(members(mixed).size(), 2U);
+  EXPECT_EQ(members(members(mixed)[0]).size(), 0U);
+  const std::exception_ptr both = sent(group_of({many(40), many(40)}));
+  ASSERT_EQ(members(both).size(), 2U);
+  EXPECT_EQ(members(members(both)[0]).size(), 40U);
+  EXPECT_EQ(members(members(both)[1]).size(), 0U);
+  const std::exception_ptr passed_on = sent(group_of({sent(many(40)), sent(many(40))}));
+  ASSERT_EQ(members(passed_on).size(), 2U);
+  EXPECT_EQ(members(members(passed_on)[0]).size(), 40U);
+  EXPECT_EQ(members(members(passed_on)[1]).size(), 0U);
+}
+
+// What a peer sends beyond what ours would is not kept.
+TEST_F(error_detail_test, what_is_received_is_bounded) {
+  msg::error_msg fields;
+  fields.src_type_str = fields.boxed_type_str = "ValueError";
+  msg::error_detail detail;
+  detail.stack.assign(100'000, tractor::code_place{.module = "/lib/x", .offset = 1});
+  detail.stack[3].module.assign(100'000, 'x');
+  const std::exception_ptr long_stack = tractor::unpack_error(fields, detail);
+  EXPECT_EQ(exception_ptr_cast<remote_actor_error>(long_stack)->stack().size(), 31U) << "32, without the one of no possible file";
+  msg::buffer member;
+  msg::encode(member, msg::error_member{.error = fields, .detail = {}});
+  detail = {.title = "many", .members = std::vector(tractor::error_members_max + 1, msg::raw(member.view())), .stack = {}};
+  EXPECT_TRUE(members(tractor::unpack_error(fields, detail)).empty());
+  detail.members.resize(tractor::error_members_max);
+  EXPECT_EQ(members(tractor::unpack_error(fields, detail)).size(), tractor::error_members_max);
+  for (std::size_t i = 0; i < 20; ++i) {
+    msg::buffer deeper;
+    detail.members.resize(1);
+    msg::encode(deeper, msg::error_member{.error = fields, .detail = detail});
+    detail.members = {msg::raw(deeper.view())};
   }
+  EXPECT_EQ(depth(tractor::unpack_error(fields, detail)), tractor::error_depth_max);
 }
 
 }  // namespace

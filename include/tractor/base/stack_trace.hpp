@@ -35,6 +35,7 @@ struct stack_frame {
 struct code_place {
   std::string module{};      // the file of the program or shared library; empty: the address lies in none
   std::uint64_t offset = 0;  // in it, as its own tables count; without a module, the address
+  std::uint64_t build = 0;   // tells builds of that file apart: a hash of its program headers; 0: not known
   friend auto operator<=>(const code_place&, const code_place&) = default;
 };
 
@@ -45,8 +46,8 @@ struct code_place {
 // stopped the thread. For any thread; one call at a time does the work.
 [[nodiscard]] TRACTOR_API std::vector<stack_frame> symbolise(std::span<void* const> addresses, bool first_is_exact = false);
 
-// The same of return addresses that another process may have taken. Of a module that this process has not loaded, module and offset are
-// all that is told. What was asked before is remembered.
+// The same of return addresses that another process may have taken. Of a module that this process has not loaded, or of which it has
+// another build, module and offset are all that is told. What was asked before is remembered.
 [[nodiscard]] TRACTOR_API std::vector<stack_frame> symbolise_places(std::span<const code_place> places);
 
 // "parse(char const*) at parser.cpp:12", "parse(char const*) in libparser.so+0x1234", or "libparser.so+0x1234".

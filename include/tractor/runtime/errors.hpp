@@ -33,6 +33,8 @@ inline constexpr std::size_t error_text_bytes_max = 256 * 1024;      // of a mes
 inline constexpr std::size_t error_members_max = 64;                 // of a group, with those of the groups in it, that are sent as errors
 inline constexpr std::size_t error_members_bytes_max = 1024 * 1024;  // of them together
 inline constexpr std::size_t error_depth_max = 8;                    // of groups in groups
+inline constexpr std::size_t error_detail_bytes_max =
+    2 * error_members_bytes_max;  // of all this in a received error; of more nothing is read
 
 // Bad runtime environment, API misuse, or a failed spawn.
 class TRACTOR_API runtime_failure : public error {
@@ -241,8 +243,8 @@ TRACTOR_API void encode_error(msg::buffer& out, const std::exception_ptr& error,
                                                                    msg::bytes_view payload, std::string_view spec, const error& why);
 
 // The stack of a throw as lines, innermost first: "  thrown in parse(char const*) at parser.cpp:12", then "  called in …". Without the
-// functions of tractor that called the outermost.
-[[nodiscard]] TRACTOR_API std::string stack_text(std::span<const code_place> stack);
+// functions of tractor that called the outermost. Empty for want of memory.
+[[nodiscard]] TRACTOR_API std::string stack_text(std::span<const code_place> stack) noexcept;
 
 // "name@uuid6": how a uid is written in messages.
 [[nodiscard]] TRACTOR_API std::string to_string(const uid& who);

@@ -127,14 +127,16 @@ class TRACTOR_API portal {
   // Opens a context: starts the endpoint there, waits for its started(), then runs `body(ctx, first)` (without `first` when the
   // endpoint hands nothing over). When the body has ended, waits for the remote task. Gives what the body gives; for a body of
   // task<> the remote task's result as std::optional (nullopt: it ended by our own ctx.cancel()), or nothing when it has none.
-  // How errors and cancels of both sides combine: S-CTX-60 to S-CTX-75.
+  // How errors and cancels of both sides combine: S-CTX-60 to S-CTX-75. An argument without a msgpack form is a msg::encode_error of this
+  // very call, before there is anything to await.
   template <auto Function, class Body>
   [[nodiscard]] auto open_context(typename detail::endpoint_traits<Function>::arguments arguments, Body body,
                                   context_options options = {}) const;
 
   // The same by name, for what this program was not compiled with: `body(ctx, first)`, all that travels as msg::value, or as the types
   // named here, each of which is checked when a value of it comes. A `Started` of void: the body takes no `first`. The stream sends `In`
-  // and receives `Out`. A missing module, a missing function and one that is no context endpoint are remote errors (S-POR-4).
+  // and receives `Out`. A missing module or function is a remote error (S-POR-4); of a function that is no context endpoint it is known
+  // when it has been started there: it is cancelled, and a type_error thrown here.
   template <class Result = msg::value, class Started = msg::value, class In = msg::value, class Out = msg::value, class Body>
   [[nodiscard]] auto open_context_from_ns(std::string module, std::string name, const msg::value::map& arguments, Body body,
                                           context_options options = {}) const;

@@ -51,6 +51,9 @@ class TRACTOR_API exception_group : public error {
 // what() of any exception: std::exception, a `cancelled`, or "unknown exception".
 [[nodiscard]] TRACTOR_API std::string describe(const std::exception_ptr& exception);
 
+// The same without what takes long to find out: message() of a tractor::error, which for a remote error, or a group, is its first line.
+[[nodiscard]] TRACTOR_API std::string describe_briefly(const std::exception_ptr& exception);
+
 // The C++ type of the exception that `exception` holds, demangled ("std::invalid_argument").
 [[nodiscard]] TRACTOR_API std::string type_name_of(const std::exception_ptr& exception);
 [[nodiscard]] TRACTOR_API std::string type_name_of(const std::type_info& type);

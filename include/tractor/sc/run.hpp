@@ -64,6 +64,7 @@ inline constexpr std::size_t throw_stack_max = 32;  // frames: the innermost
 struct throw_note {
   const void* object = nullptr;  // the exception; null: none
   void (*destroy)(void*) = nullptr;
+  std::uint64_t step = 0;  // of the run, in which it was thrown
   std::array<void*, throw_stack_max> frames;
   std::size_t frame_count = 0;
 };
@@ -230,8 +231,8 @@ class TRACTOR_API runner {
 
   void record_trace(detail::promise_base& from, const std::exception_ptr& error) noexcept;
   void continue_trace(const std::exception_ptr& error) noexcept;
-  // Of every exception that is thrown in a task, before it is.
-  void note_throw(const void* object, void (*destroy)(void*)) noexcept;
+  // Of every exception that is thrown in a task, before it is; the frames up to and with that which ends at `caller` are not looked at.
+  void note_throw(const void* object, void (*destroy)(void*), const void* caller) noexcept;
   [[nodiscard]] time_point loop_time() const noexcept { return loop_time_; }  // when the loop last looked; no system call
   [[nodiscard]] const detail::trace_list& traces() const noexcept { return traces_; }
   [[nodiscard]] std::uint64_t next_task_id() noexcept { return ++task_ids_; }
@@ -353,8 +354,10 @@ auto run(Main&& main, Arguments&&... arguments) {
 [[nodiscard]] TRACTOR_API std::string await_trace(const std::exception_ptr& error);
 
 // The stack on which `error` was thrown: return addresses for symbolise() (base/stack_trace.hpp), innermost first, down to the coroutine
-// that was running; how that one was awaited, await_trace says. At most 32 frames. Empty where await_trace would be, and for an error that
-// was not thrown but made (std::make_exception_ptr). To keep it costs a few microseconds a throw, in a task; elsewhere nothing is kept.
+// that was running; how that one was awaited, await_trace says. At most 32 frames. Empty where await_trace would be; for an
+// exception_group, whose members have theirs; for an error that was not thrown but made (std::make_exception_ptr); and where another one
+// was thrown, or the coroutine waited for something, before the error left it. To keep it costs a few microseconds a throw, in a task;
+// elsewhere nothing is kept.
 [[nodiscard]] TRACTOR_API std::vector<void*> throw_stack(const std::exception_ptr& error);
 
 // All that is known of an error: "type: message", its await chain, and the same of each member of a group, in several lines.
