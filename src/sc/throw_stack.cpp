@@ -85,9 +85,9 @@ std::vector<void*> throw_stack(const std::exception_ptr& error) {
 
 }  // namespace tractor::sc
 
-// Weak: where the C++ library is linked in statically, its own is taken, and no stacks are kept.
-extern "C" __attribute__((noreturn, weak, noinline)) TRACTOR_API void __cxa_throw(void* object, std::type_info* type,
-                                                                                  void (*destroy)(void*)) {
+// Weak: where the C++ library is linked in statically, its own is taken, and no stacks are kept. It goes on by a jump: a call would be one
+// more frame to unwind for each frame that a cancel crosses.
+extern "C" __attribute__((weak, noinline)) TRACTOR_API void __cxa_throw(void* object, std::type_info* type, void (*destroy)(void*)) {
   using throw_function = void (*)(void*, std::type_info*, void (*)(void*));
   static const auto next = reinterpret_cast<throw_function>(::dlsym(RTLD_NEXT, "__cxa_throw"));
   TRACTOR_ASSERT(next != nullptr, "there is a C++ library behind this one");
@@ -97,6 +97,5 @@ extern "C" __attribute__((noreturn, weak, noinline)) TRACTOR_API void __cxa_thro
   if (runner* const run = detail::current_runner;
       run != nullptr && run->running() != nullptr && *type != typeid(cancelled) && *type != typeid(exception_group))
     run->note_throw(object, destroy, static_cast<const char*>(__builtin_frame_address(0)) + saved_words);
-  next(object, type, destroy);
-  __builtin_unreachable();
+  [[clang::musttail]] return next(object, type, destroy);
 }

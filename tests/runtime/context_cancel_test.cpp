@@ -180,11 +180,14 @@ TEST_F(context_cancel_test, late_acknowledgement_wakes_an_opener_that_sleeps) {
 TEST_F(context_cancel_test, slow_end_of_one_task_does_not_block_the_channel) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
+    bool answered = false;  // by the end of the slow task the body is cancelled
     co_await worker.open_context<&kit::slow_to_end>({100}, [&](auto& ctx) -> sc::task<> {
       co_await ctx.cancel(1ms);
       EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
       EXPECT_FALSE(ctx.cancel_acked());
+      answered = true;
     });
+    EXPECT_TRUE(answered);
     co_await an.cancel();
   });
 }

@@ -74,7 +74,6 @@ TRACTOR_TEST(fan_out, every_subscription_gets_every_value_from_when_it_was_made)
   EXPECT_EQ(out.subscribers(), 0u);
 }
 
-// S-BRD-3, S-BRD-8: one that never reads is subscribed too, and falls behind.
 TRACTOR_TEST(fan_out, source_keeps_its_state) {
   sc::fan_out<int> values(
       [next = 0]() mutable -> task<std::optional<int>> {
@@ -86,6 +85,7 @@ TRACTOR_TEST(fan_out, source_keeps_its_state) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await mine.receive(), i);
 }
 
+// S-BRD-3, S-BRD-8: one that never reads is subscribed too, and falls behind.
 // Reference: bcast::test_consumer_and_parent_maybe_lag, bcast::test_ensure_slow_consumers_lag_out.
 TRACTOR_TEST(fan_out, one_that_fell_behind_is_told_once_how_much_it_missed_and_goes_on_at_the_oldest) {
   counting_source source{.end = 10};
