@@ -401,7 +401,7 @@ void encode_error(msg::buffer& out, const std::exception_ptr& error, const uid& 
     }
   }
   const msg::extra_field extra[] = {{.key = msg::error_detail_key, .item = item.view()}};
-  msg::encode_error_msg(out, pack_error(error, self, std::move(cid)), msg::extra_fields(extra, item.size() != 0 ? 1 : 0));
+  msg::encode_error_msg(out, pack_error(error, self, std::move(cid)), msg::extra_fields(extra, item.empty() ? 0 : 1));
 }
 
 msg::error_msg pack_error(const std::exception_ptr& error, const uid& self, std::optional<std::string> cid) {

@@ -115,7 +115,7 @@ void cancel_scope::cancel(std::string_view why, std::source_location where) noex
 void cancel_scope::cancel(cancel_reason reason) noexcept {
   if (cancel_called_) return;
   cancel_called_ = true;
-  reason_ = new cancel_reason(std::move(reason));
+  reason_ = new cancel_reason(std::move(reason));  // NOLINT(bugprone-unhandled-exception-at-new): no memory for it ends the program
   if (owner_ == nullptr) {
     effective_ = true;
     return;

@@ -31,6 +31,7 @@ void lock::leave_holder() noexcept {
 }
 
 void lock::holder_ended() noexcept {
+  TRACTOR_ASSERT(holder_ != nullptr, "a lock in a task's list is held by it");
   broken_ = true;
   try {
     broken_by_ = holder_->name();
