@@ -10,6 +10,7 @@
 namespace tractor::sc {
 
 memory_listener::memory_listener(memory_listener_options options)
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the two ends of the channel count who holds its state
     : buffer_bytes_(options.buffer_bytes), backlog_(open_memory_channel<std::unique_ptr<memory_stream>>(options.backlog)) {
   if (buffer_bytes_ == 0) throw usage_error("memory_listener: its streams need a buffer of at least one byte");
 }

@@ -160,6 +160,7 @@ std::unique_ptr<socket_listener> listen_unix(std::string path, unix_listen_optio
   return listener;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): as its sibling connect_tcp, which keeps it
 std::unique_ptr<socket_listener> listen_tcp(std::string host, std::uint16_t port) {
   const detail::socket_name name = detail::tcp_name("listen_tcp", host, port);
   unique_fd fd = detail::open_socket(name.family());

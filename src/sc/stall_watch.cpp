@@ -24,7 +24,7 @@ struct sigaction before_us{};  // written before the handler is installed, and r
 void* interrupted_at(void* context) noexcept {
   const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext;
 #if defined(__x86_64__)
-  return reinterpret_cast<void*>(registers.gregs[REG_RIP]);
+  return reinterpret_cast<void*>(registers.gregs[REG_RIP]);  // NOLINT(performance-no-int-to-ptr): it is shown, not followed
 #elif defined(__aarch64__)
   return reinterpret_cast<void*>(registers.pc);
 #else

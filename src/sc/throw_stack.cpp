@@ -87,6 +87,7 @@ std::vector<void*> throw_stack(const std::exception_ptr& error) {
 
 // Weak: where the C++ library is linked in statically, its own is taken, and no stacks are kept. It goes on by a jump: a call would be one
 // more frame to unwind for each frame that a cancel crosses.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): it is the implementation's
 extern "C" __attribute__((weak, noinline)) TRACTOR_API void __cxa_throw(void* object, std::type_info* type, void (*destroy)(void*)) {
   using throw_function = void (*)(void*, std::type_info*, void (*)(void*));
   static const auto next = reinterpret_cast<throw_function>(::dlsym(RTLD_NEXT, "__cxa_throw"));

@@ -186,7 +186,7 @@ class channel_send_awaiter final : public channel_sender<T> {
     if (this->status == channel_status::done)
       this_runner().yield(here.promise());
     else
-      this->enqueue(here, state_->senders, waits);
+      this->enqueue(here, state_->senders, waits);  // NOLINT(clang-analyzer-core.NonNullParamChecker): it waits, so there is a state
   }
   void await_resume() {
     this->throw_if_cancelled();
@@ -215,7 +215,7 @@ class channel_receive_awaiter final : public channel_receiver<T> {
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> here) {
     if (this->status == channel_status::waiting)
-      this->enqueue(here, state_->receivers, waits);
+      this->enqueue(here, state_->receivers, waits);  // NOLINT(clang-analyzer-core.NonNullParamChecker): as above
     else
       this_runner().yield(here.promise());
   }
