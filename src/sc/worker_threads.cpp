@@ -136,6 +136,7 @@ void worker_threads::start(thread_call& call) {
   run_.add_external_wait();
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the thread's own share, which keeps both alive
 void worker_threads::serve(std::shared_ptr<shared_state> shared, std::shared_ptr<worker> self) noexcept {
   ::pthread_setname_np(::pthread_self(), "tractor-worker");
   std::unique_lock lock(shared->mutex);
