@@ -17,8 +17,8 @@
 extern "C" {
 [[gnu::weak]] void __lsan_do_leak_check();
 [[gnu::weak]] void __tsan_acquire(void*);
-[[gnu::weak]] int __llvm_profile_write_file();
-[[gnu::weak]] void __gcov_dump();
+[[gnu::weak]] int __llvm_profile_write_file();  // NOLINT(bugprone-reserved-identifier): of the compiler's runtime
+[[gnu::weak]] void __gcov_dump();               // NOLINT(bugprone-reserved-identifier)
 }
 
 namespace tractor::spawn::detail {
