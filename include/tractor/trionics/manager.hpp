@@ -29,7 +29,7 @@ namespace tractor::trionics {
 
 namespace detail {
 
-// Who runs the body for a number of managers.
+// Who runs the body for a number of managers. NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): nobody owns one by this type
 class TRACTOR_API inside_target {
  public:
   inside_target() noexcept = default;
