@@ -123,13 +123,14 @@ void put_start_tail(writer& out, uid_view uid, std::string_view pld_spec, extra_
 void encode_aid(buffer& out, const aid& message) {
   const aid_fields fields{message.name, message.uuid, message.pid, message.is_registrar, message.is_probe};
   buffer extensions;
-  extra_field extra[1];
-  std::size_t extra_count = 0;
+  extra_field extensions_field;
+  extra_fields extra;
   if (message.extensions) {
     encode(extensions, *message.extensions);
-    extra[extra_count++] = {.key = "extensions", .item = extensions.view()};
+    extensions_field = {.key = "extensions", .item = extensions.view()};
+    extra = {&extensions_field, 1};
   }
-  encode_generic(out, message_kind::aid, fields, frame_bytes_max_default, extra_fields(extra, extra_count));
+  encode_generic(out, message_kind::aid, fields, frame_bytes_max_default, extra);
 }
 void encode_spawn_spec(buffer& out, const spawn_spec& message) {
   encode_generic(out, message_kind::spawn_spec, message, frame_bytes_max_default);

@@ -186,23 +186,34 @@ bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, 
 
 long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
+// Whether nobody listens there any more; `while_it_dies`: whoever does may be dying, and has until socket_probe_timeout.
+sc::task<bool> nobody_listens(std::string path, bool while_it_dies) {
+  bool refused = false;
+  try {
+    co_await sc::move_on_after(socket_probe_timeout, [&]() -> sc::task<> {
+      do {
+        co_await sc::connect_unix(path);
+        if (while_it_dies) co_await sc::sleep(socket_probe_pause);
+      } while (while_it_dies);
+    });
+  } catch (const os_error& error) {
+    refused = error.errno_value() == ECONNREFUSED;
+  } catch (const std::exception&) {
+    // Best effort: what cannot be looked at stays.
+  }
+  co_return refused;
+}
+
 // A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
 sc::task<> remove_socket_files(const child_actor& child) {
   const auto& certificate = child.process->certificate();
-  if (!certificate || certificate->clean() || certificate->pid < 0) co_return;
-  ipc::remove_default_socket_of_dead(child.who.name, certificate->pid);
-  for (const auto& where : child.options.bind_addrs) {
-    if (where.uds() == nullptr) continue;
-    bool refused = false;
-    try {
-      co_await sc::move_on_after(socket_probe_timeout, [&]() -> sc::task<> { co_await sc::connect_unix(where.uds()->path()); });
-    } catch (const os_error& error) {
-      refused = error.errno_value() == ECONNREFUSED;
-    } catch (const std::exception&) {
-      // Best effort: what cannot be looked at stays.
-    }
-    if (refused) ipc::remove_socket_of_dead(*where.uds());
-  }
+  if (!certificate || certificate->clean()) co_return;
+  // The fork server died before it answered: the actor was not made, or the kernel kills it at about the same time.
+  const bool dies_unseen = certificate->pid < 0 && child.process->failure_errno() == ECONNRESET;
+  if (certificate->pid < 0 && !dies_unseen) co_return;
+  if (!dies_unseen) ipc::remove_default_socket_of_dead(child.who.name, certificate->pid);
+  for (const auto& where : child.options.bind_addrs)
+    if (where.uds() != nullptr && co_await nobody_listens(where.uds()->path(), dies_unseen)) ipc::remove_socket_of_dead(*where.uds());
 }
 
 std::string boot_failure_text(child_actor& child, const std::exception_ptr& why, bool dead) {

@@ -256,14 +256,15 @@ void peer::on_start(const msg::start& request, msg::bytes_view body) {
 // What streams, and whose opener knows credit, is told how much it may send at first.
 void peer::acknowledge(incoming_call& call, const endpoint& target, const credit_note& credit) {
   msg::buffer window;
-  msg::extra_field extra[1];
-  std::size_t extra_count = 0;
+  msg::extra_field window_field;
+  msg::extra_fields extra;
   if (credit && target.kind != msg::function_kind::asyncfunc) {
     call.link().set_credit(credit);
     msg::encode(window, call.link().announce_credit(), msg::credit_key);
-    extra[extra_count++] = {.key = msg::credit_key, .item = window.view()};
+    window_field = {.key = msg::credit_key, .item = window.view()};
+    extra = {&window_field, 1};
   }
-  answer([&](msg::buffer& out) { msg::encode_start_ack(out, call.link().cid(), target.kind, msg::extra_fields(extra, extra_count)); });
+  answer([&](msg::buffer& out) { msg::encode_start_ack(out, call.link().cid(), target.kind, extra); });
 }
 
 namespace {

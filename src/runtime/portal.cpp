@@ -48,16 +48,15 @@ sc::task<> start_dialog(dialog& link, msg::function_kind kind, std::string_view 
     if (link.via().channel().congested()) co_await link.via().channel().drained();
     // A plain call does not stream, and says nothing of it.
     msg::buffer credit;
-    msg::extra_field extra[1];
-    std::size_t extra_count = 0;
+    msg::extra_field credit_field;
+    msg::extra_fields extra;
     if (kind != msg::function_kind::asyncfunc) {
       msg::encode(credit, link.announce_credit(), msg::credit_key);
-      extra[extra_count++] = {.key = msg::credit_key, .item = credit.view()};
+      credit_field = {.key = msg::credit_key, .item = credit.view()};
+      extra = {&credit_field, 1};
     }
     link.via().send([&](msg::buffer& out) {
-      msg::encode_start(
-          out, link.cid(), module, name, [&](msg::writer& to) { to.raw_item(kwargs.view()); }, msg::uid_view(own),
-          msg::extra_fields(extra, extra_count));
+      msg::encode_start(out, link.cid(), module, name, [&](msg::writer& to) { to.raw_item(kwargs.view()); }, msg::uid_view(own), extra);
     });
   } catch (const transport_closed&) {
     lost = true;

@@ -15,8 +15,8 @@
 // Defined in programs whose leaks are checked, whose races are detected, or whose coverage is measured: all report from an
 // exit handler that was registered before the first line of main.
 extern "C" {
-[[gnu::weak]] void __lsan_do_leak_check();
-[[gnu::weak]] void __tsan_acquire(void*);
+[[gnu::weak]] void __lsan_do_leak_check();      // NOLINT(bugprone-reserved-identifier)
+[[gnu::weak]] void __tsan_acquire(void*);       // NOLINT(bugprone-reserved-identifier)
 [[gnu::weak]] int __llvm_profile_write_file();  // NOLINT(bugprone-reserved-identifier): of the compiler's runtime
 [[gnu::weak]] void __gcov_dump();               // NOLINT(bugprone-reserved-identifier)
 }

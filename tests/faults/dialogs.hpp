@@ -16,8 +16,9 @@ namespace sc = tractor::sc;
 
 struct dialog {
   const char* name;
-  // What became of it, as text; or it throws.
-  std::function<sc::task<std::string>(const tractor::portal&)> run;
+  std::size_t connections;
+  // What became of it, as text; or it throws. One portal for each connection.
+  std::function<sc::task<std::string>(std::span<const tractor::portal>)> run;
 };
 [[nodiscard]] std::span<const dialog> dialogs();
 

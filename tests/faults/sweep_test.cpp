@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every dialog, with every fault at every operation of either side's connection, until it gets through. Two actors in one run, on the
-// virtual clock, with a connection in memory. After each: both sides have ended, what they know of the end fits together, and nothing is
-// left.
+// Every dialog, with every fault at every operation of either side's connection, and with every timer late, until it gets through. Two
+// actors in one run, on the virtual clock, with one or two connections in memory. After each: both sides have ended, what they know of the
+// end fits together, and nothing is left.
+//
+// (Calls that fail, accepts, connects, forks and waits, and kills: examples_faults_test.py, with real ones.)
 
 #include <gtest/gtest.h>
 
@@ -14,6 +16,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,13 +40,16 @@ const char* to_string(side of) { return of == side::opener ? "the opener" : "the
 // More than any dialog takes that a fault does not hold up, with all its bounded waits; then somebody loses patience.
 constexpr auto patience = 1h;
 constexpr auto delay = 20ms;
+constexpr auto timer_stall = 1min;              // longer than any bound in a dialog
 constexpr std::size_t buffer_bytes = 2048;      // of each direction of the connection
 constexpr std::size_t failures_shown_max = 10;  // of a dialog
 constexpr std::size_t points_min = 10'000;
 
 struct fault_at {
   side of = side::opener;
-  faults::plan plan{};
+  faults::plan plan{};    // of its first connection
+  std::size_t timer = 0;  // or the n-th time that a task goes on because time has passed, it is so much later already; 0: never
+  sc::duration late{};
 };
 
 struct outcome {
@@ -51,58 +57,110 @@ struct outcome {
   faults::record record;                            // of the endpoints
   std::array<faults::progress, 2> progress{};       // by side
   std::array<faults::progress, 2> until_the_end{};  // of the dialog; what comes then is the hanging up
+  std::size_t timers = 0;                           // how often time has passed
+  bool timer_hit = false;
   bool server_had_to_be_ended = false;
   std::string broken;  // what is wrong with it; empty: nothing
 };
 
+// Makes one timer late: whoever it wakes finds the time long past.
+class late_timer : public sc::instrument {
+ public:
+  late_timer(sc::virtual_clock& clock, const fault_at& fault, outcome& found) : clock_(clock), fault_(fault), found_(found) {}
+
+  void before_task_step(const sc::task_note&) noexcept override {
+    if (clock_.now() == before_) return;
+    if (++found_.timers == fault_.timer) {
+      found_.timer_hit = true;
+      clock_.advance(fault_.late);
+    }
+    before_ = clock_.now();
+  }
+
+ private:
+  sc::virtual_clock& clock_;
+  const fault_at& fault_;
+  outcome& found_;
+  sc::time_point before_ = clock_.now();
+};
+
+using link_ptr = std::shared_ptr<tractor::detail::peer>;
+
 // An actor without a process: its tasks are children of `service`.
 class in_process_actor {
  public:
-  in_process_actor(std::string name, std::unique_ptr<sc::byte_stream> stream)
+  in_process_actor(std::string name, std::vector<std::unique_ptr<sc::byte_stream>> streams)
       : self_(msg::aid{.name = std::move(name), .uuid = tractor::make_uuid(), .pid = 1, .is_registrar = false, .is_probe = false}),
-        stream_(std::move(stream)) {}
+        streams_(std::move(streams)) {}
 
-  // Until its connection ends and what was asked for through it has ended; `use(portal)` beside that, which then hangs up.
-  sc::task<> live(std::function<sc::task<>(const tractor::portal&)> use) {
-    const sc::task_local<tractor::actor*>::binding bound(tractor::detail::current_actor_key, &self_);
-    if (!self_.exposes("fault_dialogs")) self_.enable_module("fault_dialogs");
-    co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
-      self_.set_service(&service);
-      const auto link = std::make_shared<tractor::detail::peer>(self_, std::move(stream_));
-      bool known = false;
-      try {
-        link->send_aid();
-        co_await sc::fail_after(tractor::handshake_timeout, [&] { return link->receive_aid(); });
-        known = true;
-      } catch (const tractor::error&) {
-        // As with any stranger.
-      }
-      if (!known) {
-        link->fail(std::make_exception_ptr(tractor::transport_closed("the handshake was not completed")));
-        co_return;
-      }
-      self_.add_peer(link);
-      if (use) {
-        sc::event served;
-        service.start_soon([&]() -> sc::task<> {
-          co_await link->serve();
-          served.set();
-        });
-        co_await use(tractor::portal(link));
-        link->fail(std::make_exception_ptr(tractor::transport_closed("hung up")));
-        co_await served.wait();
-      } else {
-        co_await link->serve();
-      }
-      self_.remove_peer(*link);
+  // Until its connections end and what was asked for through them has ended.
+  sc::task<> serve() {
+    return live([this]() -> sc::task<> {
+      co_await sc::open_nursery([&](sc::nursery& n) {
+        for (auto& stream : streams_)
+          n.start_soon([this, link = make_link(stream)]() -> sc::task<> {
+            if (!co_await greet(link)) co_return;
+            self_.add_peer(link);
+            co_await link->serve();
+            self_.remove_peer(*link);
+          });
+      });
     });
-    self_.set_service(nullptr);
+  }
+
+  // Runs `use(portals)`, then hangs up.
+  sc::task<> use(std::function<sc::task<>(std::span<const tractor::portal>)> body) {
+    return live([this, body = std::move(body)]() -> sc::task<> {
+      std::vector<link_ptr> links;
+      std::vector<tractor::portal> portals;
+      bool all_known = true;
+      for (auto& stream : streams_) {
+        links.push_back(make_link(stream));
+        portals.emplace_back(links.back());
+        all_known = all_known && co_await greet(links.back());
+      }
+      if (all_known) {
+        co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+          for (const auto& link : links) {
+            self_.add_peer(link);
+            n.start_soon([&link] { return link->serve(); });
+          }
+          co_await body(portals);
+          for (const auto& link : links) link->fail(std::make_exception_ptr(tractor::transport_closed("hung up")));
+        });
+        for (const auto& link : links) self_.remove_peer(*link);
+      }
+      for (const auto& link : links) link->fail(std::make_exception_ptr(tractor::transport_closed("no use for it")));
+    });
   }
   [[nodiscard]] tractor::actor& self() { return self_; }
 
  private:
+  sc::task<> live(std::function<sc::task<>()> body) {
+    const sc::task_local<tractor::actor*>::binding bound(tractor::detail::current_actor_key, &self_);
+    if (!self_.exposes("fault_dialogs")) self_.enable_module("fault_dialogs");
+    co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
+      self_.set_service(&service);
+      co_await body();
+    });
+    self_.set_service(nullptr);
+  }
+  link_ptr make_link(std::unique_ptr<sc::byte_stream>& stream) { return std::make_shared<tractor::detail::peer>(self_, std::move(stream)); }
+  // Whether the other one has said who it is. If not it is hung up on, as any stranger.
+  sc::task<bool> greet(link_ptr link) {
+    bool known = false;
+    try {
+      link->send_aid();
+      co_await sc::fail_after(tractor::handshake_timeout, [&] { return link->receive_aid(); });
+      known = true;
+    } catch (const tractor::error&) {
+    }
+    if (!known) link->fail(std::make_exception_ptr(tractor::transport_closed("the handshake was not completed")));
+    co_return known;
+  }
+
   tractor::actor self_;
-  std::unique_ptr<sc::byte_stream> stream_;
+  std::vector<std::unique_ptr<sc::byte_stream>> streams_;
 };
 
 // Several tasks that have all found the same are one finding.
@@ -117,7 +175,6 @@ std::string error_text(const std::exception_ptr& error) {
 
 sc::task<> hold(const faults::dialog& said, const fault_at& fault, outcome& found) {
   co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
-    auto [near, far] = sc::open_memory_streams(buffer_bytes);
     const auto later = [&all](std::function<void()> release) {
       all.start_soon([release = std::move(release)]() -> sc::task<> {
         co_await sc::sleep(delay);
@@ -128,19 +185,30 @@ sc::task<> hold(const faults::dialog& said, const fault_at& fault, outcome& foun
       return std::make_unique<faults::fault_stream>(std::move(stream), fault.of == of ? fault.plan : faults::plan{},
                                                     found.progress[static_cast<std::size_t>(of)], later);
     };
-    in_process_actor opener("opener", with_fault(std::move(near), side::opener));
-    in_process_actor server("server", with_fault(std::move(far), side::server));
+    std::vector<std::unique_ptr<sc::byte_stream>> near_ends, far_ends;
+    for (std::size_t i = 0; i < said.connections; ++i) {
+      auto [near, far] = sc::open_memory_streams(buffer_bytes);
+      if (i == 0) {
+        near_ends.push_back(with_fault(std::move(near), side::opener));
+        far_ends.push_back(with_fault(std::move(far), side::server));
+      } else {
+        near_ends.push_back(std::move(near));
+        far_ends.push_back(std::move(far));
+      }
+    }
+    in_process_actor opener("opener", std::move(near_ends));
+    in_process_actor server("server", std::move(far_ends));
 
     sc::cancel_scope serving;
     sc::event server_ended;
     all.start_soon([&]() -> sc::task<> {
-      static_cast<void>(co_await serving.run([&] { return server.live(nullptr); }));
+      static_cast<void>(co_await serving.run([&] { return server.serve(); }));
       server_ended.set();
     });
     found.text = "no handshake";
-    co_await opener.live([&](const tractor::portal& there) -> sc::task<> {
+    co_await opener.use([&](std::span<const tractor::portal> portals) -> sc::task<> {
       try {
-        const auto text = co_await sc::move_on_after(patience, [&] { return said.run(there); });
+        const auto text = co_await sc::move_on_after(patience, [&] { return said.run(portals); });
         found.text = text.value_or("hung");
       } catch (const std::exception&) {
         found.text = error_text(std::current_exception());
@@ -163,8 +231,15 @@ outcome run_with(const faults::dialog& said, const fault_at& fault, std::uint64_
   outcome found;
   faults::reset();
   sc::virtual_clock clock;
+  late_timer late(clock, fault, found);
+  sc::instrument* const instruments[] = {&late};
+  const bool watched = fault.timer != 0;  // it has each step go through the scheduler
   try {
-    sc::run({.clock = &clock, .seed = seed, .swallow = sc::swallow_policy::fail}, [&] { return hold(said, fault, found); });
+    sc::run({.clock = &clock,
+             .seed = seed,
+             .swallow = sc::swallow_policy::fail,
+             .instruments = std::span<sc::instrument* const>(instruments, watched ? 1 : 0)},
+            [&] { return hold(said, fault, found); });
   } catch (...) {
     found.broken = "the run failed: " + sc::error_report(std::current_exception());
   }
@@ -219,12 +294,25 @@ TEST_P(sweep, every_fault_at_every_operation) {
         }
         EXPECT_GT(at, 1U) << "no " << to_string(where) << " of " << to_string(of) << " was hit";
       }
+  // Watched, tasks take their steps in another order, and whether an overrun finds its sender still at it depends on that (S-OVR-4).
+  const outcome watched = run_with(said, {.timer = SIZE_MAX}, seed);
+  for (const sc::duration late : {sc::duration(delay), sc::duration(timer_stall)})
+    for (std::size_t timer = 1;; ++timer) {
+      const outcome ended = run_with(said, {.timer = timer, .late = late}, seed);
+      // Nothing is lost by a short delay; after a long one somebody may have lost patience, but not for ever.
+      const std::string wrong = judge(ended, watched, late == delay ? kind::delay : kind::cut);
+      if (!wrong.empty() && ++failures <= failures_shown_max)
+        ADD_FAILURE() << "timer " << timer << " late by " << late << ": " << wrong << "\n  ended as " << ended.text << ", undisturbed as "
+                      << watched.text;
+      if (!ended.timer_hit) break;
+      ++points;
+    }
   std::printf("%s: %zu points; undisturbed it gives %s\n", said.name, points, undisturbed.text.c_str());
 }
 
 // So that the sweep does not shrink unseen: as many faults as there are operations in the dialogs, undisturbed.
 TEST(sweep_size, is_ten_thousand_points_and_no_operation_is_left_out) {
-  std::size_t points = 0;
+  std::size_t points = 0, timers = 0;
   for (const auto& said : faults::dialogs()) {
     const outcome undisturbed = run_with(said, {}, 1);
     for (const auto& made : undisturbed.until_the_end)
@@ -232,8 +320,10 @@ TEST(sweep_size, is_ten_thousand_points_and_no_operation_is_left_out) {
         EXPECT_NE(operations, 0U) << said.name;
         points += operations * faults::kinds.size();
       }
+    timers += run_with(said, {.timer = SIZE_MAX}, 1).timers;
   }
-  std::printf("%zu points\n", points);
+  EXPECT_NE(timers, 0U);
+  std::printf("%zu points, and %zu timers\n", points, timers);
   EXPECT_GE(points, points_min);
 }
 

@@ -33,6 +33,12 @@ tls="$(cached TRACTOR_TLS)"
 like_build=(-G Ninja "-DCMAKE_CXX_COMPILER=$compiler" "-DCMAKE_BUILD_TYPE=$build_type"
             "-DCMAKE_CXX_FLAGS_${build_type^^}=$(cached "CMAKE_CXX_FLAGS_${build_type^^}")" "-DTRACTOR_WERROR=$(cached TRACTOR_WERROR)")
 
+# What compiles the library anew: ccache has nothing of one that was compiled in batches, so it is made as fast to compile as can be.
+library_like_build=("${like_build[@]}")
+if [[ "$(cached TRACTOR_UNITY)" == ON ]]; then
+  library_like_build+=(-DTRACTOR_UNITY=ON "-DCMAKE_CXX_FLAGS_${build_type^^}=-O0 -g0")
+fi
+
 # Output only matters when something fails.
 quietly() {
   "$@" >"$temporary/log" 2>&1 || {
@@ -50,7 +56,7 @@ install_from() {
   PKG_CONFIG_PATH="$(dirname "$(find "$prefix" -name tractor.pc)")"
 }
 
-# configure FOLDER [OPTION...]: builds the CMake project tests/install/FOLDER in $temporary/FOLDER.
+# cmake_consumer FOLDER [OPTION...]: builds the CMake project tests/install/FOLDER in $temporary/FOLDER.
 cmake_consumer() {
   local folder="$1"; shift
   quietly cmake -S "$here/$folder" -B "$temporary/$folder" "${like_build[@]}" "-DCMAKE_PREFIX_PATH=$prefix" \
@@ -111,11 +117,11 @@ case "$kind" in
     expect 3 "$temporary/module/consumer_without"
     ;;
   subdirectory)
-    cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source"
+    cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source" "${library_like_build[@]}"
     expect 0 "$temporary/subdirectory/consumer"
     ;;
   static)
-    quietly cmake -S "$source" -B "$temporary/static" "${like_build[@]}" -DBUILD_SHARED_LIBS=OFF "-DTRACTOR_TLS=${tls:-OFF}" \
+    quietly cmake -S "$source" -B "$temporary/static" "${library_like_build[@]}" -DBUILD_SHARED_LIBS=OFF "-DTRACTOR_TLS=${tls:-OFF}" \
       -DTRACTOR_BUILD_TESTS=OFF -DTRACTOR_BUILD_EXAMPLES=OFF -DTRACTOR_BUILD_BENCH=OFF
     quietly cmake --build "$temporary/static"
     install_from "$temporary/static"

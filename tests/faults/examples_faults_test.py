@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The example programs with a fault in one system call of one of their processes: real sockets, real processes, real kills.
+
+    examples_faults_test.py BUILD_DIR [--whole] [--seed N] [--jobs N] [--only EXAMPLE] [--point 'METHOD PROCESS OPERATION NUMBER FAULT']
+
+Each example runs undisturbed first, with preload.cpp counting the reads, writes, accepts, connects, forks, waits and timers of each of its
+processes. Then it runs once for each of these calls and each fault that call can have, or, without --whole, for a sample of them drawn by
+the seed. After each run:
+
+- it has ended by itself, and nothing is left of it: no process, no file in the directory for its sockets;
+- a fault that loses nothing changes nothing of what it prints and how it ends;
+- after any other it has either succeeded with the same output or failed with an error that says something, and no assertion did.
+
+A test fails when an operation was hit nowhere, or when too few of the planned calls came about.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent.parent / "examples"))
+from example_tools import adopt_orphans, children, send, state, title  # noqa: E402
+
+OPERATIONS = ("read", "write", "accept", "connect", "fork", "wait", "timer")
+PROCESSES_MAX = 64
+COUNTS_BYTES = 4 * (2 + PROCESSES_MAX * len(OPERATIONS))
+# What each call can have, and whether the program can go on as if nothing had been.
+FAULTS = {
+    "read": {"interrupt": True, "delay": True, "reset": False, "die": False},
+    "write": {"interrupt": True, "shorten": True, "delay": True, "reset": False, "die": False},
+    "accept": {"interrupt": True, "delay": True, "gone": True, "exhaust": True, "reset": False, "die": False},
+    "connect": {"interrupt": True, "delay": True, "exhaust": False, "refuse": False, "gone": False, "die": False},
+    "fork": {"delay": True, "exhaust": False, "gone": False, "die": False},
+    "wait": {"interrupt": True, "delay": True, "die": False},
+    "timer": {"interrupt": True, "early": True, "delay": True, "die": False},
+}
+EXAMPLES = (("causality",), ("daemon",), ("bidirectional_streaming",), ("nested_tree",), ("remote_error_propagation",),
+            ("we_are_processes",), ("we_are_processes", "--overlapped"), ("visitors", "unix"), ("visitors", "tcp"))
+# What an example may print instead, and still end well, when it loses an actor: that is what it tells then.
+TOLD = {("daemon",): "frank was cancelled: not acknowledged"}
+METHODS = ("forkserver", "exec")
+RUN_TIMEOUT_S = 30
+KILLED_GRACE_S = 10
+SAMPLE_POINTS = 1200
+UNDISTURBED_RUNS = 3
+HIT_SHARE_MIN = 0.8  # of the planned calls: how often a process reads depends on when it looks
+
+Point = collections.namedtuple("Point", "example method process operation number fault")
+Ended = collections.namedtuple("Ended", "status out err wrong hits counts")
+Usual = collections.namedtuple("Usual", "status out")
+
+
+def normal(text):
+    """What two undisturbed runs have in common: no pids, times and addresses, and actors that run side by side in any order."""
+    text = re.sub(r"pid \d+", "pid N", text.decode(errors="replace"))
+    text = re.sub(r"\d+ us\b", "N us", text)
+    text = re.sub(r"\+?0x[0-9a-f]+", "0xN", text)
+    text = re.sub(r"@[0-9a-f]{6}\b", "@UUID", text)
+    return "\n".join(sorted(text.splitlines()))
+
+
+def run(build, example, method, point=None):
+    program = build / "examples" / example[0]
+    if not program.exists():
+        program = build / "tests" / "faults" / example[0]
+    preload = build / "tests" / "faults" / "libpreload.so"
+    with tempfile.TemporaryDirectory(prefix="tractor-faults-") as folder:
+        counts = pathlib.Path(folder, "counts")
+        counts.write_bytes(bytes(COUNTS_BYTES))
+        runtime = pathlib.Path(folder, "runtime")
+        runtime.mkdir(mode=0o700)
+        environment = {**os.environ, "TRACTOR_SPAWN_METHOD": method, "XDG_RUNTIME_DIR": os.fspath(runtime), "LD_PRELOAD": os.fspath(preload),
+                       "TRACTOR_FAULTS_FILE": os.fspath(counts)}
+        if point:
+            environment["TRACTOR_FAULTS_PLAN"] = f"{point.process} {point.operation} {point.number} {point.fault}"
+        out, err = pathlib.Path(folder, "out"), pathlib.Path(folder, "err")  # not pipes: what is left behind does not hold us up
+        wrong = []
+        with out.open("wb") as to_out, err.open("wb") as to_err:
+            process = subprocess.Popen([program, *example[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=to_out,
+                                       stderr=to_err, start_new_session=True)
+        try:
+            status = process.wait(RUN_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            wrong.append(f"it had not ended after {RUN_TIMEOUT_S} s")
+            process.kill()
+            status = process.wait()
+        root_killed = point is not None and point.fault == "die" and point.process == 0
+        # What a killed process leaves, the kernel and the ends of connections kill; nobody can wait for the children of another.
+        wrong += left_processes(KILLED_GRACE_S if point and point.fault == "die" else 0)
+        words = struct.unpack(f"{COUNTS_BYTES // 4}I", counts.read_bytes())
+        per_process = [words[2 + i * len(OPERATIONS):][:len(OPERATIONS)] for i in range(min(words[0], PROCESSES_MAX))]
+        # A process that is killed cannot clean up; its parent does, when that has not been killed.
+        if not root_killed:
+            wrong += [f"left behind: {path.relative_to(runtime)}" for path in sorted(runtime.rglob("*")) if not path.is_dir()]
+        return Ended(status, out.read_bytes(), err.read_bytes(), wrong, words[1], per_process)
+
+
+def left_processes(grace_s):
+    """Which of its processes still live after that time; they are ended."""
+    deadline = time.monotonic() + grace_s
+    while True:
+        reap()
+        left = [pid for pid in children() if state(pid) not in "ZX"]
+        if not left or time.monotonic() >= deadline:
+            break
+        time.sleep(0.002)
+    wrong = [f"left behind: pid {pid}, state {state(pid)}: {title(pid)}" for pid in left]
+    while children():
+        for pid in children():
+            send(pid, signal.SIGKILL)
+        reap()
+        time.sleep(0.002)
+    return wrong
+
+
+def reap():
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def judge(point, ended, usual):
+    wrong = list(ended.wrong)
+    if ended.hits == 0:
+        return wrong  # it ran as ever, or is found by its own point
+    if re.search(rb"assertion|Assertion|AddressSanitizer|terminate called", ended.err):
+        wrong.append("an assertion failed")
+    same = ended.status == usual.status and normal(ended.out) == normal(usual.out)
+    root_killed = point.fault == "die" and point.process == 0
+    if FAULTS[point.operation][point.fault]:
+        if not same:
+            wrong.append("nothing was lost, and it ended otherwise")
+    elif root_killed:
+        if ended.status != -signal.SIGKILL:
+            wrong.append(f"the root was killed, and its status is {ended.status}")
+    elif ended.status < 0:
+        wrong.append(f"it ended by signal {-ended.status}")
+    elif ended.status == 0 and not same and TOLD.get(point.example, "\n\n") not in normal(ended.out):
+        wrong.append("it says that all is well, and printed something else")
+    elif ended.status != 0 and not ended.err:
+        wrong.append("it failed without a word")
+    return wrong
+
+
+def try_point(build, point, usual):
+    ended = run(build, point.example, point.method, point)
+    return point, ended, judge(point, ended, usual)
+
+
+def show(point, ended, wrong):
+    print(f"FAILED: {' '.join(point.example)}: --point '{point.method} {point.process} {point.operation} {point.number} {point.fault}'")
+    for line in wrong:
+        print(f"  {line}")
+    print(f"  status {ended.status}\n  stdout {ended.out!r}\n  stderr {ended.err.decode(errors='replace')}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2 * len(os.sched_getaffinity(0)))
+    parser.add_argument("--only")
+    parser.add_argument("--point")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    examples = [each for each in EXAMPLES if options.only in (None, " ".join(each))]
+    adopt_orphans()
+
+    usual, counts = {}, {}
+    for example in examples:
+        for method in METHODS:
+            runs = [run(build, example, method) for _ in range(UNDISTURBED_RUNS)]
+            for each in runs:
+                if each.wrong or each.status != runs[0].status or normal(each.out) != normal(runs[0].out):
+                    sys.exit(f"{example} under {method} does not end the same way each time: {runs}")
+            usual[example, method] = Usual(runs[0].status, runs[0].out)
+            counts[example, method] = max((each.counts for each in runs), key=lambda count: sum(map(sum, count)))
+
+    points = [Point(example, method, process, operation, number, fault)
+              for (example, method), by_process in counts.items()
+              for process, by_operation in enumerate(by_process)
+              for operation, count in zip(OPERATIONS, by_operation)
+              for number in range(1, count + 1)
+              for fault in FAULTS[operation]]
+    in_all = len(points)
+    if options.point:
+        method, process, operation, number, fault = options.point.split()
+        points = [Point(example, method, int(process), operation, int(number), fault) for example in examples]
+    elif not options.whole:
+        points = random.Random(options.seed).sample(points, min(SAMPLE_POINTS, in_all))
+
+    failures, hits, tried = 0, collections.Counter(), collections.Counter()
+    with concurrent.futures.ProcessPoolExecutor(options.jobs, initializer=adopt_orphans) as pool:
+        futures = [pool.submit(try_point, build, point, usual[point.example, point.method]) for point in points]
+        for future in concurrent.futures.as_completed(futures):
+            point, ended, wrong = future.result()
+            tried[" ".join(point.example)] += 1
+            hits[point.operation] += ended.hits
+            if wrong:
+                failures += 1
+                show(point, ended, wrong)
+            elif options.point:
+                print(f"status {ended.status}, {ended.hits} hit\n{ended.out.decode()}\n{ended.err.decode(errors='replace')}")
+
+    for name, count in sorted(tried.items()):
+        print(f"{name}: {count} points")
+    print("hit: " + ", ".join(f"{operation} {hits[operation]}" for operation in OPERATIONS))
+    print(f"{len(points)} of {in_all} points (seed {options.seed}), {sum(hits.values())} came about, {failures} failed")
+    if not (options.point or options.only):
+        for operation in OPERATIONS:
+            if not hits[operation]:
+                failures += 1
+                print(f"FAILED: no {operation} was hit")
+        if sum(hits.values()) < HIT_SHARE_MIN * len(points):
+            failures += 1
+            print("FAILED: too few of the planned calls came about")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
