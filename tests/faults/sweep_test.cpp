@@ -23,6 +23,7 @@
 
 #include "dialogs.hpp"
 #include "fault_stream.hpp"
+#include "tests/runtime/in_process_actor.hpp"
 #include "tractor/sc/memory_stream.hpp"
 
 namespace {
@@ -84,85 +85,6 @@ class late_timer : public sc::instrument {
   sc::time_point before_ = clock_.now();
 };
 
-using link_ptr = std::shared_ptr<tractor::detail::peer>;
-
-// An actor without a process: its tasks are children of `service`.
-class in_process_actor {
- public:
-  in_process_actor(std::string name, std::vector<std::unique_ptr<sc::byte_stream>> streams)
-      : self_(msg::aid{.name = std::move(name), .uuid = tractor::make_uuid(), .pid = 1, .is_registrar = false, .is_probe = false}),
-        streams_(std::move(streams)) {}
-
-  // Until its connections end and what was asked for through them has ended.
-  sc::task<> serve() {
-    return live([this]() -> sc::task<> {
-      co_await sc::open_nursery([&](sc::nursery& n) {
-        for (auto& stream : streams_)
-          n.start_soon([this, link = make_link(stream)]() -> sc::task<> {
-            if (!co_await greet(link)) co_return;
-            self_.add_peer(link);
-            co_await link->serve();
-            self_.remove_peer(*link);
-          });
-      });
-    });
-  }
-
-  // Runs `use(portals)`, then hangs up.
-  sc::task<> use(std::function<sc::task<>(std::span<const tractor::portal>)> body) {
-    return live([this, body = std::move(body)]() -> sc::task<> {
-      std::vector<link_ptr> links;
-      std::vector<tractor::portal> portals;
-      bool all_known = true;
-      for (auto& stream : streams_) {
-        links.push_back(make_link(stream));
-        portals.emplace_back(links.back());
-        all_known = all_known && co_await greet(links.back());
-      }
-      if (all_known) {
-        co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
-          for (const auto& link : links) {
-            self_.add_peer(link);
-            n.start_soon([&link] { return link->serve(); });
-          }
-          co_await body(portals);
-          for (const auto& link : links) link->fail(std::make_exception_ptr(tractor::transport_closed("hung up")));
-        });
-        for (const auto& link : links) self_.remove_peer(*link);
-      }
-      for (const auto& link : links) link->fail(std::make_exception_ptr(tractor::transport_closed("no use for it")));
-    });
-  }
-  [[nodiscard]] tractor::actor& self() { return self_; }
-
- private:
-  sc::task<> live(std::function<sc::task<>()> body) {
-    const sc::task_local<tractor::actor*>::binding bound(tractor::detail::current_actor_key, &self_);
-    if (!self_.exposes("fault_dialogs")) self_.enable_module("fault_dialogs");
-    co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
-      self_.set_service(&service);
-      co_await body();
-    });
-    self_.set_service(nullptr);
-  }
-  link_ptr make_link(std::unique_ptr<sc::byte_stream>& stream) { return std::make_shared<tractor::detail::peer>(self_, std::move(stream)); }
-  // Whether the other one has said who it is. If not it is hung up on, as any stranger.
-  sc::task<bool> greet(link_ptr link) {
-    bool known = false;
-    try {
-      link->send_aid();
-      co_await sc::fail_after(tractor::handshake_timeout, [&] { return link->receive_aid(); });
-      known = true;
-    } catch (const tractor::error&) {
-    }
-    if (!known) link->fail(std::make_exception_ptr(tractor::transport_closed("the handshake was not completed")));
-    co_return known;
-  }
-
-  tractor::actor self_;
-  std::vector<std::unique_ptr<sc::byte_stream>> streams_;
-};
-
 // Several tasks that have all found the same are one finding.
 std::string error_text(const std::exception_ptr& error) {
   const auto* const group = tractor::exception_ptr_cast<sc::exception_group>(error);
@@ -185,7 +107,7 @@ sc::task<> hold(const faults::dialog& said, const fault_at& fault, outcome& foun
       return std::make_unique<faults::fault_stream>(std::move(stream), fault.of == of ? fault.plan : faults::plan{},
                                                     found.progress[static_cast<std::size_t>(of)], later);
     };
-    std::vector<std::unique_ptr<sc::byte_stream>> near_ends, far_ends;
+    runtime_test::in_process_actor::streams near_ends, far_ends;
     for (std::size_t i = 0; i < said.connections; ++i) {
       auto [near, far] = sc::open_memory_streams(buffer_bytes);
       if (i == 0) {
@@ -196,8 +118,8 @@ sc::task<> hold(const faults::dialog& said, const fault_at& fault, outcome& foun
         far_ends.push_back(std::move(far));
       }
     }
-    in_process_actor opener("opener", std::move(near_ends));
-    in_process_actor server("server", std::move(far_ends));
+    runtime_test::in_process_actor opener("opener", {}, std::move(near_ends));
+    runtime_test::in_process_actor server("server", {"fault_dialogs"}, std::move(far_ends));
 
     sc::cancel_scope serving;
     sc::event server_ended;

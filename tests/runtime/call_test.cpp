@@ -263,6 +263,7 @@ TEST_F(call_test, pending_call_is_answered_when_the_actor_is_cancelled) {
 
 // S-POR-20
 TEST_F(call_test, cancelled_actor_acknowledges_once_and_is_gone) {
+  RT_NEEDS_A_CHILD("only the parent knows when it is gone");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     EXPECT_TRUE(co_await worker.cancel_actor());
@@ -368,6 +369,7 @@ sc::task<> until_stopped(const watched_process& process) {
 // S-POR-22: it is carried out when it is read, and calls that were read before it have not begun by then. The actor is stopped while all
 // of them are sent, so that it reads them at once.
 TEST_F(call_test, cancel_of_an_actor_goes_before_calls_that_are_queued) {
+  RT_NEEDS_PROCESSES("it is stopped");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     const watched_process process(static_cast<pid_t>(worker.pid().value()));

@@ -97,6 +97,7 @@ TEST_F(context_cancel_test, cancel_by_the_opener_is_acknowledged_and_absorbed) {
 // S-CTX-60: a block with a result says that there is none.
 // Reference: ctx::test_parent_cancels, remx::test_unmasked_remote_exc.
 TEST_F(context_cancel_test, cancelled_context_has_no_result) {
+  RT_NEEDS_PROCESSES("an endpoint drops its cancel, which is no error in a process of its own");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     const auto result = co_await worker.open_context<&kit::own_uid>({}, [](auto&, int) -> sc::task<> { co_return; });
@@ -414,7 +415,7 @@ TEST_F(context_cancel_test, cancel_by_a_third_actor_names_it) {
     EXPECT_EQ(canceller.peer_uid(), cancelled->canceller());
     EXPECT_EQ(target.peer_uid(), relayed_by);
     EXPECT_EQ(target.peer_uid(), cancelled->src_uid());
-    while (an.actor_count() != 1) co_await sc::checkpoint();
+    while (an.actor_count() > 1) co_await sc::checkpoint();
     co_await an.cancel();
   });
   EXPECT_EQ(nullptr, error) << text_of(error);
@@ -450,7 +451,7 @@ TEST_F(context_cancel_test, error_thrown_on_a_foreign_cancel_goes_on_and_ends_th
     RT_REQUIRE(cancelled != nullptr);
     EXPECT_EQ(canceller.peer_uid(), cancelled->canceller());
     EXPECT_EQ(1, co_await outer.run<&kit::count_cancelled>());
-    while (an.actor_count() != 2) co_await sc::checkpoint();
+    while (an.actor_count() > 2) co_await sc::checkpoint();
     co_await an.cancel();
   });
 }

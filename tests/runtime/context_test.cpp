@@ -347,6 +347,7 @@ TEST_F(context_test, contexts_of_one_channel_do_not_touch_one_another) {
 // The end of an actor that was asked for by other means than this dialog, while one waits.
 // S-OOB-3, S-NUR-18
 TEST_F(context_test, death_of_the_process_ends_the_dialog_with_its_certificate) {
+  RT_NEEDS_A_CHILD("who is no parent has no certificate");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     const auto error = co_await catch_as<tractor::actor_died>(
@@ -360,6 +361,7 @@ TEST_F(context_test, death_of_the_process_ends_the_dialog_with_its_certificate) 
 
 // S-CTX-32: nobody waited when the peer died, and the body ends in good order all the same.
 TEST_F(context_test, death_during_a_body_that_ends_well_is_raised_by_the_block) {
+  RT_NEEDS_A_CHILD("who is no parent has no certificate");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     bool ended = false;

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <stdexcept>
 
 #include "tractor/runtime/server.hpp"
@@ -27,7 +28,7 @@ using tractor::actor_nursery;
 
 namespace {
 
-int cancelled_count = 0;
+std::map<std::string, int> cancelled_counts;  // by actor: several may live in one process
 int boxes_opened = 0;
 
 std::string own_command_line() {
@@ -41,7 +42,7 @@ sc::task<> count_the_end() {
   try {
     co_await sc::sleep_forever();
   } catch (const sc::cancelled&) {
-    ++cancelled_count;
+    ++cancelled_counts[tractor::current_actor().uid().uuid];
     throw;
   }
 }
@@ -185,7 +186,7 @@ sc::task<std::vector<identity>> chain(int depth, std::string method) {
 
 // --- what happened in this process ---
 
-sc::task<int> count_cancelled() { co_return cancelled_count; }
+sc::task<int> count_cancelled() { co_return cancelled_counts[tractor::current_actor().uid().uuid]; }
 sc::task<> fail_when_cancelled(std::string type) {
   bool cut = false;
   try {
@@ -197,6 +198,7 @@ sc::task<> fail_when_cancelled(std::string type) {
 }
 sc::task<> wait_and_count() { co_await count_the_end(); }
 sc::task<std::size_t> running_calls() { co_return tractor::current_actor().running_calls(); }
+sc::task<std::vector<tractor::ipc::address>> where_it_listens() { co_return tractor::accept_addresses(); }
 
 // --- contexts ---
 
@@ -448,6 +450,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&fail_when_cancelled>("fail_when_cancelled", "type");
   mod.def<&wait_and_count>("wait_and_count");
   mod.def<&running_calls>("running_calls");
+  mod.def<&where_it_listens>("where_it_listens");
   mod.def<&simple>("simple", "value");
   mod.def<&sleeper>("sleeper");
   mod.def<&counted_sleeper>("counted_sleeper");

@@ -107,6 +107,7 @@ sc::task<> wait_and_count();
 // Waits for ever; fails when cancelled.
 sc::task<> fail_when_cancelled(std::string type);
 sc::task<std::size_t> running_calls();
+sc::task<std::vector<tractor::ipc::address>> where_it_listens();
 
 // --- contexts ---
 

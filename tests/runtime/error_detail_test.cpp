@@ -73,6 +73,7 @@ TEST_F(error_detail_test, stack_survives_every_hop) {
 
 // Who passes an error on has no use for its text, and does not load what names functions.
 TEST_F(error_detail_test, who_does_not_print_it_does_not_name_it) {
+  RT_NEEDS_PROCESSES("it looks at what one has mapped");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto top = co_await start(an, "top");
     const auto error = co_await catch_as<remote_actor_error>([&] { return top.run<&kit::fail_below>(2, "out_of_range"); });

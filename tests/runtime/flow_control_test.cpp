@@ -313,6 +313,7 @@ TEST_F(flow_control_test, last_words_find_room_when_the_opener_leaves) {
 }
 
 TEST_F(flow_control_test, send_that_waits_ends_with_the_peers_death) {
+  RT_NEEDS_PROCESSES("one is killed");
   const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     co_await worker.open_context<&kit::never_opens>({}, [&](auto& ctx) -> sc::task<> {

@@ -2,7 +2,15 @@
 
 #include "runtime_test.hpp"
 
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include "in_process_actor.hpp"
+#include "tractor/ipc/listener.hpp"
+#include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/memory_stream.hpp"
 
 namespace runtime_test {
 
@@ -43,6 +51,70 @@ void run(const std::function<sc::task<>()>& body) {
 
 void run_in_nursery(const std::function<sc::task<>(actor_nursery&)>& body) {
   if (const auto error = outcome_in_nursery(body)) ADD_FAILURE() << "threw " << text_of(error);
+}
+
+// --- peers ---
+
+peer_kind tested_peer() {
+  const char* const text = std::getenv("TRACTOR_TEST_PEER");
+  const std::string_view kind = text != nullptr ? text : "child";
+  if (kind == "child") return peer_kind::child;
+  if (kind == "uds") return peer_kind::uds;
+  if (kind == "tcp") return peer_kind::tcp;
+  if (kind == "in_process") return peer_kind::in_process;
+  throw std::invalid_argument("TRACTOR_TEST_PEER is " + std::string(kind));
+}
+
+namespace {
+
+const std::vector<std::string> usual_modules{"kit", "mixed"};
+
+// A portal of the current actor over that stream; its message loop is a task of the actor.
+sc::task<portal> open_portal_over(std::unique_ptr<sc::byte_stream> stream) {
+  tractor::actor& self = tractor::current_actor();
+  const auto link = std::make_shared<tractor::detail::peer>(self, std::move(stream));
+  link->send_aid();
+  co_await sc::fail_after(tractor::handshake_timeout, [&] { return link->receive_aid(); });
+  self.add_peer(link);
+  self.service().start_soon({.name = "portal of the test"}, [&self, link]() -> sc::task<> {
+    co_await link->serve();
+    self.remove_peer(*link);
+  });
+  co_return portal(link);
+}
+
+sc::task<> live_in_this_process(std::string name, std::unique_ptr<sc::byte_stream> stream) {
+  in_process_actor::streams streams;
+  streams.push_back(std::move(stream));
+  in_process_actor actor(std::move(name), usual_modules, std::move(streams));
+  co_await actor.serve();
+}
+
+sc::task<portal> start_listening(actor_nursery& an, std::string name, tractor::ipc::address where) {
+  const auto child = co_await an.start_actor(name, {.enable_modules = usual_modules, .bind_addrs = {where}});
+  const auto addresses = co_await child.run<&kit::where_it_listens>();
+  co_return co_await open_portal_over(co_await tractor::ipc::connect(addresses.at(0)));
+}
+
+}  // namespace
+
+sc::task<portal> start(actor_nursery& an, std::string name) {
+  switch (tested_peer()) {
+    case peer_kind::child: break;
+    case peer_kind::uds: {
+      const std::string file = name + "." + tractor::make_uuid().substr(0, 8);
+      co_return co_await start_listening(an, name, tractor::ipc::uds_address{tractor::ipc::runtime_directory(), file});
+    }
+    case peer_kind::tcp: co_return co_await start_listening(an, name, tractor::ipc::tcp_address{"127.0.0.1", 0});
+    case peer_kind::in_process: {
+      auto [near, far] = sc::open_memory_streams();
+      tractor::current_actor().service().start_soon({.name = name}, [name, stream = std::move(far)]() mutable -> sc::task<> {
+        return live_in_this_process(std::move(name), std::move(stream));
+      });
+      co_return co_await open_portal_over(std::move(near));
+    }
+  }
+  co_return co_await an.start_actor(std::move(name), {.enable_modules = usual_modules});
 }
 
 }  // namespace runtime_test

@@ -2,6 +2,8 @@
 //
 // Tests with real actors. A test leaves nothing behind (process_fixture) and never hangs: a run that takes too long is cancelled,
 // and the test fails with its task tree.
+//
+// Those of dialogs (they call `start`) run over every kind of peer and both ways to start a process; see tests/CMakeLists.txt.
 
 #pragma once
 
@@ -116,9 +118,21 @@ class both_methods : public runtime_test, public ::testing::WithParamInterface<s
   INSTANTIATE_TEST_SUITE_P(by, suite, ::testing::Values(start_method::forkserver, start_method::exec), \
                            [](const auto& info) { return std::string(tractor::spawn::to_string(info.param)); })
 
-// The usual actor.
-inline sc::task<portal> start(actor_nursery& an, std::string name = "worker") {
-  return an.start_actor(std::move(name), {.enable_modules = {"kit", "mixed"}});
-}
+// What the tests of dialogs talk to, and over what: TRACTOR_TEST_PEER.
+enum class peer_kind : unsigned char {
+  child,  // a child, over the link that it is born with; the default
+  uds,    // a child that listens, over a connection to it
+  tcp,
+  in_process,  // an actor in this process, over memory
+};
+[[nodiscard]] peer_kind tested_peer();
+// Where a test of dialogs is about more than the dialog.
+#define RT_NEEDS_PROCESSES(why) \
+  if (tested_peer() == peer_kind::in_process) GTEST_SKIP() << "needs processes: " << (why)
+#define RT_NEEDS_A_CHILD(why) \
+  if (tested_peer() != peer_kind::child) GTEST_SKIP() << "needs a child: " << (why)
+
+// The usual actor, which exposes kit and mixed. It ends with `an`, or with the actor that it was started in.
+[[nodiscard]] sc::task<portal> start(actor_nursery& an, std::string name = "worker");
 
 }  // namespace runtime_test

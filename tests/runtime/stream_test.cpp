@@ -334,6 +334,7 @@ TEST_F(stream_test, error_within_streams_of_both_kinds_comes_out_bare) {
 
 // S-STR-11, S-COD-6, S-COD-7, S-COD-8: raised where it was received; the sender's task is cancelled, and over when the block is.
 TEST_F(stream_test, item_of_the_wrong_type_is_an_error_of_the_receiver) {
+  RT_NEEDS_PROCESSES("the endpoint is another one there");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     std::exception_ptr recorded;
@@ -358,6 +359,7 @@ TEST_F(stream_test, item_of_the_wrong_type_is_an_error_of_the_receiver) {
 
 // S-COD-10
 TEST_F(stream_test, item_of_the_wrong_type_is_kept_with_its_dialog_and_the_type_expected) {
+  RT_NEEDS_PROCESSES("the endpoint is another one there");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     std::string cid;
@@ -381,6 +383,7 @@ TEST_F(stream_test, item_of_the_wrong_type_is_kept_with_its_dialog_and_the_type_
 
 // S-CTX-73, S-COD-8
 TEST_F(stream_test, item_of_the_wrong_type_fails_the_endpoint_that_receives_it) {
+  RT_NEEDS_PROCESSES("the endpoint is another one there");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     const auto error = co_await catch_as<tractor::msg_type_error>([&] {
@@ -399,6 +402,7 @@ TEST_F(stream_test, item_of_the_wrong_type_fails_the_endpoint_that_receives_it) 
 
 // S-COD-5
 TEST_F(stream_test, started_value_of_the_wrong_type_is_raised_where_the_block_is_entered) {
+  RT_NEEDS_PROCESSES("the endpoint is another one there");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     static_cast<void>(co_await catch_as<tractor::msg_type_error>([&] {
@@ -414,6 +418,7 @@ TEST_F(stream_test, started_value_of_the_wrong_type_is_raised_where_the_block_is
 
 // S-COD-2, S-COD-6, S-COD-7
 TEST_F(stream_test, result_of_the_wrong_type_is_raised_by_the_block) {
+  RT_NEEDS_PROCESSES("the endpoint is another one there");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     const auto error = co_await catch_as<tractor::msg_type_error>(
