@@ -186,11 +186,11 @@ bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, 
 
 long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
-// Whether nobody listens there any more; `while_it_dies`: whoever does may be dying, and has until socket_probe_timeout.
+// Whether nobody listens there any more; `while_it_dies`: whoever does may be dying, and is given time for it.
 sc::task<bool> nobody_listens(std::string path, bool while_it_dies) {
   bool refused = false;
   try {
-    co_await sc::move_on_after(socket_probe_timeout, [&]() -> sc::task<> {
+    co_await sc::move_on_after(while_it_dies ? socket_death_timeout : socket_probe_timeout, [&]() -> sc::task<> {
       do {
         co_await sc::connect_unix(path);
         if (while_it_dies) co_await sc::sleep(socket_probe_pause);

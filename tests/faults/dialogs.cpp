@@ -96,6 +96,29 @@ sc::task<> cancel_itself(context<>& ctx) {
   ctx.cancel();
   co_await sc::sleep_forever();
 }
+sc::task<> never_started(context<>&) {
+  visit here;
+  here.returned();
+  co_return;
+}
+sc::task<int> goes_on(context<>& ctx) {
+  visit here;
+  co_await ctx.started();
+  co_await sc::sleep(500ms);
+  here.returned();
+  co_return 5;
+}
+sc::task<> fail_when_cancelled(context<>& ctx) {
+  visit here;
+  co_await ctx.started();
+  bool cut = false;
+  try {
+    co_await sc::sleep_forever();
+  } catch (const sc::cancelled&) {
+    cut = true;
+  }
+  if (cut) throw std::invalid_argument("in the cleanup");
+}
 sc::task<int> mirror(context<void, int, int>& ctx) {
   visit here;
   int count = 0;
@@ -164,6 +187,9 @@ TRACTOR_MODULE(fault_dialogs) {
   mod.def<&fail_after_started>("fail_after_started");
   mod.def<&sleeper>("sleeper");
   mod.def<&cancel_itself>("cancel_itself");
+  mod.def<&never_started>("never_started");
+  mod.def<&goes_on>("goes_on");
+  mod.def<&fail_when_cancelled>("fail_when_cancelled");
   mod.def<&mirror>("mirror");
   mod.def<&send_some>("send_some", "count", "bytes");
   mod.def<&take_some>("take_some", "count");
@@ -248,6 +274,39 @@ sc::task<std::string> context_whose_body_is_cancelled(const portal& there) {
 sc::task<std::string> context_that_cancels_itself(const portal& there) {
   co_await there.open_context<&cancel_itself>({}, [](auto&) -> sc::task<> { co_await sc::sleep_forever(); });
   co_return "no error";
+}
+sc::task<std::string> context_that_is_never_started(const portal& there) {
+  co_await there.open_context<&never_started>({}, [](auto&) -> sc::task<> { co_return; });
+  co_return "no error";
+}
+sc::task<std::string> context_that_goes_on_after_its_body(const portal& there) {
+  co_return text(co_await there.open_context<&goes_on>({}, [](auto&) -> sc::task<> { co_return; }));
+}
+sc::task<std::string> context_that_fails_in_its_cleanup(const portal& there) {
+  co_await there.open_context<&fail_when_cancelled>({}, [](auto& ctx) -> sc::task<> { co_await ctx.cancel(); });
+  co_return "no error";
+}
+sc::task<std::string> context_that_fails_on_both_sides(const portal& there) {
+  co_await there.open_context<&fail_when_cancelled>({}, [](auto&) -> sc::task<> {
+    co_await sc::checkpoint();
+    throw std::out_of_range("of the body");
+  });
+  co_return "no error";
+}
+sc::task<std::string> actor_that_is_cancelled(const portal& there) {
+  std::string said = "nothing";
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> {
+      try {
+        co_await there.run<&wait_for_ever>();
+      } catch (const tractor::context_cancelled&) {
+        said = "cancelled";
+      }
+    });
+    co_await there.run<&twice>(1);
+    static_cast<void>(co_await there.cancel_actor());  // the acknowledgement can be lost when the call has ended
+  });
+  co_return said;
 }
 sc::task<std::string> two_contexts(const portal& there) {
   int count = 0;
@@ -429,6 +488,13 @@ sc::task<std::string> error_of_one_ends_the_other(const portal& there, const por
   co_await there.open_context<&sleeper>({}, [&](auto&) -> sc::task<> { co_await other.run<&fail>("on purpose"); });
   co_return "no error";
 }
+sc::task<std::string> cancelled_by_the_other(const portal& there, const portal& other) {
+  co_await there.open_context<&sleeper>({}, [&](auto&) -> sc::task<> {
+    static_cast<void>(co_await other.cancel_actor());
+    co_await sc::sleep_forever();
+  });
+  co_return "no error";
+}
 sc::task<std::string> cancelled_on_both(const portal& there, const portal& other) {
   const bool ended = co_await sc::move_on_after(1s, [&] {
     return sc::open_nursery([&](sc::nursery& n) {
@@ -471,6 +537,11 @@ const std::array all{
     FAULTS_DIALOG(context_whose_body_fails),
     FAULTS_DIALOG(context_whose_body_is_cancelled),
     FAULTS_DIALOG(context_that_cancels_itself),
+    FAULTS_DIALOG(context_that_is_never_started),
+    FAULTS_DIALOG(context_that_goes_on_after_its_body),
+    FAULTS_DIALOG(context_that_fails_in_its_cleanup),
+    FAULTS_DIALOG(context_that_fails_on_both_sides),
+    FAULTS_DIALOG(actor_that_is_cancelled),
     FAULTS_DIALOG(two_contexts),
     FAULTS_DIALOG(stream_both_ways),
     FAULTS_DIALOG(stream_of_many),
@@ -489,6 +560,7 @@ const std::array all{
     FAULTS_DIALOG_OF_TWO(stream_passed_on),
     FAULTS_DIALOG_OF_TWO(context_in_a_context_of_the_other),
     FAULTS_DIALOG_OF_TWO(error_of_one_ends_the_other),
+    FAULTS_DIALOG_OF_TWO(cancelled_by_the_other),
     FAULTS_DIALOG_OF_TWO(cancelled_on_both),
     FAULTS_DIALOG_OF_TWO(streams_on_both),
 };

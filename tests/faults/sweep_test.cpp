@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -45,6 +46,7 @@ constexpr auto timer_stall = 1min;              // longer than any bound in a di
 constexpr std::size_t buffer_bytes = 2048;      // of each direction of the connection
 constexpr std::size_t failures_shown_max = 10;  // of a dialog
 constexpr std::size_t points_min = 10'000;
+constexpr std::size_t timers_min = 100;
 
 struct fault_at {
   side of = side::opener;
@@ -188,6 +190,14 @@ std::string judge(const outcome& ended, const outcome& undisturbed, kind fault) 
   return {};
 }
 
+// The same where everybody slept for longer than anybody's patience: a connection may have been given up for that, but all end.
+std::string judge_stalled(const outcome& ended, const outcome& undisturbed) {
+  if (!ended.broken.empty()) return ended.broken;
+  if (ended.server_had_to_be_ended) return "the server did not see the end";
+  if (ended.text == undisturbed.text || ended.text == "no handshake" || ended.text == "error:TransportClosed") return {};
+  return ended.text == "hung" ? "the dialog waited for ever" : "it ended as something else";
+}
+
 class sweep : public ::testing::TestWithParam<std::size_t> {};
 INSTANTIATE_TEST_SUITE_P(dialogs, sweep, ::testing::Range<std::size_t>(0, faults::dialogs().size()),
                          [](const auto& tested) { return std::string(faults::dialogs()[tested.param].name); });
@@ -218,11 +228,13 @@ TEST_P(sweep, every_fault_at_every_operation) {
       }
   // Watched, tasks take their steps in another order, and whether an overrun finds its sender still at it depends on that (S-OVR-4).
   const outcome watched = run_with(said, {.timer = SIZE_MAX}, seed);
+  ASSERT_EQ(watched.broken, "");
+  ASSERT_FALSE(watched.server_had_to_be_ended);
+  ASSERT_NE(watched.text, "hung");
   for (const sc::duration late : {sc::duration(delay), sc::duration(timer_stall)})
     for (std::size_t timer = 1;; ++timer) {
       const outcome ended = run_with(said, {.timer = timer, .late = late}, seed);
-      // Nothing is lost by a short delay; after a long one somebody may have lost patience, but not for ever.
-      const std::string wrong = judge(ended, watched, late == delay ? kind::delay : kind::cut);
+      const std::string wrong = late == delay ? judge(ended, watched, kind::delay) : judge_stalled(ended, watched);
       if (!wrong.empty() && ++failures <= failures_shown_max)
         ADD_FAILURE() << "timer " << timer << " late by " << late << ": " << wrong << "\n  ended as " << ended.text << ", undisturbed as "
                       << watched.text;
@@ -244,7 +256,7 @@ TEST(sweep_size, is_ten_thousand_points_and_no_operation_is_left_out) {
       }
     timers += run_with(said, {.timer = SIZE_MAX}, 1).timers;
   }
-  EXPECT_NE(timers, 0U);
+  EXPECT_GE(timers, timers_min);
   std::printf("%zu points, and %zu timers\n", points, timers);
   EXPECT_GE(points, points_min);
 }

@@ -7,8 +7,8 @@
 #   find_package   CMake, from the installed package
 #   pkg_config     the compiler and the .pc file
 #   module         CMake, with a module in a static archive (tractor_add_module)
-#   subdirectory   CMake, with the source tree as a subdirectory
-#   static         a static library, through the package and through the .pc file
+#   subdirectory   CMake, with the source tree as a subdirectory: there as a static library, and that installed from there, used through
+#                  the package and through the .pc file
 
 set -euo pipefail
 kind="$1"
@@ -117,14 +117,12 @@ case "$kind" in
     expect 3 "$temporary/module/consumer_without"
     ;;
   subdirectory)
-    cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source" "${library_like_build[@]}"
+    # What it is by default, nothing to install, is looked at where that is configured.
+    quietly cmake -S "$here/subdirectory" -B "$temporary/default" "${library_like_build[@]}" "-DTRACTOR_SOURCE=$source"
+    cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source" "${library_like_build[@]}" -DBUILD_SHARED_LIBS=OFF "-DTRACTOR_TLS=${tls:-OFF}" \
+      -DTRACTOR_INSTALL=ON
     expect 0 "$temporary/subdirectory/consumer"
-    ;;
-  static)
-    quietly cmake -S "$source" -B "$temporary/static" "${library_like_build[@]}" -DBUILD_SHARED_LIBS=OFF "-DTRACTOR_TLS=${tls:-OFF}" \
-      -DTRACTOR_BUILD_TESTS=OFF -DTRACTOR_BUILD_EXAMPLES=OFF -DTRACTOR_BUILD_BENCH=OFF
-    quietly cmake --build "$temporary/static"
-    install_from "$temporary/static"
+    install_from "$temporary/subdirectory"
     [[ -z "$(find "$prefix" -name 'libtractor.so*')" ]] || { echo "the static build installs a shared library" >&2; exit 1; }
     cmake_consumer find_package ${tls:+-DCONSUME_TLS=ON}
     expect 0 "$temporary/find_package/consumer"

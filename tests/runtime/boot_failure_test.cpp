@@ -139,6 +139,26 @@ TEST_F(stopped_server_test, start_can_be_cancelled) {
   });
 }
 
+// S-KIL-3: it has three seconds, and the boot would have ten.
+TEST_F(boot_failure_test, cancel_does_not_wait_for_the_end_of_a_boot) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const watched_process server((co_await worker.run<&kit::who>()).parent_pid);
+    server.signal(SIGSTOP);
+    bool ended = false;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> {
+        static_cast<void>(co_await caught([&] { return start(an, "late"); }));
+        ended = true;
+      });
+      while (an.actor_count() < 2) co_await sc::checkpoint();
+      co_await an.cancel();
+      EXPECT_FALSE(ended);
+      server.signal(SIGCONT);
+    });
+  });
+}
+
 // S-KIL-3, S-KIL-11: also where the boot takes longer than cancel() waits for it; here that is cut short.
 TEST_F(boot_failure_test, actor_that_boots_after_a_cancel_is_ended) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

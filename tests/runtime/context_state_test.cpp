@@ -73,7 +73,7 @@ class state_at_exit {
   context_state& into_;
 };
 
-sc::task<portal> start_states(actor_nursery& an) { return an.start_actor("worker", {.enable_modules = {"states"}}); }
+sc::task<portal> start_states(actor_nursery& an) { return start(an, "worker", {"states"}); }
 
 // S-CTX-25
 TEST_F(context_state_test, follows_a_dialog_to_its_result) {

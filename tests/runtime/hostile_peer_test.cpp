@@ -146,7 +146,7 @@ TEST_P(hostile_peer, that_speaks_http_is_hung_up_on) {
   });
 }
 
-// S-RT-12, S-SRV-5
+// S-RT-12, S-SRV-5, S-CHN-2
 TEST_P(hostile_peer, that_stays_silent_is_hung_up_on_after_the_handshake_timeout) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     EXPECT_EQ(co_await peer.answer(), "Aid");

@@ -52,7 +52,7 @@ class in_process_actor {
     });
   }
 
-  // Runs `use(portals)`, one for each connection, then hangs up. Does not run it when one of the others does not say who it is.
+  // Runs `body(portals)`, one for each connection, then hangs up. Does not run it when one of the others does not say who it is.
   tractor::sc::task<> use(std::function<tractor::sc::task<>(std::span<const tractor::portal>)> body) {
     return live([this, body = std::move(body)]() -> tractor::sc::task<> {
       std::vector<link_ptr> links;
@@ -87,11 +87,14 @@ class in_process_actor {
   // Its tasks are children of `service`.
   tractor::sc::task<> live(std::function<tractor::sc::task<>()> body) {
     const tractor::sc::task_local<tractor::actor*>::binding bound(tractor::detail::current_actor_key, &self_);
+    struct at_end {
+      tractor::actor& self;
+      ~at_end() { self.set_service(nullptr); }
+    } const no_service{self_};
     co_await tractor::sc::open_nursery([&](tractor::sc::nursery& service) -> tractor::sc::task<> {
       self_.set_service(&service);
       co_await body();
     });
-    self_.set_service(nullptr);
   }
   link_ptr make_link(std::unique_ptr<tractor::sc::byte_stream> stream) {
     return std::make_shared<tractor::detail::peer>(self_, std::move(stream));

@@ -2,9 +2,27 @@
 //
 // Actor nurseries: when the block ends, what it raises, and that one failure ends all.
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "runtime_test.hpp"
+
+namespace parting {
+namespace {
+
+// Has the actor write at its end who cancelled it; "nobody" when its connection ended first.
+tractor::sc::task<> note_who_cancels(std::string file) {
+  tractor::actor& self = tractor::current_actor();
+  self.on_exit([&self, file] { std::ofstream(file) << (self.cancel_caller() ? self.cancel_caller()->uuid : "nobody"); });
+  co_return;
+}
+
+}  // namespace
+}  // namespace parting
+
+TRACTOR_MODULE(parting) { mod.def<&parting::note_who_cancels>("note_who_cancels", "file"); }
 
 namespace runtime_test {
 namespace {
@@ -92,6 +110,26 @@ TEST_F(actor_nursery_test, error_of_the_body_ends_all_and_is_raised_bare) {
     throw std::invalid_argument("of the body");
   });
   static_cast<void>(as<std::invalid_argument>(error));
+}
+
+// S-KIL-13: the connections outlive the cancel, so that an actor is asked to end before they do.
+TEST_F(actor_nursery_test, cancel_from_outside_is_an_actors_request) {
+  const std::string file = std::string(std::getenv("TMPDIR")) + "/who";
+  std::string root;
+  run([&]() -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
+      co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+        root = tractor::current_actor().uid().uuid;
+        const auto worker = co_await an.start_actor("worker", {.enable_modules = {"parting"}});
+        co_await worker.run<&parting::note_who_cancels>(file);
+        around.cancel("from outside");
+        co_await sc::sleep_forever();
+      });
+    });
+  });
+  std::ifstream noted(file);
+  EXPECT_EQ(root, std::string(std::istreambuf_iterator<char>(noted), {}));
+  std::filesystem::remove(file);
 }
 
 // S-NUR-12, S-NUR-21, S-KIL-13: the cancel of a scope around the implicit root ends the actors gracefully.

@@ -3,8 +3,10 @@
 // One-way streams: a generator in another actor, and its values here.
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <stdexcept>
+#include <string>
 
 #include "raw_peer.hpp"
 #include "runtime_test.hpp"
@@ -15,14 +17,15 @@ namespace sc = tractor::sc;
 
 using namespace std::chrono_literals;
 
-constinit int ended = 0;  // of this process's generators, how many are gone
+std::map<std::string, int> ended;  // by actor: how many of its generators are gone
 struct counted {
   counted() = default;
   counted(const counted&) = delete;
   counted& operator=(const counted&) = delete;
-  ~counted() { ++ended; }
+  ~counted() { ++ended[actor]; }
+  const std::string actor = tractor::current_actor().uid().uuid;
 };
-sc::task<int> generators_ended() { co_return ended; }
+sc::task<int> generators_ended() { co_return ended[tractor::current_actor().uid().uuid]; }
 
 sc::generator<int> count_to(int n) {
   const counted gone;
@@ -103,7 +106,7 @@ namespace {
 
 class one_way_test : public runtime_test {};
 
-sc::task<portal> start_streamer(actor_nursery& an) { return an.start_actor("streamer", {.enable_modules = {"one_way"}}); }
+sc::task<portal> start_streamer(actor_nursery& an) { return start(an, "streamer", {"one_way"}); }
 
 // The nursery's block, with a streamer in it that is cancelled in the end.
 void with_streamer(const std::function<sc::task<>(portal)>& body) {
@@ -365,6 +368,7 @@ TEST_F(one_way_test, value_without_a_form_is_an_error_at_the_consumer) {
 
 // What came before the death is received.
 TEST_F(one_way_test, death_of_the_process_ends_the_stream_behind_its_values) {
+  RT_NEEDS_A_CHILD("who is no parent has no certificate");
   const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto streamer = co_await start_streamer(an);
     std::vector<int> got;

@@ -12,6 +12,21 @@ namespace {
 
 class root_opening_test : public runtime_test {};
 
+// S-RT-10
+TEST_F(root_opening_test, body_runs_when_the_server_is_up) {
+  run([]() -> sc::task<> {
+    co_await tractor::open_root_actor(
+        []() -> sc::task<> {
+          const auto addresses = tractor::accept_addresses();
+          EXPECT_EQ(1U, addresses.size());
+          for (const auto& where : addresses)
+            EXPECT_EQ(tractor::current_actor().uid(),
+                      co_await tractor::open_portal(where, [](portal& own) -> sc::task<tractor::uid> { co_return own.peer_uid(); }));
+        },
+        {.bind_addrs = {tractor::ipc::tcp_address{"127.0.0.1", 0}}});
+  });
+}
+
 // S-KIL-13: its service is out of reach of the cancel, and still ends.
 TEST_F(root_opening_test, root_in_a_cancelled_scope_ends_as_cancelled) {
   run([]() -> sc::task<> {

@@ -3,6 +3,8 @@
 #include "runtime_test.hpp"
 
 #include <cstdlib>
+#include <memory>
+#include <stdexcept>
 #include <string_view>
 #include <vector>
 
@@ -67,14 +69,12 @@ peer_kind tested_peer() {
 
 namespace {
 
-const std::vector<std::string> usual_modules{"kit", "mixed"};
-
 // A portal of the current actor over that stream; its message loop is a task of the actor.
 sc::task<portal> open_portal_over(std::unique_ptr<sc::byte_stream> stream) {
   tractor::actor& self = tractor::current_actor();
   const auto link = std::make_shared<tractor::detail::peer>(self, std::move(stream));
   link->send_aid();
-  co_await sc::fail_after(tractor::handshake_timeout, [&] { return link->receive_aid(); });
+  co_await sc::fail_after(tractor::handshake_timeout, [&] { return link->receive_aid(); });  // what it throws fails the test
   self.add_peer(link);
   self.service().start_soon({.name = "portal of the test"}, [&self, link]() -> sc::task<> {
     co_await link->serve();
@@ -83,38 +83,39 @@ sc::task<portal> open_portal_over(std::unique_ptr<sc::byte_stream> stream) {
   co_return portal(link);
 }
 
-sc::task<> live_in_this_process(std::string name, std::unique_ptr<sc::byte_stream> stream) {
+sc::task<> live_in_this_process(std::string name, std::vector<std::string> modules, std::unique_ptr<sc::byte_stream> stream) {
   in_process_actor::streams streams;
   streams.push_back(std::move(stream));
-  in_process_actor actor(std::move(name), usual_modules, std::move(streams));
+  in_process_actor actor(std::move(name), std::move(modules), std::move(streams));
   co_await actor.serve();
 }
 
-sc::task<portal> start_listening(actor_nursery& an, std::string name, tractor::ipc::address where) {
-  const auto child = co_await an.start_actor(name, {.enable_modules = usual_modules, .bind_addrs = {where}});
+sc::task<portal> start_listening(actor_nursery& an, std::string name, std::vector<std::string> modules, tractor::ipc::address where) {
+  modules.emplace_back("kit");  // once more does no harm
+  const auto child = co_await an.start_actor(name, {.enable_modules = std::move(modules), .bind_addrs = {where}});
   const auto addresses = co_await child.run<&kit::where_it_listens>();
   co_return co_await open_portal_over(co_await tractor::ipc::connect(addresses.at(0)));
 }
 
 }  // namespace
 
-sc::task<portal> start(actor_nursery& an, std::string name) {
+sc::task<portal> start(actor_nursery& an, std::string name, std::vector<std::string> modules) {
   switch (tested_peer()) {
     case peer_kind::child: break;
     case peer_kind::uds: {
       const std::string file = name + "." + tractor::make_uuid().substr(0, 8);
-      co_return co_await start_listening(an, name, tractor::ipc::uds_address{tractor::ipc::runtime_directory(), file});
+      co_return co_await start_listening(an, name, modules, tractor::ipc::uds_address{tractor::ipc::runtime_directory(), file});
     }
-    case peer_kind::tcp: co_return co_await start_listening(an, name, tractor::ipc::tcp_address{"127.0.0.1", 0});
+    case peer_kind::tcp: co_return co_await start_listening(an, name, modules, tractor::ipc::tcp_address{"127.0.0.1", 0});
     case peer_kind::in_process: {
       auto [near, far] = sc::open_memory_streams();
-      tractor::current_actor().service().start_soon({.name = name}, [name, stream = std::move(far)]() mutable -> sc::task<> {
-        return live_in_this_process(std::move(name), std::move(stream));
+      tractor::current_actor().service().start_soon({.name = name}, [name, modules, stream = std::move(far)]() mutable -> sc::task<> {
+        return live_in_this_process(std::move(name), std::move(modules), std::move(stream));
       });
       co_return co_await open_portal_over(std::move(near));
     }
   }
-  co_return co_await an.start_actor(std::move(name), {.enable_modules = usual_modules});
+  co_return co_await an.start_actor(std::move(name), {.enable_modules = std::move(modules)});
 }
 
 }  // namespace runtime_test

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "endpoints.hpp"
 #include "tractor/sc/task_tree.hpp"
@@ -132,7 +133,7 @@ enum class peer_kind : unsigned char {
 #define RT_NEEDS_A_CHILD(why) \
   if (tested_peer() != peer_kind::child) GTEST_SKIP() << "needs a child: " << (why)
 
-// The usual actor, which exposes kit and mixed. It ends with `an`, or with the actor that it was started in.
-[[nodiscard]] sc::task<portal> start(actor_nursery& an, std::string name = "worker");
+// The usual actor. It ends with `an`, or with the actor that it was started in.
+[[nodiscard]] sc::task<portal> start(actor_nursery& an, std::string name = "worker", std::vector<std::string> modules = {"kit", "mixed"});
 
 }  // namespace runtime_test

@@ -47,6 +47,7 @@ inline constexpr auto boot_timeout_default = std::chrono::seconds(10);
 inline constexpr auto spawn_reply_timeout = std::chrono::milliseconds(500);   // for the fork server, once its child is not wanted any more
 inline constexpr auto link_drain_timeout = std::chrono::milliseconds(100);    // for the last words of a process whose link others hold
 inline constexpr auto socket_probe_timeout = std::chrono::milliseconds(100);  // to see that nobody listens where a killed actor did
+inline constexpr auto socket_death_timeout = std::chrono::seconds(1);         // the same when it died with its fork server, unseen
 inline constexpr auto socket_probe_pause = std::chrono::milliseconds(2);      // until one that may be dying is tried again
 inline constexpr auto patience_interval = std::chrono::milliseconds(400);     // an actor that is being ended says that it waits for others
 inline constexpr int patience_max = 8;                                        // so many times it gets another hard_kill_timeout for that

@@ -49,7 +49,7 @@ struct spawned_event {
 // errno.
 struct failed_event {
   ticket_id ticket = 0;
-  int errno_value = 0;
+  int errno_value = 0;  // ECONNRESET: the server was lost before it answered, so a child may have been made; the kernel kills it
   std::string text{};
 };
 

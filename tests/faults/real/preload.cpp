@@ -7,8 +7,9 @@
 //   TRACTOR_FAULTS_PLAN  "PROCESS OPERATION NUMBER FAULT": the process's place in the order in which they made their first call, 0 for
 //                        the root; one of `operations`; which of its calls, counted from 1; one of `faults`. Without it: only counted.
 //
-// Only what goes wrong on a real machine: every fault is an answer that the manual page of the call names, a delay, or the end of the
-// process. Reads and writes are those of sockets: files and pipes are no connections between actors.
+// Every fault is an answer that the manual page of the call names, though Linux does not give each of them to every socket, a delay, or the
+// end of the process. Reads and writes are those of sockets: files and pipes are no connections between actors. Timers are waits with an
+// end.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,6 +67,7 @@ struct {
 } plan;
 
 // By pid, for a process that was forked has this memory too; an exec'd one claims its place anew.
+constexpr pid_t claiming = -1;
 std::atomic<pid_t> owner = 0;
 std::atomic<unsigned> place = processes_max;
 
@@ -80,10 +83,12 @@ __attribute__((constructor)) void prepare() {
   const char* const file = std::getenv("TRACTOR_FAULTS_FILE");
   if (file == nullptr) return;
   const int fd = ::open(file, O_RDWR | O_CLOEXEC);
-  if (fd < 0) return;
   void* const mapped = ::mmap(nullptr, sizeof(shared_counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (mapped == MAP_FAILED) {
+    std::perror("TRACTOR_FAULTS_FILE");
+    std::abort();
+  }
   ::close(fd);
-  if (mapped == MAP_FAILED) return;
   all = static_cast<shared_counts*>(mapped);
   const char* const text = std::getenv("TRACTOR_FAULTS_PLAN");
   if (text == nullptr) return;
@@ -95,8 +100,11 @@ __attribute__((constructor)) void prepare() {
 
 unsigned own_place() {
   const pid_t self = ::getpid();
-  pid_t before = owner.load();
-  if (before != self && owner.compare_exchange_strong(before, self)) place = all->processes.fetch_add(1);
+  for (pid_t known = owner.load(); known != self; known = owner.load()) {
+    if (known == claiming || !owner.compare_exchange_strong(known, claiming)) continue;  // another thread is at it
+    place = all->processes.fetch_add(1);
+    owner = self;
+  }
   return place;
 }
 
@@ -105,7 +113,10 @@ void wait_a_little() {
   ::nanosleep(&pause, nullptr);
 }
 
-// Counts a call; what is to become of it. A delay and an end are dealt with here.
+// The planned fault has come about.
+void hit() { ++all->hits; }
+
+// Counts a call; what is to become of it. A delay and an end are dealt with here, the others where they are made.
 fault next(operation of) {
   if (all == nullptr) return none;
   const int errno_before = errno;
@@ -113,7 +124,7 @@ fault next(operation of) {
   if (self >= processes_max) return none;
   const std::uint32_t number = all->counts[self][of].fetch_add(1) + 1;
   if (self != plan.process || of != plan.operation || number != plan.number) return none;
-  ++all->hits;
+  if (plan.what == die || plan.what == delay) hit();
   if (plan.what == die) ::kill(::getpid(), SIGKILL);
   if (plan.what == delay) wait_a_little();
   errno = errno_before;
@@ -147,6 +158,7 @@ Function* real(Function*& known, const char* name) {
   }())
 
 int fail_with(int error) {
+  hit();
   errno = error;
   return -1;
 }
@@ -169,7 +181,10 @@ ssize_t write_of(int fd, Whole whole, Part part) {
   if (!is_socket(fd)) return whole();
   switch (next(op_write)) {
     case interrupt: return fail_with(EINTR);
-    case shorten: return is_byte_stream(fd) ? part() : whole();
+    case shorten:
+      if (!is_byte_stream(fd)) return whole();
+      hit();
+      return part();
     case reset: ::shutdown(fd, SHUT_RDWR); return fail_with(EPIPE);
     default: return whole();
   }
@@ -182,7 +197,34 @@ iovec first_byte(const iovec* parts, std::size_t count) {
   return {};
 }
 
-long long in_ns(const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
+template <class Spawn>
+int spawn_of(Spawn whole) {
+  const fault what = next(op_fork);
+  if (what != exhaust && what != gone) return whole();
+  hit();
+  return what == gone ? ENOENT : EAGAIN;
+}
+
+// Only a wait that can last is interrupted.
+template <class Wait>
+auto wait_of(int options, Wait whole) -> decltype(whole()) {
+  if (next(op_wait) == interrupt && (options & WNOHANG) == 0) return fail_with(EINTR);
+  return whole();
+}
+
+// A wait with an end. One that ends early has found nothing: for who rounds its time that is before its time.
+template <class Wait>
+int timer_of(bool has_end, bool can_be_early, Wait whole) {
+  if (!has_end) return whole();
+  switch (next(op_timer)) {
+    case interrupt: return fail_with(EINTR);
+    case early:
+      if (!can_be_early) return whole();
+      hit();
+      return 0;
+    default: return whole();
+  }
+}
 
 }  // namespace
 
@@ -231,7 +273,10 @@ FAULTS_EXPORT int accept4(int fd, sockaddr* name, socklen_t* length, int flags) 
     case gone: return fail_with(ECONNABORTED);
     case reset: {
       const int accepted = REAL(accept4)(fd, name, length, flags);
-      if (accepted >= 0) ::shutdown(accepted, SHUT_RDWR);
+      if (accepted >= 0) {
+        hit();
+        ::shutdown(accepted, SHUT_RDWR);
+      }
       return accepted;
     }
     default: return REAL(accept4)(fd, name, length, flags);
@@ -243,9 +288,9 @@ FAULTS_EXPORT int connect(int fd, const sockaddr* name, socklen_t length) {
     case interrupt:  // a Unix socket has not begun; the others go on by themselves
       if (name->sa_family != AF_UNIX) static_cast<void>(REAL(connect)(fd, name, length));
       return fail_with(EINTR);
-    case exhaust: return fail_with(EAGAIN);  // of a Unix socket: the listener's backlog is full
+    case exhaust: return fail_with(EAGAIN);  // of a Unix socket: the listener's backlog is full; of another: no port is free
     case refuse: return fail_with(ECONNREFUSED);
-    case gone: return fail_with(ENOENT);
+    case gone: return fail_with(name->sa_family == AF_UNIX ? ENOENT : EHOSTUNREACH);
     default: return REAL(connect)(fd, name, length);
   }
 }
@@ -257,16 +302,18 @@ FAULTS_EXPORT pid_t fork() {
 
 FAULTS_EXPORT int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
                               char* const arguments[], char* const environment[]) {
-  switch (next(op_fork)) {
-    case exhaust: return EAGAIN;
-    case gone: return ENOENT;
-    default: return REAL(posix_spawn)(pid, path, actions, attributes, arguments, environment);
-  }
+  return spawn_of([&] { return REAL(posix_spawn)(pid, path, actions, attributes, arguments, environment); });
+}
+FAULTS_EXPORT int posix_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
+                               char* const arguments[], char* const environment[]) {
+  return spawn_of([&] { return REAL(posix_spawnp)(pid, file, actions, attributes, arguments, environment); });
 }
 
+FAULTS_EXPORT pid_t wait4(pid_t pid, int* status, int options, rusage* usage) {
+  return wait_of(options, [&] { return REAL(wait4)(pid, status, options, usage); });
+}
 FAULTS_EXPORT pid_t waitpid(pid_t pid, int* status, int options) {
-  if (next(op_wait) == interrupt && (options & WNOHANG) == 0) return fail_with(EINTR);
-  return REAL(waitpid)(pid, status, options);
+  return wait_of(options, [&] { return REAL(waitpid)(pid, status, options); });
 }
 
 FAULTS_EXPORT long syscall(long number, ...) {
@@ -275,16 +322,19 @@ FAULTS_EXPORT long syscall(long number, ...) {
   va_start(rest, number);
   for (long& each : arguments) each = va_arg(rest, long);
   va_end(rest);
-  if (number == SYS_waitid && next(op_wait) == interrupt && (arguments[3] & WNOHANG) == 0) return fail_with(EINTR);
-  return REAL(syscall)(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+  const auto call = [&] {
+    return REAL(syscall)(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+  };
+  return number == SYS_waitid ? wait_of(static_cast<int>(arguments[3]), call) : call();
 }
 
-// A wait with an end. One that ends early has found nothing; one that is late comes back long after.
 FAULTS_EXPORT int epoll_pwait2(int fd, epoll_event* events, int count, const timespec* timeout, const sigset_t* mask) {
-  if (timeout == nullptr || in_ns(*timeout) == 0) return REAL(epoll_pwait2)(fd, events, count, timeout, mask);
-  switch (next(op_timer)) {
-    case interrupt: return fail_with(EINTR);
-    case early: return 0;
-    default: return REAL(epoll_pwait2)(fd, events, count, timeout, mask);
-  }
+  return timer_of(timeout != nullptr && (timeout->tv_sec != 0 || timeout->tv_nsec != 0), true,
+                  [&] { return REAL(epoll_pwait2)(fd, events, count, timeout, mask); });
+}
+FAULTS_EXPORT int epoll_wait(int fd, epoll_event* events, int count, int timeout_ms) {
+  return timer_of(timeout_ms > 0, true, [&] { return REAL(epoll_wait)(fd, events, count, timeout_ms); });
+}
+FAULTS_EXPORT int poll(pollfd* of, nfds_t count, int timeout_ms) {
+  return timer_of(timeout_ms > 0, false, [&] { return REAL(poll)(of, count, timeout_ms); });
 }
