@@ -31,15 +31,9 @@ using tractor::overruns;
 using tractor::remote_actor_error;
 using tractor::stream_buffer_messages;
 
-constexpr int limit = static_cast<int>(stream_buffer_messages);
+constexpr int buffer_limit = static_cast<int>(stream_buffer_messages);
 
 constexpr tractor::context_options errors{.overruns = overruns::error};
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all(static_cast<std::size_t>(count));
-  std::iota(all.begin(), all.end(), 0);
-  return all;
-}
 
 // Sends `count` messages to an endpoint that reads only when all have come.
 sc::task<std::vector<int>> send_to_slow_reader(portal& worker, int count, std::string policy = "error",
@@ -88,9 +82,9 @@ sc::task<std::vector<int>> receive_slowly(portal& worker, int count, tractor::co
 TEST_F(overrun_test, as_many_as_the_buffer_holds_are_fine) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    EXPECT_EQ(numbers(limit), co_await send_to_slow_reader(worker, limit));
-    const auto got = co_await receive_slowly(worker, limit, errors, {});
-    EXPECT_EQ(limit, static_cast<int>(got.size()));
+    EXPECT_EQ(first_numbers(buffer_limit), co_await send_to_slow_reader(worker, buffer_limit));
+    const auto got = co_await receive_slowly(worker, buffer_limit, errors, {});
+    EXPECT_EQ(buffer_limit, static_cast<int>(got.size()));
     EXPECT_EQ(-1, got.back());
     co_await an.cancel();
   });
@@ -101,7 +95,7 @@ TEST_F(overrun_test, as_many_as_the_buffer_holds_are_fine) {
 TEST_F(overrun_test, one_more_fails_the_sending_parent) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, limit + 1); });
+    const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, buffer_limit + 1); });
     RT_REQUIRE(error);
     EXPECT_EQ("StreamOverrun", error->boxed_type_str());
     EXPECT_EQ(tractor::current_actor().uid(), error->sender());
@@ -117,7 +111,7 @@ TEST_F(overrun_test, one_more_fails_the_sending_parent) {
 TEST_F(overrun_test, one_more_fails_the_sending_endpoint) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    const auto error = co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, limit + 1, errors, {}); });
+    const auto error = co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, buffer_limit + 1, errors, {}); });
     RT_REQUIRE(error);
     EXPECT_EQ("RemoteActorError", error->boxed_type_str());
     EXPECT_EQ("StreamOverrun", error->src_type_str());
@@ -166,7 +160,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     std::vector<int> got;
     const auto error = co_await catch_as<remote_actor_error>([&] {
       return worker.open_context<&kit::send_numbers_at_once>(
-          {limit + 10},
+          {buffer_limit + 10},
           [&](auto& ctx) -> sc::task<> {
             co_await end_of_task(worker);
             co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
@@ -177,12 +171,12 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     });
     RT_REQUIRE(error);
     EXPECT_EQ("StreamOverrun", error->src_type_str());
-    EXPECT_EQ(numbers(limit), got);
+    EXPECT_EQ(first_numbers(buffer_limit), got);
 
     got.clear();
     const auto polled = co_await catch_as<remote_actor_error>([&] {
       return worker.open_context<&kit::send_numbers_at_once>(
-          {limit + 10},
+          {buffer_limit + 10},
           [&](auto& ctx) -> sc::task<> {
             co_await end_of_task(worker);
             co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
@@ -193,11 +187,11 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
     });
     RT_REQUIRE(polled);
     EXPECT_EQ("StreamOverrun", polled->src_type_str());
-    EXPECT_EQ(numbers(limit), got);
+    EXPECT_EQ(first_numbers(buffer_limit), got);
 
-    const auto result =
-        co_await worker.open_context<&kit::send_numbers_at_once>({limit}, [&](auto&) -> sc::task<> { co_await end_of_task(worker); });
-    EXPECT_EQ(limit, result) << "a full buffer does not keep the result out";
+    const auto result = co_await worker.open_context<&kit::send_numbers_at_once>(
+        {buffer_limit}, [&](auto&) -> sc::task<> { co_await end_of_task(worker); });
+    EXPECT_EQ(buffer_limit, result) << "a full buffer does not keep the result out";
     co_await an.cancel();
   });
 }
@@ -207,7 +201,7 @@ TEST_F(overrun_test, hole_is_never_passed_over_in_silence) {
 TEST_F(overrun_test, buffer_can_be_set) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    EXPECT_EQ(numbers(300), co_await send_to_slow_reader(worker, 300, "error", 300));
+    EXPECT_EQ(first_numbers(300), co_await send_to_slow_reader(worker, 300, "error", 300));
     const auto error = co_await catch_as<remote_actor_error>([&] { return send_to_slow_reader(worker, 301, "error", 300); });
     RT_REQUIRE(error);
     EXPECT_EQ("StreamOverrun", error->boxed_type_str());
@@ -228,8 +222,8 @@ TEST_F(overrun_test, policy_of_the_context_holds_for_its_stream) {
     auto worker = co_await start(an);
     constexpr tractor::context_options drops{.overruns = overruns::drop_oldest};
     constexpr tractor::stream_options fails{.overruns = overruns::error, .buffer_messages = {}};
-    const auto got = co_await receive_slowly(worker, limit, drops, {});
-    EXPECT_EQ(limit, static_cast<int>(got.size()));
+    const auto got = co_await receive_slowly(worker, buffer_limit, drops, {});
+    EXPECT_EQ(buffer_limit, static_cast<int>(got.size()));
     static_cast<void>(co_await catch_as<remote_actor_error>([&] { return receive_slowly(worker, 100, drops, fails); }));
     co_await an.cancel();
   });
@@ -241,13 +235,13 @@ TEST_F(overrun_test, oldest_that_are_dropped_are_counted) {
     auto worker = co_await start(an);
     auto got = co_await send_to_slow_reader(worker, 300, "drop_oldest");
     RT_REQUIRE(!got.empty());
-    EXPECT_EQ(300 - limit, got.back());
+    EXPECT_EQ(300 - buffer_limit, got.back());
     got.pop_back();
-    auto kept = numbers(300);
-    kept.erase(kept.begin(), kept.end() - limit);
+    auto kept = first_numbers(300);
+    kept.erase(kept.begin(), kept.end() - buffer_limit);
     EXPECT_EQ(kept, got);
 
-    got = co_await send_to_slow_reader(worker, limit, "drop_oldest");
+    got = co_await send_to_slow_reader(worker, buffer_limit, "drop_oldest");
     EXPECT_EQ(0, got.back()) << "none was dropped";
     co_await an.cancel();
   });
@@ -262,7 +256,7 @@ TEST_F(overrun_test, cancel_works_with_unread_messages) {
         {},
         [&](auto& ctx) -> sc::task<> {
           co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
-            co_await stream.send(limit - 1);
+            co_await stream.send(buffer_limit - 1);
             co_await worker.run<&kit::nothing>();
             co_await ctx.cancel();
           });

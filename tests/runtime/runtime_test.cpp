@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,12 @@
 namespace runtime_test {
 
 std::string text_of(const std::exception_ptr& error) { return error ? sc::type_name_of(error) + ": " + sc::describe(error) : "nothing"; }
+
+std::vector<int> first_numbers(int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
 
 namespace {
 

@@ -53,6 +53,9 @@ inline constexpr auto hang_bound = 30s;
 void run(const std::function<sc::task<>()>& body);
 void run_in_nursery(const std::function<sc::task<>(actor_nursery&)>& body);
 
+// 0, 1, … : so many.
+[[nodiscard]] std::vector<int> first_numbers(int count);
+
 // The exception as an E; null, and a failure of the test, when it is something else.
 template <class E>
 [[nodiscard]] const E* as(const std::exception_ptr& error) {

@@ -164,8 +164,8 @@ TEST_P(tree_end_test, interrupted_actor_ends_in_good_order) {
     tree.processes()[1].signal(number);
     EXPECT_EQ("exit status 1", tree.wait());
     expect_all_end(tree);
-    const auto errors = tree.errors();
-    EXPECT_THAT(errors, HasSubstr("ContextCancelled: the task in actor 'middle' was cancelled by itself: " + sc::signal_name(number)));
+    const auto printed = tree.errors();
+    EXPECT_THAT(printed, HasSubstr("ContextCancelled: the task in actor 'middle' was cancelled by itself: " + sc::signal_name(number)));
   }
 }
 

@@ -28,7 +28,7 @@ using names = std::vector<std::string>;
 // --- publishers, and what their process can tell of them ---
 
 constinit int started = 0;
-constinit int running = 0;
+constinit int alive = 0;
 constinit int yielded = 0;
 std::optional<live_topics> asked_for;  // the newest instance's
 
@@ -36,11 +36,11 @@ struct instance {
   explicit instance(const live_topics& topics) {
     asked_for = topics;
     ++started;
-    ++running;
+    ++alive;
   }
   instance(const instance&) = delete;
   instance& operator=(const instance&) = delete;
-  ~instance() { --running; }
+  ~instance() { --alive; }
 };
 
 packet for_all(const live_topics& topics, int value) {
@@ -92,7 +92,7 @@ task<names> topics_now() {
   co_return names(all.begin(), all.end());
 }
 task<int> instances_started() { co_return started; }
-task<int> instances_running() { co_return running; }
+task<int> instances_running() { co_return alive; }
 task<tractor::ipc::address> own_address() { co_return tractor::accept_addresses().at(0); }
 
 // In an actor of its own: until it is ended.
@@ -107,11 +107,11 @@ task<> subscribe_there(tractor::ipc::address publisher, names topics) {
 // --- inside one actor, on a virtual clock ---
 
 task<> in_actor(std::function<task<>(nursery&)> body) {
-  started = running = yielded = 0;
+  started = alive = yielded = 0;
   asked_for.reset();
   co_await tractor::open_root_actor([&]() -> task<> { co_await sc::open_nursery([&](nursery& n) { return body(n); }); },
                                     {.handle_signals = false});
-  EXPECT_EQ(running, 0);
+  EXPECT_EQ(alive, 0);
 }
 
 // The next values, at most `count`, of a subscriber of one topic; then it leaves.
@@ -248,7 +248,7 @@ TRACTOR_TEST(publisher, turn_is_not_lost_with_one_that_leaves_when_it_gets_it) {
     first.cancel("both at once, in whatever order they run");
     second.cancel("both at once, in whatever order they run");
     co_await settle();
-    EXPECT_EQ(running, 1);
+    EXPECT_EQ(alive, 1);
     third.cancel("seen");
     co_await settle();
   });

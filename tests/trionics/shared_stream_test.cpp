@@ -13,11 +13,11 @@ using tractor::trionics::inside;
 using tractor::trionics::maybe_open_context;
 
 constexpr int users = 10;
-constexpr int numbers = 50;
+constexpr int numbers_sent = 50;
 
 struct feed {
   tractor::msg_stream<int, int>& stream;
-  sc::broadcast<int> copies{numbers};
+  sc::broadcast<int> copies{numbers_sent};
   int listeners = 0;
   sc::event all_listen = {};
 };
@@ -42,7 +42,7 @@ task<> open_feed(std::string name, inside<feed> body) {
 task<int> lead(feed& from) {
   co_await from.all_listen.wait();
   int sum = 0;
-  for (int i = 0; i < numbers; ++i) {
+  for (int i = 0; i < numbers_sent; ++i) {
     co_await from.stream.send(i);
     const int got = co_await from.stream.receive();
     from.copies.send(got);
@@ -81,7 +81,7 @@ TEST_F(shared_stream_test, one_stream_serves_many_tasks) {
   });
 
   EXPECT_EQ(opened, 1);
-  EXPECT_EQ(sums, std::vector<int>(users, 10 * numbers * (numbers - 1) / 2));
+  EXPECT_EQ(sums, std::vector<int>(users, 10 * numbers_sent * (numbers_sent - 1) / 2));
 }
 
 // S-TRI-20: and when all of it is cancelled.
