@@ -369,10 +369,11 @@ void dialog::change_receiving(overruns policy, std::size_t buffer_messages) {
   tell_credit();
 }
 
-sc::task<bool> dialog::wait_for_yield() {
+sc::task<std::optional<bool>> dialog::wait_for_yield(const bool* moved) {
   co_await sc::checkpoint();
   for (;;) {
-    if (const auto known = poll_yield()) co_return *known;
+    if (moved != nullptr && *moved) co_return std::nullopt;
+    if (const auto known = poll_yield()) co_return known;
     const news_wait waiting(*this);
     co_await news_.park("stream.receive");
   }

@@ -413,6 +413,23 @@ sc::task<std::string> stream_whose_peer_fails(const portal& there) {
   });
   co_return "no error";
 }
+// Two tasks wait before there is a subscription, and the messages are theirs and the subscription's, whoever asks first.
+sc::task<std::string> stream_that_is_shared_late(const portal& there) {
+  int sum = 0;
+  co_await there.open_context<&mirror>({}, [&](auto& ctx) -> sc::task<> {
+    co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        for (int i = 0; i < 2; ++i) n.start_soon([&]() -> sc::task<> { sum += co_await stream.receive(); });
+        co_await there.run<&twice>(1);
+        auto mine = stream.subscribe();
+        co_await stream.send(1);
+        co_await stream.send(2);
+        for (int i = 0; i < 2; ++i) sum += co_await mine.receive();
+      });
+    });
+  });
+  co_return std::to_string(sum);
+}
 sc::task<std::string> one_way(const portal& there) {
   co_return std::to_string(co_await there.open_stream_from<&numbers>({100}, [](auto& stream) -> sc::task<int> {
     int sum = 0;
@@ -552,6 +569,7 @@ const std::array all{
     FAULTS_DIALOG(stream_that_the_peer_leaves),
     FAULTS_DIALOG(stream_whose_reader_fails),
     FAULTS_DIALOG(stream_whose_peer_fails),
+    FAULTS_DIALOG(stream_that_is_shared_late),
     FAULTS_DIALOG(one_way),
     FAULTS_DIALOG(one_way_that_is_left),
     FAULTS_DIALOG(one_way_that_fails),

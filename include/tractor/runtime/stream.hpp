@@ -160,7 +160,11 @@ class msg_stream {
   {
     static_assert(can_be_shared,
                   "each subscription gets a copy, and values are moved: stream a type that can be copied, and moved without throwing");
-    if (shared_ == nullptr) shared_ = std::make_unique<sharing>(*this);
+    if (shared_ == nullptr) {
+      shared_ = std::make_unique<sharing>(*this);
+      is_shared_ = true;
+      link_.wake_receivers();
+    }
     return {*this, shared_->values, options};
   }
 
@@ -183,19 +187,17 @@ class msg_stream {
 
   template <class R = Receive>
   sc::task<std::optional<R>> next_of_link() {
-    if (!co_await link_.wait_for_yield()) co_return std::nullopt;
+    if (!*co_await link_.wait_for_yield()) co_return std::nullopt;
     co_return take();
   }
-  // Of a stream to which nobody is subscribed when the wait begins: what comes may be for subscriptions by then.
+  // Of a stream to which nobody is subscribed when the wait begins. Once somebody is, it goes on as a subscription like the others: it
+  // would not hear of what comes through them.
   template <class R = Receive>
   sc::task<std::optional<R>> next_here() {
-    if (!co_await link_.wait_for_yield()) co_return std::nullopt;
-    if constexpr (can_be_shared) {
-      if (shared_ != nullptr) {
-        shared_->values.push(take());
-        co_return shared_->own.receive_nowait();
-      }
-    }
+    const std::optional<bool> more = co_await link_.wait_for_yield(&is_shared_);
+    if constexpr (can_be_shared)
+      if (!more) co_return co_await shared_->own.next();
+    if (!*more) co_return std::nullopt;
     co_return take();
   }
 
@@ -226,6 +228,7 @@ class msg_stream {
 
   detail::dialog& link_;
   std::unique_ptr<std::conditional_t<can_be_shared, sharing, nothing>> shared_;
+  bool is_shared_ = false;
 };
 
 namespace detail {

@@ -138,7 +138,9 @@ class TRACTOR_API dialog {
   // Once a dialog; an option that is not given keeps what open_context set (S-OVR-7).
   void open_stream(std::optional<overruns> policy, std::optional<std::size_t> buffer_messages);
   // Waits for the next payload: in `front()`, to be taken with pop(). False: the stream has ended. Throws remote errors.
-  sc::task<bool> wait_for_yield();
+  // Also, with nothing, when `*moved` has come true and wake_receivers was called: the caller is to wait for something else.
+  sc::task<std::optional<bool>> wait_for_yield(const bool* moved = nullptr);
+  void wake_receivers() noexcept { news_.unpark_all(); }
   // The same without waiting; nullopt: neither a payload nor the end is there.
   [[nodiscard]] std::optional<bool> poll_yield() const;
   [[nodiscard]] const msg::bytes& front() const noexcept { return yields_.front(); }
