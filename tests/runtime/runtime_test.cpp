@@ -71,7 +71,7 @@ peer_kind tested_peer() {
   if (kind == "uds") return peer_kind::uds;
   if (kind == "tcp") return peer_kind::tcp;
   if (kind == "in_process") return peer_kind::in_process;
-  throw std::invalid_argument("TRACTOR_TEST_PEER is " + std::string(kind));
+  throw std::invalid_argument("TRACTOR_TEST_PEER is " + std::string(kind) + "; it can be child, uds, tcp or in_process");
 }
 
 namespace {
