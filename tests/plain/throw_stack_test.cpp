@@ -14,7 +14,7 @@
 #include "tractor/base/stack_trace.hpp"
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#if __has_feature(address_sanitizer)
 #define TRACTOR_TEST_OTHER_THROW
 #endif
 #endif

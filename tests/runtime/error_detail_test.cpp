@@ -19,8 +19,8 @@ namespace msg = tractor::msg;
 using tractor::exception_ptr_cast;
 using tractor::remote_actor_error;
 
-// Where the library is linked into a program with a sanitizer, as it is here, the sanitizer's __cxa_throw is taken.
-#if defined(__has_feature) && (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+// Where the library is linked into a program with AddressSanitizer, as it is here, the sanitizer's __cxa_throw is taken.
+#if defined(__has_feature) && __has_feature(address_sanitizer)
 constexpr bool stacks_are_kept = false;
 #else
 constexpr bool stacks_are_kept = true;

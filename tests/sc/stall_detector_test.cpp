@@ -74,10 +74,14 @@ reports::matcher stall_in(const std::string& task_name, const char* function) {
                Field(&sc::stall::stack, Contains(Field(&tractor::stack_frame::function, HasSubstr(function)))));
 }
 
-// Holds the loop again and again, until `count` such stalls have been reported.
+// Holds the loop again and again, until `count` such stalls have been reported. Each is reported once, and where all is slow that may be
+// before it is waited for here: so what was reported before it is counted in the step before.
 task<> hold(const reports& told, reports::matcher like, std::size_t count, void (*until_next)(const reports&, std::size_t)) {
-  while (told.count(like) < count) {
-    until_next(told, told.size());
+  std::size_t before = 0;
+  for (;;) {
+    until_next(told, before);
+    if (told.count(like) >= count) break;
+    before = told.size();
     co_await sc::sleep(1ms);
   }
 }
