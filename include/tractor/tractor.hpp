@@ -8,6 +8,7 @@
 #include "tractor/runtime/actor_nursery.hpp"
 #include "tractor/runtime/context.hpp"
 #include "tractor/runtime/errors.hpp"
+#include "tractor/runtime/find_actor.hpp"
 #include "tractor/runtime/module.hpp"
 #include "tractor/runtime/portal.hpp"
 #include "tractor/runtime/root.hpp"

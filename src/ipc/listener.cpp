@@ -53,8 +53,8 @@ sc::task<connection> listener::accept() {
 
 std::unique_ptr<listener> listen(const address& where, listen_options options) {
   if (const uds_address* const at = where.uds()) {
-    prepare_directory(at->dir);
-    auto socket = sc::listen_unix(at->path(), {.replace_stale = is_named_after_us(at->file)});
+    if (!options.prepared) prepare_directory(at->dir);
+    auto socket = sc::listen_unix(at->path(), {.replace_stale = options.replace_stale || is_named_after_us(at->file)});
     return std::unique_ptr<listener>(new listener(std::move(socket), where));
   }
   const tcp_address* const at = where.tcp();

@@ -2,10 +2,23 @@
 
 #include "tractor/ipc/socket_file.hpp"
 
+#include <dirent.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+#include <new>
+#include <optional>
+
 #include "blake2s.hpp"
+#include "tractor/base/fd.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/sc/socket_listener.hpp"
 
@@ -63,6 +76,62 @@ bool remove_default_socket_of_dead(std::string_view actor_name, pid_t pid) noexc
   } catch (...) {
     return false;  // best effort: a name that no file was ever made for
   }
+}
+
+namespace {
+
+// The pid of NAME@PID.sock.
+std::optional<pid_t> pid_in(std::string_view file) noexcept {
+  constexpr std::string_view ending = ".sock";
+  if (!file.ends_with(ending)) return std::nullopt;
+  file.remove_suffix(ending.size());
+  const std::size_t at = file.rfind('@');
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view digits = file.substr(at + 1);
+  pid_t pid = 0;
+  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), pid);
+  if (failed != std::errc() || end != digits.data() + digits.size() || pid <= 0) return std::nullopt;
+  return pid;
+}
+
+bool nobody_listens(const std::string& path) noexcept {
+  sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+  if (path.size() > sc::unix_path_bytes_max) return false;
+  std::copy(path.begin(), path.end(), name.sun_path);
+  const unique_fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return probe && ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 && errno == ECONNREFUSED;
+}
+
+}  // namespace
+
+std::vector<std::string> sweep_sockets_of_dead(const std::string& dir, registry_sweep registry, std::span<const pid_t> known_dead,
+                                               bool look_only) noexcept {
+  std::vector<std::string> found;
+  try {
+    const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(dir.c_str()), &::closedir);
+    if (!open) return found;
+    // Who takes over the registry's file has the lock while it looks and binds.
+    const bool may_sweep_registry = registry == registry_sweep::swept && ::flock(::dirfd(open.get()), LOCK_EX | LOCK_NB) == 0;
+    while (const dirent* const entry = ::readdir(open.get())) {
+      const std::string file = entry->d_name;
+      if (file == registry_file) {
+        if (!may_sweep_registry) continue;
+      } else {
+        const auto pid = pid_in(file);
+        if (!pid) continue;
+        const bool is_dead = std::ranges::find(known_dead, *pid) != known_dead.end() || (::kill(*pid, 0) != 0 && errno == ESRCH);
+        if (!is_dead) continue;
+      }
+      struct stat status{};
+      const std::string path = dir + "/" + file;
+      if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode) || status.st_uid != ::geteuid() || !nobody_listens(path))
+        continue;
+      if (look_only || ::unlink(path.c_str()) == 0) found.push_back(file);
+    }
+  } catch (const std::bad_alloc&) {
+    // What was not looked at stays.
+  }
+  return found;
 }
 
 }  // namespace tractor::ipc

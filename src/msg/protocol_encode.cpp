@@ -122,15 +122,18 @@ void put_start_tail(writer& out, uid_view uid, std::string_view pld_spec, extra_
 
 void encode_aid(buffer& out, const aid& message) {
   const aid_fields fields{message.name, message.uuid, message.pid, message.is_registrar, message.is_probe};
-  buffer extensions;
-  extra_field extensions_field;
-  extra_fields extra;
+  buffer extensions, addrs;
+  std::array<extra_field, 2> extra;
+  std::size_t extra_count = 0;
   if (message.extensions) {
     encode(extensions, *message.extensions);
-    extensions_field = {.key = "extensions", .item = extensions.view()};
-    extra = {&extensions_field, 1};
+    extra[extra_count++] = {.key = "extensions", .item = extensions.view()};
   }
-  encode_generic(out, message_kind::aid, fields, frame_bytes_max_default, extra);
+  if (message.addrs) {
+    encode(addrs, *message.addrs);
+    extra[extra_count++] = {.key = "addrs", .item = addrs.view()};
+  }
+  encode_generic(out, message_kind::aid, fields, frame_bytes_max_default, extra_fields(extra).first(extra_count));
 }
 void encode_spawn_spec(buffer& out, const spawn_spec& message) {
   encode_generic(out, message_kind::spawn_spec, message, frame_bytes_max_default);

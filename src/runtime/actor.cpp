@@ -7,6 +7,7 @@
 #include "process_host.hpp"
 #include "tractor/base/uuid.hpp"
 #include "tractor/msg/quoted.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/module.hpp"
 
 namespace tractor {
@@ -32,7 +33,7 @@ actor& current_actor() {
 }
 
 actor::actor(msg::aid identity) : aid_(std::move(identity)), uid_{.name = aid_.name, .uuid = aid_.uuid} {
-  aid_.extensions.emplace().emplace_back(msg::error_detail_key);
+  aid_.extensions = {std::string(msg::error_detail_key), std::string(msg::registry_key)};
 }
 
 actor::~actor() = default;
@@ -45,6 +46,11 @@ sc::nursery& actor::service() const {
 detail::process_host& actor::processes() {
   if (!processes_) processes_ = std::make_unique<detail::process_host>(std::move(fork_server_));
   return *processes_;
+}
+
+detail::directory& actor::directory() {
+  if (!directory_) directory_ = std::make_unique<detail::directory>(*this);
+  return *directory_;
 }
 
 void actor::enable_module(std::string_view name) {
@@ -116,6 +122,20 @@ void actor::add_peer(std::shared_ptr<detail::peer> connected) { peers_.push_back
 void actor::remove_peer(const detail::peer& gone) noexcept {
   const auto found = std::find_if(peers_.begin(), peers_.end(), [&](const auto& held) { return held.get() == &gone; });
   if (found != peers_.end()) peers_.erase(found);
+  if (directory_) directory_->forget(gone);
+}
+
+std::shared_ptr<detail::peer> actor::parent() const {
+  const auto found = std::ranges::find_if(peers_, [](const auto& held) { return held->is_parent(); });
+  return found != peers_.end() ? *found : nullptr;
+}
+
+void actor::stop_listening(const ipc::address& where) noexcept {
+  std::erase_if(listeners_, [&](const auto& listener) {
+    if (listener->local() != where) return false;
+    listener->close();
+    return true;
+  });
 }
 
 void actor::run_lifetime_stack() noexcept {
@@ -127,6 +147,7 @@ void actor::run_lifetime_stack() noexcept {
 }
 
 void actor::prepare_exit() noexcept {
+  if (directory_) directory_->close();
   for (const auto& listener : listeners_) listener->close();
   for (const auto& connected : peers_) connected->channel().flush();
   processes_.reset();

@@ -7,11 +7,13 @@
 #include <algorithm>
 
 #include "child_actor.hpp"
+#include "registration.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/ipc/socket_file.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/msg/value.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
@@ -103,13 +105,18 @@ class fork_server_refusal : public actor_failure {
 };
 bool is_refusal(int error) { return error == EPERM || error == EACCES || error == ENOSYS; }
 
-msg::spawn_spec spawn_spec_for(const actor_options& options) {
+msg::spawn_spec spawn_spec_for(actor& owner, const actor_options& options) {
   msg::spawn_spec spec;
   spec.runtime_vars = msg::value::map{{"_is_root", false}, {"_registry_addrs", msg::value::array{}}, {"_debug_mode", false}};
+  if (owner.has_directory())
+    for (const auto& where : owner.directory().registry_addrs()) spec.reg_addrs.push_back(where.wire());
   for (const auto& module : options.enable_modules) spec.enable_modules.append(module, detail::module_file(module));
-  if (!options.bind_addrs.empty()) {
+  const auto bind_addrs = !options.bind_addrs.empty() || spec.reg_addrs.empty()
+                              ? options.bind_addrs
+                              : detail::default_bind_addrs(owner.directory().registry_addrs());
+  if (!bind_addrs.empty()) {
     auto& bind = spec.bind_addrs.emplace();
-    for (const auto& where : options.bind_addrs) bind.push_back(where.wire());
+    for (const auto& where : bind_addrs) bind.push_back(where.wire());
   }
   return spec;
 }
@@ -155,7 +162,10 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
   child->who = {.name = std::move(name), .uuid = make_uuid()};
   child->options = std::move(options);
   msg::buffer boot;
-  msg::encode(boot, detail::boot_record{.uuid = child->who.uuid, .parent_name = owner_.name(), .parent_uuid = owner_.uid().uuid});
+  msg::encode(
+      boot,
+      detail::boot_record{
+          .uuid = child->who.uuid, .parent_name = owner_.name(), .parent_uuid = owner_.uid().uuid, .socket_dir = owner_.socket_dir()});
   try {
     child->process = owner_.processes().start(
         method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);
@@ -167,6 +177,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
   child->link = std::make_shared<detail::peer>(owner_, child->process->take_link());
   child->link->expect(child->who);
   child->link->set_owner_reports_loss();
+  child->link->set_is_child();
   child->process->on_exited([of = child.get()] { of->process_exited(); });
   children_.push_back(child);
   co_await await_boot(child);
@@ -205,9 +216,14 @@ sc::task<bool> nobody_listens(std::string path, bool while_it_dies) {
 }
 
 // A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
-sc::task<> remove_socket_files(const child_actor& child) {
+sc::task<> remove_socket_files(actor& owner, const child_actor& child) {
   const auto& certificate = child.process->certificate();
   if (!certificate || certificate->clean()) co_return;
+  // What was below it dies with it, at about the same time.
+  if (owner.has_directory())
+    for (const auto& below : owner.directory().table().owned_by(child.link.get()))
+      for (const auto& where : below.addrs)
+        if (where.uds() != nullptr && co_await nobody_listens(where.uds()->path(), true)) ipc::remove_socket_of_dead(*where.uds());
   // The fork server died before it answered: the actor was not made, or the kernel kills it at about the same time.
   const bool dies_unseen = certificate->pid < 0 && child.process->failure_errno() == ECONNRESET;
   if (certificate->pid < 0 && !dies_unseen) co_return;
@@ -240,11 +256,17 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
   std::exception_ptr failed;
   try {
     child->link->send_aid();
-    const auto spec = spawn_spec_for(child->options);
+    const auto spec = spawn_spec_for(owner_, child->options);
     child->link->channel().send([&](msg::buffer& out) { msg::encode_spawn_spec(out, spec); });
     co_await sc::fail_after(child->options.boot_timeout, [&]() -> sc::task<> {
       co_await child->link->receive_aid();
       if (child->process->pid() < 0) co_await child->process->spawned().wait();
+      // Whoever has had an answer of this actor finds it.
+      if (const auto& said = child->link->remote_aid()->addrs) {
+        std::vector<ipc::address> addrs;
+        for (const auto& where : *said) addrs.push_back(ipc::address::from_wire(where));
+        co_await owner_.directory().enroll(child->who, std::move(addrs), child->link.get());
+      }
     });
     // The pidfd found no room here, and without it the process is nobody's.
     if (!child->process->failure().empty()) throw actor_failure(child->process->failure());
@@ -274,7 +296,7 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
         child->process->abandon("the fork server does not answer");
       co_await exited();
     }
-    co_await remove_socket_files(*child);
+    co_await remove_socket_files(owner_, *child);
     child->link->fail(std::make_exception_ptr(transport_closed("actor " + msg::quoted(child->who.name) + " did not start")));
     child->process->stderr_output().finish();
     const std::string text = boot_failure_text(*child, why, dead);
@@ -400,7 +422,7 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
       co_await exited();
       if (asked && !ended_as_told(*child)) lose(child, death_of(*child));
     }
-    co_await remove_socket_files(*child);
+    co_await remove_socket_files(owner_, *child);
   });
   if (!child->process->certificate()->clean()) ungraceful_ = true;
   child->process->stderr_output().finish();

@@ -10,9 +10,11 @@
 #include <cstdlib>
 
 #include "child_actor.hpp"
+#include "registration.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/context.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/module.hpp"
 #include "tractor/runtime/portal.hpp"
 #include "tractor/runtime/root.hpp"
@@ -35,8 +37,7 @@ sc::task<> watch_child_signals(actor& self, sc::signal_receiver& signals) {
 }
 
 // Handshake with the parent, then what it wants this actor to expose. A failure in here is reported to it without a cid (S-RT-22).
-sc::task<> take_orders(actor& self, peer& parent) {
-  parent.send_aid();
+sc::task<> take_orders(actor& self, peer& parent, bool& introduced) {
   co_await parent.receive_aid();
   auto message = co_await parent.channel().receive();
   if (!message) throw transport_closed(parent.channel().why_closed());
@@ -46,6 +47,16 @@ sc::task<> take_orders(actor& self, peer& parent) {
   for (const auto& [module, file] : spec->enable_modules) self.enable_module(module);
   for (const auto& where : spec->bind_addrs.value_or(std::vector<msg::wire_address>{}))
     listen_for(self, ipc::address::from_wire(where), {});
+  std::vector<ipc::address> registry_addrs;
+  for (const auto& where : spec->reg_addrs) registry_addrs.push_back(ipc::address::from_wire(where));
+  try {
+    if (!self.socket_dir().empty()) listen_at_control_socket(self);
+  } catch (const error&) {
+    // Done without: whoever looks for actors sees the process all the same.
+  }
+  if (!registry_addrs.empty()) self.directory().set_registry_addrs(std::move(registry_addrs));
+  introduced = true;
+  parent.send_aid(spec->reg_addrs.empty() ? std::vector<ipc::address>() : registered_addrs(self));
 }
 
 // An actor whose parent is gone has nobody to work for: it ends (S-KIL-12).
@@ -71,14 +82,16 @@ enum class ending : unsigned char { returns, exits };
 
 sc::task<> live(actor& self, peer& parent, sc::nursery& service, int& status) {
   std::exception_ptr failed;
+  bool introduced = false;
   try {
-    co_await sc::fail_after(handshake_timeout, [&] { return take_orders(self, parent); });
+    co_await sc::fail_after(handshake_timeout, [&] { return take_orders(self, parent, introduced); });
   } catch (const error&) {
     failed = std::current_exception();
   }
   if (failed) {
     status = 1;
     try {
+      if (!introduced) parent.send_aid();
       parent.send([&](msg::buffer& out) { encode_error(out, failed, self.uid(), std::nullopt, parent.takes_error_detail()); });
     } catch (const transport_closed&) {
       // The parent is gone.
@@ -97,6 +110,7 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
   const auto boot = msg::decode<boot_record>(born.boot, {}, "boot");
   actor self(msg::aid{.name = born.name, .uuid = boot.uuid, .pid = ::getpid(), .is_registrar = false, .is_probe = false});
   self.set_fork_server(std::move(born.fork_server));
+  self.set_socket_dir(boot.socket_dir);
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);
   int status = 0;

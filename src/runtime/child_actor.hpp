@@ -56,6 +56,7 @@ struct boot_record {
   std::string uuid;
   std::string parent_name;
   std::string parent_uuid;
+  std::string socket_dir = {};  // for its control socket; empty: it has none
 };
 
 }  // namespace tractor::detail

@@ -4,9 +4,11 @@
 
 #include <variant>
 
+#include "registrar.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/detail/incoming_call.hpp"
 #include "tractor/runtime/module.hpp"
 
@@ -43,8 +45,15 @@ sc::task<> peer::wait_for_loss() {
 
 // --- handshake ---
 
-void peer::send_aid() {
-  channel_.send([&](msg::buffer& out) { msg::encode_aid(out, self_.aid()); });
+void peer::send_aid(const std::vector<ipc::address>& addrs) {
+  if (addrs.empty()) {
+    channel_.send([&](msg::buffer& out) { msg::encode_aid(out, self_.aid()); });
+    return;
+  }
+  msg::aid own = self_.aid();
+  own.addrs.emplace();
+  for (const auto& where : addrs) own.addrs->push_back(where.wire());
+  channel_.send([&](msg::buffer& out) { msg::encode_aid(out, own); });
 }
 
 sc::task<> peer::receive_aid() {
@@ -63,8 +72,10 @@ sc::task<> peer::receive_aid() {
   channel_.set_frame_bytes_max(msg::frame_bytes_max_default);  // from here on it is one who has a name
   expect(uid{.name = aid->name, .uuid = aid->uuid});
   remote_aid_ = std::move(*aid);
-  if (const auto& known = remote_aid_->extensions)
-    takes_error_detail_ = std::find(known->begin(), known->end(), msg::error_detail_key) != known->end();
+  if (const auto& known = remote_aid_->extensions) {
+    takes_error_detail_ = std::ranges::find(*known, msg::error_detail_key) != known->end();
+    keeps_registration_ = std::ranges::find(*known, msg::registry_key) != known->end();
+  }
 }
 
 void peer::close_for_want_of_memory() noexcept {
@@ -225,32 +236,40 @@ void peer::on_start(const msg::start& request, msg::bytes_view body) {
     return;
   }
   if (request.ns == "self") {
-    on_runtime_request(request);
+    on_runtime_request(request, body);
     return;
   }
   try {
-    if (self_.cancel_called()) {
-      // Answered like a task that was running when the cancel came.
-      const auto packed = make_context_cancelled(self_.uid(), self_.cancel_caller(), request.cid, "the actor is being cancelled");
-      answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
-      return;
-    }
-    if (calls_.size() >= tasks_per_peer_max)
-      throw runtime_failure(named(self_.uid()) + " runs " + std::to_string(calls_.size()) + " tasks for this peer and takes no more",
-                            error_category::overloaded);
-    if (calls_.find(request.cid) != nullptr) throw messaging_error("a task with cid " + msg::quoted(request.cid) + " is running already");
+    if (refused_as_cancelled(request)) return;
     if (!self_.exposes(request.ns))
       throw module_not_exposed("module " + msg::quoted(request.ns) + " is not exposed by " + named(self_.uid()) +
                                ": name it in enable_modules when the actor is started");
     const endpoint* target = find_endpoint(request.ns, request.func);
     if (target == nullptr) throw attribute_error("module " + msg::quoted(request.ns) + " has no function " + msg::quoted(request.func));
-    auto call = std::make_unique<incoming_call>(shared_from_this(), *target, target->prepare(*target, request.kwargs), request.cid);
-    acknowledge(*call, *target, request.has_extra ? credit_note_of(body) : std::nullopt);
-    call->enlist();
-    self_.service().start_soon({.name = target->name}, [owned = std::move(call)]() { return owned->run(); });
+    run(*target, request, body);
   } catch (...) {  // a codec of the user's may throw anything
     refuse(request.cid, std::current_exception());
   }
+}
+
+// Answered like a task that was running when the cancel came.
+bool peer::refused_as_cancelled(const msg::start& request) {
+  if (!self_.cancel_called()) return false;
+  const auto packed = make_context_cancelled(self_.uid(), self_.cancel_caller(), request.cid, "the actor is being cancelled");
+  answer([&](msg::buffer& out) { msg::encode_error_msg(out, packed); });
+  return true;
+}
+
+// Starts the task that a request asks for. Throws what is wrong with the request.
+void peer::run(const endpoint& target, const msg::start& request, msg::bytes_view body) {
+  if (calls_.size() >= tasks_per_peer_max)
+    throw runtime_failure(named(self_.uid()) + " runs " + std::to_string(calls_.size()) + " tasks for this peer and takes no more",
+                          error_category::overloaded);
+  if (calls_.find(request.cid) != nullptr) throw messaging_error("a task with cid " + msg::quoted(request.cid) + " is running already");
+  auto call = std::make_unique<incoming_call>(shared_from_this(), target, target.prepare(target, request.kwargs), request.cid);
+  acknowledge(*call, target, request.has_extra ? credit_note_of(body) : std::nullopt);
+  call->enlist();
+  self_.service().start_soon({.name = target.name}, [owned = std::move(call)]() { return owned->run(); });
 }
 
 // What streams, and whose opener knows credit, is told how much it may send at first.
@@ -276,7 +295,7 @@ struct cancel_task_arguments {
 }  // namespace
 
 // The methods of the runtime that a peer may call: a fixed table (S-RPC-12).
-void peer::on_runtime_request(const msg::start& request) {
+void peer::on_runtime_request(const msg::start& request, msg::bytes_view body) {
   const auto acknowledge_start = [&] {
     answer([&](msg::buffer& out) { msg::encode_start_ack(out, request.cid, msg::function_kind::asyncfunc); });
   };
@@ -314,8 +333,18 @@ void peer::on_runtime_request(const msg::start& request) {
     call.cancel(remote_uid_, "requested by " + named(remote_uid_));
     return;
   }
-  refuse(request.cid, std::make_exception_ptr(attribute_error("the runtime of " + named(self_.uid()) + " has no method " +
-                                                              msg::quoted(request.func) + " that a peer may call")));
+  try {
+    if (self_.directory().handle(*this, request)) return;
+    const endpoint* const method = self_.directory().is_registrar() ? find_endpoint(registrar_module, request.func) : nullptr;
+    if (method != nullptr) {
+      if (!refused_as_cancelled(request)) run(*method, request, body);
+      return;
+    }
+    throw attribute_error("the runtime of " + named(self_.uid()) + " has no method " + msg::quoted(request.func) + " that a peer may call" +
+                          (is_registrar_method(request.func) ? ": it is not the registrar" : ""));
+  } catch (...) {
+    refuse(request.cid, std::current_exception());
+  }
 }
 
 void peer::cancel_calls(const std::optional<uid>& canceller, std::string_view why) {

@@ -8,11 +8,14 @@
 #include <algorithm>
 
 #include "child_actor.hpp"
+#include "registration.hpp"
 #include "spawn/own_stderr.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/msg/value.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/server.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
@@ -87,6 +90,43 @@ bool is_consequence(const std::exception_ptr& error, int signal) {
   return remote != nullptr && (remote->boxed_type_str() == "ContextCancelled" || remote->boxed_type_str() == "TransportClosed");
 }
 
+// A socket that every actor has, whatever else it listens at, so that whoever looks for actors on this machine finds it. One that cannot be
+// made is done without.
+void open_control_socket(actor& self) {
+  try {
+    self.set_socket_dir(ipc::runtime_directory());
+    listen_at_control_socket(self);
+  } catch (const error&) {
+    self.set_socket_dir({});
+  }
+}
+
+// What runs on a clock of its own is a simulation, and has nothing to do with this machine unless it says so.
+bool is_simulated() { return sc::runner::current()->options().clock != nullptr; }
+
+sc::task<> open_directory(actor& self, const root_options& options) {
+  if (!is_simulated()) open_control_socket(self);
+  directory& known = self.directory();
+  if (options.registry_addrs) {
+    if (options.registry_addrs->empty()) co_return;
+    co_await known.open(*options.registry_addrs, options.ensure_registry);
+  } else {
+    // Nobody asked for it in as many words: a program that needs none runs also where there can be none.
+    try {
+      const auto addrs = is_simulated() ? std::vector<ipc::address>() : default_registry_addrs();
+      if (addrs.empty()) co_return;
+      co_await known.open(addrs, options.ensure_registry);
+    } catch (const error& why) {
+      if (options.ensure_registry) throw;
+      known.set_why_none(why.what());
+      co_return;
+    }
+  }
+  if (options.bind_addrs.empty())
+    for (const auto& where : default_bind_addrs(known.registry_addrs())) listen_for(self, where, {});
+  co_await known.enroll(self.uid(), registered_addrs(self), nullptr);
+}
+
 // Tells other tasks of the run that it has its root.
 class root_of_run {
  public:
@@ -123,6 +163,7 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
     try {
       for (const auto& module : options.enable_modules) self.enable_module(module);
       for (const auto& where : options.bind_addrs) listen_for(self, where, {});
+      co_await open_directory(self, options);
       co_await sc::open_nursery([&](sc::nursery& watchers) -> sc::task<> {
         if (options.handle_signals) co_await watchers.start(watch_signals, std::ref(self), std::ref(body_scope));
         watchers.start_soon([&] { return watch_requests(self, body_scope); });

@@ -69,8 +69,7 @@ ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_opti
   return listener->local();
 }
 
-sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body) {
-  actor& self = current_actor();
+sc::task<std::shared_ptr<peer>> connect_peer(actor& self, ipc::address to) {
   auto stream = co_await ipc::connect(to);
   auto link = std::make_shared<peer>(self, std::move(stream));
   link->send_aid();
@@ -79,6 +78,23 @@ sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body)
     throw transport_closed("who listens at " + to.text() + " did not say within " +
                            std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms who it is (handshake_timeout)");
   self.add_peer(link);
+  co_return link;
+}
+
+void serve_peer(actor& self, std::shared_ptr<peer> link) {
+  self.service().start_soon({.name = "channel to " + link->channel().peer_name()}, [&self, link]() -> sc::task<> {
+    co_await link->serve();
+    self.remove_peer(*link);
+  });
+}
+
+sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body) {
+  actor& self = current_actor();
+  const auto link = co_await connect_peer(self, std::move(to));
+  co_await use_portal(self, link, std::move(body));
+}
+
+sc::task<> use_portal(actor& self, std::shared_ptr<peer> link, std::function<sc::task<>(portal&)> body) {
   std::exception_ptr failed;
   // The message loop outlives a cancel of the body: the end of its dialogs still has to come in. It is a task of the actor.
   sc::event served;

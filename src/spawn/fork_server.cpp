@@ -83,6 +83,7 @@ void run_prewarm() {
 fork_server::fork_server(actor_mark& mark)
     : first_private_fd_(std::max(first_free_fd, highest_descriptor() + 1)),
       pid_(::getpid()),
+      root_pid_(root_of(server_root_fd)),
       user_(::getuid()),
       group_(::getgid()),
       mark_(mark) {
@@ -92,8 +93,7 @@ fork_server::fork_server(actor_mark& mark)
   sigset_t all, death;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);  // nothing but SIGKILL ends the server before its root: not the terminal's ^C either
-  const pid_t root = root_of(server_root_fd);
-  if (::getppid() != root) ::_exit(0);
+  if (::getppid() != root_pid_) ::_exit(0);
   check_single_threaded();
   check_syscall(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl(PR_SET_CHILD_SUBREAPER)");
   check_syscall(::chdir("/"), "chdir(/)");  // keeps no file system busy
@@ -109,7 +109,7 @@ fork_server::fork_server(actor_mark& mark)
   watch(signals_.get(), event_key(event_source::signals));
   watch(requests_.get(), event_key(event_source::requests));
   facts_ = capture_world_facts();
-  add_requester(unique_fd(server_root_fd), root, true, nullptr);
+  add_requester(unique_fd(server_root_fd), root_pid_, true, nullptr);
 }
 
 // Above every descriptor that a child keeps.
@@ -156,6 +156,7 @@ TRACTOR_FORK_PATH std::optional<birth> fork_server::serve() {
       sweep_wakeups_ = 0;
       sweep_due_ = false;
       if (kill_orphans()) sweep_due_ = true;
+      if (!sweep_due_ && std::exchange(sockets_due_, false)) sweep_sockets(ipc::registry_sweep::spared);
     }
   }
 }
@@ -259,7 +260,8 @@ bool fork_server::bury_one() {
 }
 
 void fork_server::bury(pid_t pid, int wait_status, const resource_usage& usage) {
-  sweep_due_ = true;  // whatever the process had started belongs to this one now
+  sweep_due_ = true;                          // whatever the process had started belongs to this one now
+  if (wait_status != 0) sockets_due_ = true;  // and it may have left a socket file
   const server_child* found = children_.find(pid);
   if (found == nullptr) return;  // an orphan
   const server_child dead = *found;
@@ -303,6 +305,17 @@ bool fork_server::may_live(pid_t orphan) {
   return std::ranges::any_of(children_.pids(), was_there);
 }
 
+// Of actors that had no time to remove them, and, at the end of the tree, of its root, which may not have been waited for.
+void fork_server::sweep_sockets(ipc::registry_sweep registry) noexcept {
+  try {
+    std::vector<pid_t> dead;
+    if (registry == ipc::registry_sweep::swept) dead.push_back(root_pid_);
+    ipc::sweep_sockets_of_dead(socket_dir_, registry, dead);
+  } catch (const std::bad_alloc&) {
+    // They stay.
+  }
+}
+
 void fork_server::end_tree() {
   for (;;) {
     for (const pid_t pid : children_.pids()) ::kill(pid, SIGKILL);
@@ -312,7 +325,10 @@ void fork_server::end_tree() {
     do {
       reaped = retry_eintr([] { return ::waitpid(-1, nullptr, WNOHANG); });
     } while (reaped > 0);
-    if (reaped < 0) std::exit(0);  // ECHILD: nothing is left
+    if (reaped < 0) {  // ECHILD: nothing is left
+      sweep_sockets(ipc::registry_sweep::swept);
+      std::exit(0);
+    }
     pollfd deaths{.fd = signals_.get(), .events = POLLIN, .revents = 0};
     ::poll(&deaths, 1, sweep_pause_ms);  // not longer: the list may have missed one while another ended
     signalfd_siginfo drained;

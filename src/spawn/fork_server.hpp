@@ -27,6 +27,8 @@
 #include "fork_server_protocol.hpp"
 #include "spawn_message.hpp"
 #include "tractor/base/fd.hpp"
+#include "tractor/ipc/runtime_directory.hpp"
+#include "tractor/ipc/socket_file.hpp"
 #include "tractor/spawn/child_entry.hpp"
 #include "world.hpp"
 
@@ -96,6 +98,7 @@ class alignas(4096) fork_server {
   void bury(pid_t pid, int wait_status, const resource_usage& usage);
   [[nodiscard]] bool kill_orphans();
   [[nodiscard]] bool may_live(pid_t orphan);
+  void sweep_sockets(ipc::registry_sweep registry) noexcept;
   [[noreturn]] void end_tree();
 
   // fork_server_spawn.cpp: one request
@@ -119,17 +122,18 @@ class alignas(4096) fork_server {
 
   int first_private_fd_;  // every descriptor from here on is the server's own
   unique_fd epoll_, signals_, requests_;
-  pid_t pid_;
+  pid_t pid_, root_pid_;
   uid_t user_;
   gid_t group_;
   requester_id last_requester_ = 0;
   actor_mark& mark_;  // in the environment of all worlds; a child writes its own
   std::vector<pid_t> killed_orphans_;
-  bool sweep_due_ = false;
+  bool sweep_due_ = false, sockets_due_ = false;
   int sweep_wakeups_ = 0;
   std::unordered_map<requester_id, requester> requesters_;
   std::vector<std::unique_ptr<const world>> worlds_;  // those that a child or requester still refers to
   const world* adopted_ = nullptr;                    // the one whose environment, directory and umask are this process's
+  const std::string socket_dir_ = ipc::runtime_directory_path();
   child_table children_;
   // Last, so that what a common request writes to is one page: the members above and the beginning of this.
   std::array<std::byte, request_bytes_max> buffer_;

@@ -28,6 +28,9 @@ namespace tractor::ipc {
 
 struct listen_options {
   bool insecure = false;  // TCP: allow addresses that other hosts can reach
+  // UDS: take over a file that nobody listens on, whoever's it was. The caller sees to it that nobody else does so at the same time.
+  bool replace_stale = false;
+  bool prepared = false;  // UDS: the directory is there, and was checked
 };
 
 struct connection {

@@ -11,8 +11,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tractor/ipc/address.hpp"
 
@@ -29,5 +31,12 @@ namespace tractor::ipc {
 TRACTOR_API bool remove_socket_of_dead(const uds_address& where) noexcept;
 // The same for the file it had by default; a name that has none is skipped (S-UDS-10).
 TRACTOR_API bool remove_default_socket_of_dead(std::string_view actor_name, pid_t pid) noexcept;
+
+// What lies in a runtime directory and is nobody's: this user's socket files NAME@PID.sock whose process is gone, or one of `known_dead`,
+// and on which nobody listens; with `registry` also the registry's, when nobody listens there. Gives the names, removed unless `look_only`.
+// Best effort: what cannot be looked at, or removed, is left out.
+enum class registry_sweep : unsigned char { spared, swept };
+TRACTOR_API std::vector<std::string> sweep_sockets_of_dead(const std::string& dir, registry_sweep registry,
+                                                           std::span<const pid_t> known_dead = {}, bool look_only = false) noexcept;
 
 }  // namespace tractor::ipc

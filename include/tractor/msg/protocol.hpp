@@ -70,6 +70,8 @@ struct aid {
   bool is_probe = false;
   // What it understands beyond the messages of the reference, which neither sends nor reads the key.
   std::optional<std::vector<std::string>> extensions{};
+  // Where it listens: from a child to its parent, which tells the registrar.
+  std::optional<std::vector<wire_address>> addrs{};
 };
 
 // From parent to child once the child has connected (S-MSG-5).
@@ -165,6 +167,8 @@ struct error_member {
   error_detail detail{};
 };
 inline constexpr std::string_view error_detail_key = "detail";
+// Among the extensions of who registers over a connection that it keeps: what it has registered goes with that.
+inline constexpr std::string_view registry_key = "registry";
 
 using envelope = std::variant<aid, spawn_spec, start, start_ack, started, yield, return_, stop, cancel_ack, error_msg, credit>;
 

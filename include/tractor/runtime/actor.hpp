@@ -29,6 +29,7 @@ inline constexpr auto last_words_timeout = std::chrono::milliseconds(500);  // f
 inline constexpr auto handshake_timeout = std::chrono::seconds(10);         // S-RT-12
 
 namespace detail {
+class directory;
 class process_host;
 }
 
@@ -67,13 +68,24 @@ class TRACTOR_API actor {
   [[nodiscard]] sc::nursery& service() const;
   void set_service(sc::nursery* service) noexcept { service_ = service; }
   [[nodiscard]] detail::process_host& processes();
+  [[nodiscard]] detail::directory& directory();
+  [[nodiscard]] bool has_directory() const noexcept { return directory_ != nullptr; }
+  void set_is_registrar() noexcept { aid_.is_registrar = true; }
+  // Where its control socket is, and those of the actors that it starts; empty: they have none.
+  [[nodiscard]] const std::string& socket_dir() const noexcept { return socket_dir_; }
+  void set_socket_dir(std::string dir) { socket_dir_ = std::move(dir); }
   void set_fork_server(spawn::fork_server_access access) { fork_server_ = std::move(access); }
 
   void add_peer(std::shared_ptr<detail::peer> connected);
   void remove_peer(const detail::peer& gone) noexcept;
+  [[nodiscard]] const std::vector<std::shared_ptr<detail::peer>>& peers() const noexcept { return peers_; }
+  // The channel that this actor was born with; null in the root.
+  [[nodiscard]] std::shared_ptr<detail::peer> parent() const;
   [[nodiscard]] std::size_t peer_count() const noexcept { return peers_.size(); }
   void add_listener(std::shared_ptr<ipc::listener> listening) { listeners_.push_back(std::move(listening)); }
   [[nodiscard]] const std::vector<std::shared_ptr<ipc::listener>>& listeners() const noexcept { return listeners_; }
+  // Closes the listeners there.
+  void stop_listening(const ipc::address& where) noexcept;
   void call_started() noexcept { ++running_calls_; }
   void call_ended();
   // A peer asked for this actor's end: it is told when all tasks have ended.
@@ -124,6 +136,8 @@ class TRACTOR_API actor {
   std::vector<std::function<void()>> lifetime_stack_;
   spawn::fork_server_access fork_server_;
   std::unique_ptr<detail::process_host> processes_;
+  std::unique_ptr<detail::directory> directory_;
+  std::string socket_dir_;
 };
 
 // The actor that the calling task belongs to; throws no_runtime where there is none.

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -25,7 +26,12 @@ namespace tractor {
 struct root_options {
   std::string name = "root";
   std::vector<std::string> enable_modules = {};  // what peers may call in the root
-  std::vector<ipc::address> bind_addrs = {};     // where the root listens; empty: nowhere
+  std::vector<ipc::address> bind_addrs = {};     // where the root listens, beside its control socket
+  // Where the registrars are that know the actors of this tree by name; this root becomes the registrar at all of them where there is none.
+  // nullopt: TRACTOR_REGISTRY (multiaddrs with commas between, or `none`), else registry@1616.sock in the runtime directory. Empty: none;
+  // its actors are reached by address only.
+  std::optional<std::vector<ipc::address>> registry_addrs = {};
+  bool ensure_registry = false;  // this root is the registrar, or does not start
   bool handle_signals = true;                    // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
 };
 

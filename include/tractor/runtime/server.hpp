@@ -37,6 +37,12 @@ TRACTOR_API ipc::address listen_on(const ipc::address& where, ipc::listen_option
 namespace detail {
 TRACTOR_API ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_options options);
 [[nodiscard]] TRACTOR_API sc::task<> with_portal(ipc::address to, std::function<sc::task<>(portal&)> body);
+// Connects and learns who is there: a peer of `self`, that nobody serves yet.
+[[nodiscard]] sc::task<std::shared_ptr<peer>> connect_peer(actor& self, ipc::address to);
+// Serves it until its channel ends.
+void serve_peer(actor& self, std::shared_ptr<peer> link);
+// Serves it while `body` runs, then disconnects.
+[[nodiscard]] sc::task<> use_portal(actor& self, std::shared_ptr<peer> link, std::function<sc::task<>(portal&)> body);
 }  // namespace detail
 
 // Connects to the actor that listens at `to`, runs `body(portal&)` and disconnects. Throws os_error when nobody listens there, and

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tractor/ipc/address.hpp"
 #include "tractor/ipc/channel.hpp"
 #include "tractor/msg/protocol.hpp"
 #include "tractor/runtime/detail/cid_table.hpp"
@@ -62,9 +63,14 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   // Set on the channel from a child to its parent: the one whose end ends the actor.
   void set_is_parent() noexcept { is_parent_ = true; }
   [[nodiscard]] bool is_parent() const noexcept { return is_parent_; }
+  // Set on the channel to an actor that this one started.
+  void set_is_child() noexcept { is_child_ = true; }
+  [[nodiscard]] bool is_child() const noexcept { return is_child_; }
+  // What it registers goes with its connection.
+  [[nodiscard]] bool keeps_registration() const noexcept { return keeps_registration_; }
 
-  // Sends our identity.
-  void send_aid();
+  // Sends our identity; to the parent, with where we are reached.
+  void send_aid(const std::vector<ipc::address>& addrs = {});
   // Receives the peer's; throws transport_closed when it is something else, or another actor than expected.
   sc::task<> receive_aid();
   // Receives and serves messages until the channel ends; then `lost()` is set. Never throws but `cancelled`: whatever goes wrong with
@@ -142,8 +148,10 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   };
   static void dispatch(void* self, msg::envelope& message, msg::bytes_view body);
   void on_start(const msg::start& request, msg::bytes_view body);
+  bool refused_as_cancelled(const msg::start& request);
   void acknowledge(incoming_call& call, const endpoint& target, const credit_note& credit);
-  void on_runtime_request(const msg::start& request);
+  void on_runtime_request(const msg::start& request, msg::bytes_view body);
+  void run(const endpoint& target, const msg::start& request, msg::bytes_view body);
   void refuse(std::string_view cid, const std::exception_ptr& why);
   void on_error_message(msg::error_msg& fields, msg::bytes_view body);
   template <class Message>
@@ -155,7 +163,9 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   std::optional<msg::aid> remote_aid_;
   uid remote_uid_;
   bool takes_error_detail_ = false;
+  bool keeps_registration_ = false;
   bool is_parent_ = false;
+  bool is_child_ = false;
   bool owner_reports_loss_ = false;
   bool loss_observed_ = false;
   bool cancel_called_ = false;

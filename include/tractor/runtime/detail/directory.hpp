@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an actor knows of who is reached where, and who it tells.
+//
+// Every actor keeps the entries of the actors below it, each owned by the channel that it came by. What is added here is told to the actor
+// above, by the channel that is there already, and so to the root: in order, so that who was told of an actor finds it. The root
+// is the registrar, or tells each registrar of it, over a connection that it holds. When a channel ends, its entries go, everywhere
+// above it: an entry stands as long as the chain of connections to its actor does.
+//
+// When a registrar is gone, the roots that were connected to it try to take its address. The first that binds it is the registrar, with
+// the entries of its own tree; the others connect to it and tell it of theirs.
+//
+// A peer of the reference registers over a connection that it closes again. Its entries are on lease: the registrar looks every
+// `lease_interval` whether somebody listens at their addresses.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tractor/discovery/registry.hpp"
+#include "tractor/ipc/address.hpp"
+#include "tractor/msg/protocol.hpp"
+#include "tractor/sc/event.hpp"
+#include "tractor/sc/lock.hpp"
+#include "tractor/sc/parking_lot.hpp"
+#include "tractor/sc/task.hpp"
+
+namespace tractor {
+
+class actor;
+
+// The probe of a registry's address (S-BOOT-3).
+inline constexpr auto registry_probe_timeout = std::chrono::seconds(3);          // in all
+inline constexpr auto registry_probe_attempt_timeout = std::chrono::seconds(1);  // of one attempt
+inline constexpr int registry_probe_attempts_max = 3;
+inline constexpr auto registry_probe_pause = std::chrono::milliseconds(50);  // before the second attempt; twice that before the third
+
+inline constexpr auto registration_timeout = std::chrono::milliseconds(500);  // until what is above has heard of an actor
+inline constexpr auto registry_failover_timeout = std::chrono::seconds(3);    // how long a lookup waits for a registrar to come back
+inline constexpr auto registry_settle_time = std::chrono::milliseconds(500);  // of a successor: until then others may register again
+inline constexpr auto registry_retry_first = std::chrono::milliseconds(5);    // between attempts to reach or to be the successor
+inline constexpr auto registry_retry_max = std::chrono::seconds(1);           // each pause is twice the last one
+inline constexpr auto registry_lock_timeout = std::chrono::seconds(1);        // for the moment at which one of several binds
+inline constexpr int registry_open_attempts_max = 8;                          // of a root, when others bind and leave at the same time
+inline constexpr auto lease_interval = std::chrono::seconds(10);
+inline constexpr std::size_t registries_max = 16;  // of one actor
+
+namespace detail {
+
+class peer;
+
+class TRACTOR_API directory {
+ public:
+  explicit directory(actor& self);
+  directory(const directory&) = delete;
+  directory& operator=(const directory&) = delete;
+  ~directory();
+
+  // Where this tree's registrars are; empty: it has none.
+  [[nodiscard]] const std::vector<ipc::address>& registry_addrs() const noexcept { return registry_addrs_; }
+  void set_registry_addrs(std::vector<ipc::address> addrs) { registry_addrs_ = std::move(addrs); }
+  [[nodiscard]] bool enabled() const noexcept { return !registry_addrs_.empty(); }
+  // Why a tree that did not say that it wants none has no registry.
+  void set_why_none(std::string why) { why_none_ = std::move(why); }
+  [[nodiscard]] const std::string& why_none() const noexcept { return why_none_; }
+  [[nodiscard]] bool is_registrar() const noexcept { return is_registrar_; }
+  [[nodiscard]] discovery::registry& table() noexcept { return table_; }
+
+  // Of the root. Looks for registrars at `addrs`; joins those that answer, or becomes the registrar at all of them (S-BOOT-3 to S-BOOT-7).
+  // Throws runtime_failure when none is there but something else is, or one is and `ensure_own`; os_error when nothing can be bound.
+  [[nodiscard]] sc::task<> open(std::vector<ipc::address> addrs, bool ensure_own);
+  // Nobody is asked any more, or told.
+  void close() noexcept;
+
+  // An actor has said to `via`, its end of the channel here, where it is reached (null: this actor). Returns when those above have been
+  // told, or `registration_timeout` is over.
+  [[nodiscard]] sc::task<> enroll(msg::uid who, std::vector<ipc::address> addrs, const peer* via);
+  // The same of this actor, without waiting.
+  void announce(const ipc::address& where);
+  // The channel has ended: what came by it is gone.
+  void forget(const peer& gone) noexcept;
+
+  // A request of a peer to the registry part of the runtime, register_actor or unregister_actor; false when it is another one.
+  // Throws what is to be answered as an error.
+  bool handle(peer& from, const msg::start& request);
+
+  // A channel to the registrar at `where`: one that is there, or a new one that is kept. Throws what connecting throws.
+  [[nodiscard]] sc::task<std::shared_ptr<peer>> registrar(ipc::address where);
+  // Whether the table here is that of the registrar at `where`.
+  [[nodiscard]] bool is_own(const ipc::address& where) const noexcept;
+  // Waits until a successor has had time to hear from all; at once for any other registrar.
+  [[nodiscard]] sc::task<> settled();
+  // The channel to an actor of that name, or with that uuid, that is connected; null when there is none.
+  [[nodiscard]] std::shared_ptr<peer> connected(std::string_view name_or_uuid) const;
+
+ private:
+  struct upward;
+  struct kept_link;
+  enum class standing : std::uint8_t { registrar, occupied, absent };
+
+  [[nodiscard]] static sc::task<standing> probe(ipc::address where);
+  [[nodiscard]] static sc::task<standing> probe_within(ipc::address where);
+  [[nodiscard]] sc::task<bool> take_over(const std::vector<ipc::address>& addrs);
+  [[nodiscard]] sc::task<> join(std::shared_ptr<upward> to);
+  [[nodiscard]] sc::task<> keep(std::shared_ptr<upward> to);
+  [[nodiscard]] sc::task<> tell_of_tree(std::shared_ptr<peer> registrar);
+  [[nodiscard]] sc::task<bool> restore(std::shared_ptr<upward> to);
+  [[nodiscard]] sc::task<> tell(std::shared_ptr<peer> above, msg::uid who, std::vector<ipc::address> addrs);
+  [[nodiscard]] sc::task<> tell_all(msg::uid who, std::vector<ipc::address> addrs);
+  [[nodiscard]] sc::task<> renew_leases();
+  [[nodiscard]] std::vector<std::shared_ptr<peer>> above() const;
+  void unregister_above(const msg::uid& who) noexcept;
+  void add(const msg::uid& who, const std::vector<ipc::address>& addrs, const void* owner);
+
+  actor& self_;
+  std::vector<ipc::address> registry_addrs_;
+  std::string why_none_;
+  discovery::registry table_;
+  bool is_registrar_ = false;
+  bool closed_ = false;
+  bool renewing_ = false;
+  std::optional<sc::time_point> settles_at_;
+  std::vector<std::shared_ptr<upward>> upward_;    // of a root: a registrar each
+  std::vector<std::shared_ptr<kept_link>> links_;  // to registrars, for lookups
+};
+
+}  // namespace detail
+}  // namespace tractor

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The connections that a directory keeps.
+
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "tractor/runtime/detail/directory.hpp"
+#include "tractor/runtime/detail/peer.hpp"
+
+namespace tractor::detail {
+
+// From a root to a registrar, which is told what the tree has.
+struct directory::upward {
+  explicit upward(ipc::address at) : where(std::move(at)) {}
+  ipc::address where;
+  std::shared_ptr<peer> link;  // null while there is none
+};
+
+// To a registrar, for lookups.
+struct directory::kept_link {
+  explicit kept_link(ipc::address at) : where(std::move(at)) {}
+  ipc::address where;
+  std::shared_ptr<peer> link;
+  sc::lock connecting;
+};
+
+}  // namespace tractor::detail

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The root's part of the directory: which registrar there is, and what happens when that is gone.
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "directory_links.hpp"
+#include "registrar.hpp"
+#include "tractor/base/fd.hpp"
+#include "tractor/ipc/channel.hpp"
+#include "tractor/ipc/runtime_directory.hpp"
+#include "tractor/msg/quoted.hpp"
+#include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/server.hpp"
+#include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/nursery.hpp"
+
+namespace tractor::detail {
+
+namespace {
+
+bool is_nobody(int error) noexcept { return error == ECONNREFUSED || error == ENOENT; }
+
+// Of those who would be the registrar at the socket files of a directory, one at a time looks and binds: a file that nobody listens on is
+// one to replace only as long as nobody else is replacing it. The lock is on the directory itself, so nothing is left.
+class binding_turn {
+ public:
+  binding_turn() = default;
+  [[nodiscard]] static sc::task<binding_turn> take(std::string dir) {
+    ipc::make_directories(dir);
+    binding_turn taken;
+    taken.dir_.reset(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!taken.dir_) throw_os_error("open(" + dir + ")", errno);
+    bool locked = false;
+    co_await sc::move_on_after(registry_lock_timeout, [&]() -> sc::task<> {
+      while (::flock(taken.dir_.get(), LOCK_EX | LOCK_NB) != 0) co_await sc::sleep(registry_retry_first);
+      locked = true;
+    });
+    if (!locked) throw os_error("flock(" + dir + "): another actor has had it for too long", EWOULDBLOCK);
+    co_return taken;
+  }
+
+ private:
+  unique_fd dir_;
+};
+
+std::string names_of(const std::vector<ipc::address>& addrs) {
+  std::string text;
+  for (const auto& where : addrs) text += (text.empty() ? "" : ", ") + where.text();
+  return text;
+}
+
+}  // namespace
+
+// --- probing ---
+
+sc::task<directory::standing> directory::probe(ipc::address where) {
+  for (int attempt = 1; attempt <= registry_probe_attempts_max; ++attempt) {
+    if (attempt > 1) co_await sc::sleep(registry_probe_pause * (attempt - 1));
+    bool connected = false;
+    std::optional<standing> found;
+    try {
+      co_await sc::move_on_after(registry_probe_attempt_timeout, [&]() -> sc::task<> {
+        ipc::channel link(co_await ipc::connect(where));
+        connected = true;
+        const msg::aid own{.name = "registry-probe", .uuid = make_uuid(), .pid = ::getpid(), .is_probe = true};
+        link.send([&](msg::buffer& out) { msg::encode_aid(out, own); });
+        const auto answer = co_await link.receive();
+        if (const auto* aid = answer ? std::get_if<msg::aid>(&*answer) : nullptr)
+          found = aid->is_registrar.value_or(true) ? standing::registrar : standing::occupied;
+      });
+    } catch (const error&) {
+      if (!connected) co_return standing::absent;
+    }
+    if (!connected && !found) co_return standing::absent;
+    if (found) co_return *found;
+  }
+  co_return standing::occupied;
+}
+
+sc::task<directory::standing> directory::probe_within(ipc::address where) {
+  standing found = standing::occupied;  // what takes so long is there
+  co_await sc::move_on_after(registry_probe_timeout, [&]() -> sc::task<> { found = co_await probe(std::move(where)); });
+  co_return found;
+}
+
+// --- opening ---
+
+sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
+  if (addrs.size() > registries_max)
+    throw usage_error("an actor knows at most " + std::to_string(registries_max) + " registries (registries_max), not " +
+                      std::to_string(addrs.size()));
+  for (int attempt = 0; attempt < registry_open_attempts_max; ++attempt) {
+    std::vector<standing> found(addrs.size(), standing::absent);
+    if (addrs.size() == 1) {
+      found[0] = co_await probe_within(addrs[0]);
+    } else {
+      co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
+        for (std::size_t i = 0; i < addrs.size(); ++i)
+          all.start_soon([&, i]() -> sc::task<> { found[i] = co_await probe_within(addrs[i]); });
+        co_return;
+      });
+    }
+    std::vector<ipc::address> registrars, occupied;
+    for (std::size_t i = 0; i < addrs.size(); ++i) {
+      if (found[i] == standing::registrar) registrars.push_back(addrs[i]);
+      if (found[i] == standing::occupied) occupied.push_back(addrs[i]);
+    }
+    if (!registrars.empty() && ensure_own)
+      throw runtime_failure("this root was to be the registrar (ensure_registry), but one is at " + names_of(registrars) + " already");
+    if (registrars.empty() && !occupied.empty())
+      throw runtime_failure("who listens at the registry's address " + names_of(occupied) + " did not answer as a registrar");
+    if (registrars.empty()) {
+      if (co_await take_over(addrs)) co_return;
+      continue;  // somebody else was faster
+    }
+    registry_addrs_ = registrars;
+    bool all_joined = true;
+    for (const auto& where : registrars) {
+      const auto to = std::make_shared<upward>(where);
+      try {
+        co_await join(to);
+      } catch (const error&) {
+        all_joined = false;  // it has gone since it was asked
+        break;
+      }
+      upward_.push_back(to);
+      self_.service().start_soon({.name = "registration at " + where.text()}, [this, to] { return keep(to); });
+    }
+    if (all_joined) co_return;
+    if (!upward_.empty()) {
+      // Those that have gone are not waited for.
+      std::erase_if(registry_addrs_,
+                    [&](const auto& where) { return std::ranges::none_of(upward_, [&](const auto& to) { return to->where == where; }); });
+      co_return;
+    }
+    registry_addrs_.clear();
+  }
+  throw runtime_failure("no registrar stayed at " + names_of(addrs) + ", and none could be made there, in " +
+                        std::to_string(registry_open_attempts_max) + " attempts (registry_open_attempts_max)");
+}
+
+// Binds all of them or none; false when somebody has bound one first.
+sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs) {
+  std::vector<ipc::address> bound;
+  std::exception_ptr failed;
+  bool taken = false;
+  for (const auto& where : addrs) {
+    try {
+      binding_turn turn;
+      if (const auto* at = where.uds()) turn = co_await binding_turn::take(at->dir);
+      bound.push_back(listen_for(self_, where, {.replace_stale = true}));
+    } catch (const os_error& error) {
+      taken = error.errno_value() == EADDRINUSE;
+      failed = std::current_exception();
+      break;
+    } catch (...) {
+      failed = std::current_exception();
+      break;
+    }
+  }
+  if (failed) {
+    for (const auto& where : bound) self_.stop_listening(where);
+    if (!taken) std::rethrow_exception(failed);
+    co_return false;
+  }
+  if (registry_addrs_.empty()) registry_addrs_ = bound;
+  is_registrar_ = true;
+  self_.set_is_registrar();
+  define_registrar();
+  for (const auto& where : bound) table_.add(self_.uid(), where, this);
+  co_return true;
+}
+
+// --- a root and the registrar of another tree ---
+
+// Connects, and tells what this tree has. Throws where there is no registrar.
+sc::task<> directory::join(std::shared_ptr<upward> to) {
+  std::shared_ptr<peer> link;
+  const bool in_time =
+      co_await sc::move_on_after(registry_probe_timeout, [&]() -> sc::task<> { link = co_await connect_peer(self_, to->where); });
+  if (!in_time) throw transport_closed("who listens at " + to->where.text() + " does not say who it is");
+  if (!link->remote_aid()->is_registrar.value_or(true)) {
+    link->fail(std::make_exception_ptr(transport_closed("the actor at " + to->where.text() + " is not the registrar")));
+    self_.remove_peer(*link);
+    throw transport_closed("the actor at " + to->where.text() + " is not the registrar");
+  }
+  to->link = std::move(link);
+}
+
+// Until this actor ends: the channel to a registrar, and what comes after its end.
+sc::task<> directory::keep(std::shared_ptr<upward> to) {
+  for (bool again = false; !closed_; again = true) {
+    const auto link = to->link;
+    co_await sc::open_nursery([&](sc::nursery& beside) -> sc::task<> {
+      if (again) beside.start_soon([&] { return tell_of_tree(link); });
+      co_await link->serve();
+      beside.cancel("the registrar is gone");
+    });
+    to->link = nullptr;
+    self_.remove_peer(*link);
+    if (closed_ || self_.cancel_called() || !co_await restore(to)) co_return;
+  }
+}
+
+// A registrar that has not heard of this tree.
+sc::task<> directory::tell_of_tree(std::shared_ptr<peer> registrar) {
+  std::vector<discovery::registered_actor> all = table_.owned_by(this);
+  for (const auto& child : self_.peers())
+    if (child->is_child()) std::ranges::move(table_.owned_by(child.get()), std::back_inserter(all));
+  for (auto& who : all) co_await tell(registrar, {.name = std::move(who.name), .uuid = std::move(who.uuid)}, std::move(who.addrs));
+}
+
+// The registrar is gone. True when there is one to connect to again; false when this root is it now.
+sc::task<bool> directory::restore(std::shared_ptr<upward> to) {
+  for (sc::duration pause = registry_retry_first; !closed_; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
+    bool nobody = false;
+    try {
+      co_await join(to);
+      co_return true;
+    } catch (const os_error& error) {
+      nobody = is_nobody(error.errno_value());
+    } catch (const error&) {
+      // Somebody who is no registrar, or not yet.
+    }
+    if (nobody) {
+      try {
+        settles_at_ = sc::current_time() + registry_settle_time;
+        if (co_await take_over({to->where})) {
+          std::erase(upward_, to);
+          co_return false;
+        }
+      } catch (const error&) {
+        // An address of another machine, for one.
+      }
+    }
+    co_await sc::sleep(pause);
+  }
+  co_return false;
+}
+
+sc::task<> directory::settled() {
+  if (settles_at_ && sc::current_time() < *settles_at_) co_await sc::sleep_until(*settles_at_);
+}
+
+// --- leases ---
+
+sc::task<> directory::renew_leases() {
+  for (;;) {
+    co_await sc::sleep(lease_interval);
+    for (const auto& who : table_.leased())
+      for (const auto& where : who.addrs) {
+        bool gone = false;
+        try {
+          const auto here =
+              co_await sc::move_on_after(registry_probe_attempt_timeout, [&]() -> sc::task<> { co_await ipc::connect(where); });
+          static_cast<void>(here);
+        } catch (const os_error& error) {
+          gone = is_nobody(error.errno_value());
+        } catch (const tractor::error&) {
+          // It cannot be said.
+        }
+        if (gone) table_.remove_address(where);
+      }
+  }
+}
+
+}  // namespace tractor::detail

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tractor/runtime/find_actor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "lookup.hpp"
+#include "registrar.hpp"
+#include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/ipc/interfaces.hpp"
+#include "tractor/msg/quoted.hpp"
+#include "tractor/runtime/detail/directory.hpp"
+#include "tractor/runtime/server.hpp"
+#include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/nursery.hpp"
+
+namespace tractor {
+
+namespace detail {
+
+std::vector<ipc::address> registrars_for(directory& known, const find_options& options) {
+  if (!options.registry_addrs.empty()) return options.registry_addrs;
+  if (!known.enabled())
+    throw runtime_failure(
+        "this tree has no registry, so that actors cannot be found by name" +
+            (known.why_none().empty() ? std::string(": root_options::registry_addrs is empty, or TRACTOR_REGISTRY is none")
+                                      : ": " + known.why_none()),
+        error_category::usage);
+  return known.registry_addrs();
+}
+
+namespace {
+
+using address_list = std::vector<ipc::address>;
+
+// --- asking registrars ---
+
+msg::buffer arguments_of(std::string_view name, const auto& value) {
+  msg::buffer kwargs;
+  msg::writer to(kwargs);
+  to.map_header(1);
+  to.str(name);
+  msg::encode_item(to, value);
+  return kwargs;
+}
+
+bool is_nobody(const std::exception_ptr& error) {
+  const auto* const failed = exception_ptr_cast<os_error>(error);
+  return failed != nullptr && (failed->errno_value() == ECONNREFUSED || failed->errno_value() == ENOENT);
+}
+
+// What a question to the registrar at `where` gives: of the table here, or by a call. A registrar of this tree that is not there is asked
+// again until a successor had time to be.
+template <class Answer>
+sc::task<Answer> ask(directory& known, ipc::address where, const char* method, const msg::buffer& kwargs,
+                     std::function<sc::task<Answer>()> here) {
+  const auto& own = known.registry_addrs();
+  const bool of_this_tree = std::ranges::find(own, where) != own.end();
+  const auto give_up = sc::current_time() + registry_failover_timeout;
+  for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
+    if (known.is_own(where)) co_return co_await here();
+    std::exception_ptr failed;
+    try {
+      const auto link = co_await known.registrar(where);
+      msg::buffer copy;
+      copy.append(kwargs.view());
+      const auto payload = co_await call_remote(link, "self", method, std::move(copy));
+      co_return msg::decode<Answer>(payload, {}, "pld");
+    } catch (const remote_actor_error&) {
+      throw;
+    } catch (const error&) {
+      failed = std::current_exception();
+    }
+    const bool is_gone = is_nobody(failed) || exception_ptr_cast<transport_closed>(failed) != nullptr;
+    if (!of_this_tree || !is_gone || sc::current_time() + pause > give_up) std::rethrow_exception(failed);
+    co_await sc::sleep(pause);
+  }
+}
+
+// Asks all of them at once. The first answer that `is_one` ends it; gives where it came from, or nullopt when all have answered otherwise.
+// Throws runtime_failure when nobody has answered.
+template <class Answer>
+sc::task<std::optional<std::pair<ipc::address, Answer>>> ask_all(address_list registrars, std::function<sc::task<Answer>(ipc::address)> one,
+                                                                 std::function<bool(const Answer&)> is_one) {
+  std::optional<std::pair<ipc::address, Answer>> found;
+  std::size_t answered = 0;
+  std::exception_ptr failed;
+  const auto take = [&](ipc::address where) -> sc::task<bool> {
+    try {
+      Answer answer = co_await one(where);
+      ++answered;
+      if (!is_one(answer) || found) co_return false;
+      found.emplace(std::move(where), std::move(answer));
+      co_return true;
+    } catch (const error&) {
+      failed = std::current_exception();
+    }
+    co_return false;
+  };
+  if (registrars.size() == 1) {
+    co_await take(registrars.front());
+  } else {
+    co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
+      for (const auto& where : registrars)
+        all.start_soon([&, where]() -> sc::task<> {
+          if (co_await take(where)) all.cancel("another registrar has answered");
+        });
+      co_return;
+    });
+  }
+  if (answered == 0 && failed) {
+    std::string text;
+    for (const auto& where : registrars) text += (text.empty() ? "" : ", ") + where.text();
+    throw runtime_failure("no registrar answers at " + text + ": " + sc::describe_briefly(failed), error_category::disconnected);
+  }
+  co_return found;
+}
+
+using where_found = std::pair<ipc::address, std::optional<address_list>>;
+
+sc::task<std::optional<where_found>> find_where(directory& known, std::string name, const find_options& options) {
+  const msg::buffer kwargs = arguments_of("name", name);
+  using answer = std::optional<address_list>;
+  co_return co_await ask_all<answer>(
+      registrars_for(known, options),
+      [&](ipc::address where) {
+        return ask<answer>(known, std::move(where), "find_actor", kwargs, [&] { return find_in_registry(name); });
+      },
+      [](const answer& found) { return found.has_value(); });
+}
+
+sc::task<> delete_address(directory& known, ipc::address registrar, ipc::address gone) {
+  const msg::buffer kwargs = arguments_of("addr", gone);
+  using answer = std::optional<msg::uid>;
+  try {
+    co_await ask<answer>(known, std::move(registrar), "delete_addr", kwargs, [&] { return delete_from_registry(gone); });
+  } catch (const error&) {
+    // It is for the registrar's sake.
+  }
+}
+
+// --- the nearest address ---
+
+// Nearest first; of equally near ones the last listed first (S-DSC-8). A socket file that a registrar of another machine knows is not here.
+address_list by_distance(address_list addrs, const ipc::address& registrar) {
+  if (addrs.size() == 1 && addrs.front().uds() == nullptr) return addrs;
+  if (ipc::distance_to(registrar) == ipc::distance::elsewhere)
+    std::erase_if(addrs, [](const auto& where) { return where.uds() != nullptr; });
+  if (addrs.size() < 2) return addrs;
+  address_list sorted;
+  for (const auto wanted : {ipc::distance::here, ipc::distance::this_machine, ipc::distance::elsewhere})
+    for (auto at = addrs.rbegin(); at != addrs.rend(); ++at)
+      if (ipc::distance_to(*at) == wanted) sorted.push_back(*at);
+  return sorted;
+}
+
+// A connection to the actor at the nearest address at which it is; null when it is at none. Those at which nobody is are told to the
+// registrar, which forgets them (S-DSC-3).
+sc::task<std::shared_ptr<peer>> reach(actor& self, std::string_view name, const where_found& found) {
+  std::exception_ptr failed;
+  for (const auto& where : by_distance(*found.second, found.first)) {
+    std::exception_ptr gone;
+    try {
+      auto link = co_await connect_peer(self, where);
+      if (link->remote_uid().name == name || link->remote_uid().uuid == name) co_return link;
+      // Somebody else has that address by now.
+      link->fail(std::make_exception_ptr(transport_closed("it is not actor " + msg::quoted(name))));
+      self.remove_peer(*link);
+    } catch (const error&) {
+      gone = std::current_exception();
+    }
+    if (gone && !is_nobody(gone)) {
+      failed = gone;
+      continue;
+    }
+    co_await delete_address(self.directory(), found.first, where);
+  }
+  if (failed) std::rethrow_exception(failed);
+  co_return nullptr;
+}
+
+}  // namespace
+
+sc::task<> with_found(std::string name, find_options options, found_body body) {
+  actor& self = current_actor();
+  directory& known = self.directory();
+  if (options.registry_addrs.empty())
+    if (const auto link = known.connected(name)) {
+      co_await body(portal(link));
+      co_return;
+    }
+  const auto found = co_await find_where(known, name, options);
+  const auto link = found ? co_await reach(self, name, *found) : nullptr;
+  if (link == nullptr) {
+    if (options.raise_on_none) throw runtime_failure("no actor " + msg::quoted(name) + " is registered");
+    co_await body(std::nullopt);
+    co_return;
+  }
+  co_await use_portal(self, link, [&](portal& there) -> sc::task<> { return body(there); });
+}
+
+sc::task<> with_awaited(std::string name, find_options options, found_body body) {
+  actor& self = current_actor();
+  directory& known = self.directory();
+  const msg::buffer kwargs = arguments_of("name", name);
+  for (;;) {
+    if (options.registry_addrs.empty())
+      if (const auto link = known.connected(name)) {
+        co_await body(portal(link));
+        co_return;
+      }
+    const auto found = co_await ask_all<address_list>(
+        registrars_for(known, options),
+        [&](ipc::address where) {
+          return ask<address_list>(known, std::move(where), "wait_for_actor", kwargs, [&] { return wait_in_registry(name); });
+        },
+        [](const address_list& addrs) { return !addrs.empty(); });
+    if (!found) continue;
+    const auto link = co_await reach(self, name, {found->first, found->second});
+    if (link == nullptr) continue;
+    co_await use_portal(self, link, [&](portal& there) -> sc::task<> { return body(there); });
+    co_return;
+  }
+}
+
+}  // namespace detail
+
+sc::task<std::optional<std::vector<ipc::address>>> query_actor(std::string name, find_options options) {
+  auto found = co_await detail::find_where(current_actor().directory(), std::move(name), options);
+  if (!found) co_return std::nullopt;
+  co_return std::move(found->second);
+}
+
+sc::task<std::vector<registered_actor>> get_registry(find_options options) {
+  detail::directory& known = current_actor().directory();
+  using answer = msg::ordered_map<std::string, std::vector<ipc::address>>;
+  msg::buffer kwargs;
+  msg::writer(kwargs).map_header(0);
+  const auto found = co_await detail::ask_all<answer>(
+      detail::registrars_for(known, options),
+      [&](ipc::address where) {
+        return detail::ask<answer>(known, std::move(where), "get_registry", kwargs, [] { return detail::list_registry(); });
+      },
+      [](const answer&) { return true; });
+  std::vector<registered_actor> all;
+  for (const auto& [key, addrs] : found->second) {
+    const std::size_t dot = std::min(key.rfind('.'), key.size());
+    all.push_back({.name = key.substr(0, dot), .uuid = key.substr(std::min(dot + 1, key.size())), .addrs = addrs});
+  }
+  co_return all;
+}
+
+sc::task<> run_daemon(root_options options) {
+  co_await open_root_actor([]() -> sc::task<> { co_await sc::sleep_forever(); }, std::move(options));
+}
+
+}  // namespace tractor

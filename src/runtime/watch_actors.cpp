@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <map>
+#include <set>
+
+#include "lookup.hpp"
+#include "registrar.hpp"
+#include "tractor/runtime/detail/directory.hpp"
+#include "tractor/runtime/find_actor.hpp"
+#include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/exception_group.hpp"
+#include "tractor/sc/generator.hpp"
+#include "tractor/sc/nursery.hpp"
+
+namespace tractor::detail {
+
+namespace {
+
+// Follows one registrar until its end; then another one, until it is cancelled.
+class watcher {
+ public:
+  watcher(directory& known, std::string prefix, sc::memory_send_channel<actor_event>& to)
+      : known_(known), prefix_(std::move(prefix)), to_(to) {}
+
+  // Until the registrar is gone, or this watch too far behind.
+  sc::task<> follow(ipc::address where) {
+    missing_.clear();
+    for (const auto& [uuid, who] : seen_) missing_.insert(uuid);
+    if (known_.is_own(where)) {
+      co_await sc::aclosing(watch_registry(prefix_), [&](sc::generator<registered_event>& events) -> sc::task<> {
+        while (auto event = co_await events.next()) co_await take(std::move(*event));
+      });
+      co_return;
+    }
+    const portal registrar(co_await known_.registrar(std::move(where)));
+    const auto body = [&](msg_stream<void, registered_event>& events) -> sc::task<> {
+      while (auto event = co_await events.next()) co_await take(std::move(*event));
+    };
+    co_await registrar.open_stream_from_ns<registered_event>(std::string(registrar_module), "watch_actors",
+                                                             msg::value::map{{"prefix", prefix_}}, body);
+  }
+
+ private:
+  sc::task<> take(registered_event event) {
+    if (event.name.empty()) {  // the snapshot is complete: who was not in it has gone
+      for (const auto& uuid : std::exchange(missing_, {})) co_await drop(uuid);
+      co_return;
+    }
+    if (!event.is_there) {
+      co_await drop(event.uuid);
+      co_return;
+    }
+    if (event.is_snapshot) missing_.erase(event.uuid);
+    registered_actor who{.name = std::move(event.name), .uuid = std::move(event.uuid), .addrs = std::move(event.addrs)};
+    registered_actor& held = seen_[who.uuid];
+    if (held == who) co_return;
+    held = who;
+    co_await to_.send({.what = actor_event::kind::registered, .who = std::move(who)});
+  }
+
+  sc::task<> drop(std::string uuid) {
+    auto gone = seen_.extract(uuid);
+    if (gone) co_await to_.send({.what = actor_event::kind::removed, .who = std::move(gone.mapped())});
+  }
+
+  directory& known_;
+  std::string prefix_;
+  sc::memory_send_channel<actor_event>& to_;
+  std::map<std::string, registered_actor> seen_;
+  std::set<std::string> missing_;  // seen before the registrar changed, and not since
+};
+
+}  // namespace
+
+sc::task<> with_watch(std::string prefix, find_options options, std::function<sc::task<>(actor_watch&)> body) {
+  directory& known = current_actor().directory();
+  const std::vector<ipc::address> registrars = registrars_for(known, options);
+  auto [to, from] = sc::open_memory_channel<actor_event>(watch_buffer_events);
+  co_await sc::open_nursery([&](sc::nursery& tasks) -> sc::task<> {
+    tasks.start_soon({.name = "watch of actors"}, [&]() -> sc::task<> {
+      watcher following(known, prefix, to);
+      auto given_up_at = sc::current_time() + registry_failover_timeout;
+      for (std::size_t turn = 0;; ++turn) {
+        std::exception_ptr failed;
+        const auto began = sc::current_time();
+        try {
+          co_await following.follow(registrars[turn % registrars.size()]);
+        } catch (const error&) {
+          failed = std::current_exception();
+        }
+        if (sc::current_time() - began > registry_failover_timeout) given_up_at = sc::current_time() + registry_failover_timeout;
+        if (failed && sc::current_time() > given_up_at) {
+          throw runtime_failure("no registrar can be watched: " + sc::describe_briefly(failed), error_category::disconnected);
+        }
+        co_await sc::sleep(registry_retry_first);
+      }
+    });
+    actor_watch watch(from);
+    co_await body(watch);
+    tasks.cancel("the watch has ended");
+  });
+}
+
+}  // namespace tractor::detail
