@@ -104,6 +104,14 @@ bool nobody_listens(const std::string& path) noexcept {
 
 }  // namespace
 
+bool has_socket_file(const std::string& dir, pid_t pid) noexcept {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(dir.c_str()), &::closedir);
+  if (!open) return false;
+  while (const dirent* const entry = ::readdir(open.get()))
+    if (pid_in(entry->d_name) == pid) return true;
+  return false;
+}
+
 std::vector<std::string> sweep_sockets_of_dead(const std::string& dir, registry_sweep registry, std::span<const pid_t> known_dead,
                                                bool look_only) noexcept {
   std::vector<std::string> found;

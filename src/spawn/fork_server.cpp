@@ -28,6 +28,7 @@ namespace tractor::spawn::detail {
 namespace {
 
 constexpr std::uint32_t root_requester = 1;
+constexpr int root_death_max_ms = 1000;  // from the end of its connection on
 constexpr int events_per_wait = 16;
 
 #if defined(__has_feature)
@@ -309,7 +310,15 @@ bool fork_server::may_live(pid_t orphan) {
 void fork_server::sweep_sockets(ipc::registry_sweep registry) noexcept {
   try {
     std::vector<pid_t> dead;
-    if (registry == ipc::registry_sweep::swept) dead.push_back(root_pid_);
+    if (registry == ipc::registry_sweep::swept) {
+      dead.push_back(root_pid_);
+      // One that ends in good order has removed its own before, and waits for this process. Of one that was killed, the connection may end
+      // some time before the listeners do.
+      if (const unique_fd root{open_pidfd(root_pid_)}; root && ipc::has_socket_file(socket_dir_, root_pid_)) {
+        pollfd death{.fd = root.get(), .events = POLLIN, .revents = 0};
+        ::poll(&death, 1, root_death_max_ms);
+      }
+    }
     ipc::sweep_sockets_of_dead(socket_dir_, registry, dead);
   } catch (const std::bad_alloc&) {
     // They stay.

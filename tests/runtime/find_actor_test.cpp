@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "find_actor_endpoints.hpp"
 #include "runtime_test.hpp"
 #include "tractor/runtime/detail/directory.hpp"
 #include "tractor/tractor.hpp"
@@ -22,46 +23,6 @@ using namespace runtime_test;
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 namespace ipc = tractor::ipc;
-
-sc::task<std::string> own_name() { co_return tractor::current_actor().name(); }
-sc::task<int> own_pid() { co_return static_cast<int>(::getpid()); }
-
-// What the actor `name` says that it is called; "nobody" when there is none.
-sc::task<std::string> ask_name(std::string name) {
-  co_return co_await tractor::find_actor(std::move(name), [](std::optional<portal> found) -> sc::task<std::string> {
-    if (!found) co_return "nobody";
-    co_return co_await found->run<&own_name>();
-  });
-}
-sc::task<std::string> ask_name_when_there(std::string name) {
-  co_return co_await tractor::wait_for_actor(std::move(name),
-                                             [](portal& found) -> sc::task<std::string> { co_return co_await found.run<&own_name>(); });
-}
-
-// Starts an actor, says so, and holds it until it is told to stop.
-sc::task<> hold_one(tractor::context<std::string>& ctx, std::string name, bool by_exec) {
-  co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
-    auto below = co_await an.start_actor(
-        std::move(name), {.enable_modules = {"find_actor_test"}, .start_method = by_exec ? start_method::exec : start_method::forkserver});
-    co_await ctx.started(co_await below.run<&own_name>());
-    co_await sc::sleep_forever();
-  });
-}
-
-sc::task<> stop_listening() {
-  const auto listeners = tractor::current_actor().listeners();
-  for (const auto& listener : listeners) listener->close();
-  co_return;
-}
-
-TRACTOR_MODULE(find_actor_test) {
-  mod.def<&own_name>("own_name");
-  mod.def<&own_pid>("own_pid");
-  mod.def<&ask_name>("ask_name", "name");
-  mod.def<&ask_name_when_there>("ask_name_when_there", "name");
-  mod.def<&hold_one>("hold_one", "name", "by_exec");
-  mod.def<&stop_listening>("stop_listening");
-}
 
 class find_actor : public both_methods {
  protected:
@@ -144,6 +105,7 @@ TEST_P(find_actor, actor_that_was_killed_is_not_found_nor_what_was_below_it) {
     EXPECT_THAT(co_await registered_names(), ElementsAre("root"));
     EXPECT_EQ("nobody", co_await ask_name("below"));
   });
+  left_behind().reap_orphans();  // what an executed actor had executed is nobody's child
 }
 
 // S-DSC-3
@@ -226,11 +188,6 @@ TEST_P(find_actor, query_gives_the_addresses_and_connects_to_nobody) {
     EXPECT_FALSE(co_await tractor::query_actor("c"));
     co_await an.cancel();
   });
-}
-
-// An event as text: "+a" for one that is registered, "-a" for one that is removed.
-std::string text(const tractor::actor_event& event) {
-  return (event.what == tractor::actor_event::kind::registered ? "+" : "-") + event.who.name;
 }
 
 TEST_P(find_actor, watch_tells_who_is_there_who_comes_and_who_goes) {

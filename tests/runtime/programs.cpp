@@ -32,6 +32,7 @@ using tractor::actor_nursery;
 using tractor::spawn::start_method;
 
 constexpr const char* program_argument = "--run-as-program";
+constexpr std::string_view serving = "serving:";
 constexpr auto end_bound = std::chrono::seconds(20);
 
 std::vector<pid_t> children_of(pid_t pid) {
@@ -163,6 +164,18 @@ sc::task<> printing_tree(start_method method) {
   });
 }
 
+// A root called `name` and an actor NAME.worker, for others to find.
+sc::task<> serving_tree(std::string name, start_method method) {
+  const auto serve = [=](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor(name + ".worker", {.enable_modules = {"find_actor_test"}, .start_method = method});
+    say({static_cast<int>(*worker.pid())});
+    say_ready();
+    co_await until_released();
+    co_await an.cancel();
+  };
+  co_await tractor::open_nursery(serve, tractor::root_options{.name = name, .enable_modules = {"find_actor_test"}});
+}
+
 }  // namespace
 
 std::optional<int> run_as_program(int argc, char** argv) {
@@ -177,6 +190,7 @@ std::optional<int> run_as_program(int argc, char** argv) {
     if (name == "joining") return joining_tree(method);
     if (name == "booting") return booting_tree();
     if (name == "printing") return printing_tree(method);
+    if (name.starts_with(serving)) return serving_tree(std::string(name.substr(serving.size())), method);
     throw tractor::usage_error("no tree is called " + std::string(name));
   });
 }

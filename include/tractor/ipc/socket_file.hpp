@@ -32,6 +32,9 @@ TRACTOR_API bool remove_socket_of_dead(const uds_address& where) noexcept;
 // The same for the file it had by default; a name that has none is skipped (S-UDS-10).
 TRACTOR_API bool remove_default_socket_of_dead(std::string_view actor_name, pid_t pid) noexcept;
 
+// Whether there is a file NAME@PID.sock.
+[[nodiscard]] TRACTOR_API bool has_socket_file(const std::string& dir, pid_t pid) noexcept;
+
 // What lies in a runtime directory and is nobody's: this user's socket files NAME@PID.sock whose process is gone, or one of `known_dead`,
 // and on which nobody listens; with `registry` also the registry's, when nobody listens there. Gives the names, removed unless `look_only`.
 // Best effort: what cannot be looked at, or removed, is left out.

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "find_actor_endpoints.hpp"
+
+#include <unistd.h>
+
+#include <optional>
+
+namespace find_actor_test {
+
+using tractor::actor_nursery;
+using tractor::portal;
+using tractor::spawn::start_method;
+
+sc::task<std::string> own_name() { co_return tractor::current_actor().name(); }
+sc::task<int> own_pid() { co_return static_cast<int>(::getpid()); }
+
+sc::task<std::string> ask_name(std::string name) {
+  co_return co_await tractor::find_actor(std::move(name), [](std::optional<portal> found) -> sc::task<std::string> {
+    if (!found) co_return "nobody";
+    co_return co_await found->run<&own_name>();
+  });
+}
+sc::task<std::string> ask_name_when_there(std::string name) {
+  co_return co_await tractor::wait_for_actor(std::move(name),
+                                             [](portal& found) -> sc::task<std::string> { co_return co_await found.run<&own_name>(); });
+}
+
+sc::task<> hold_one(tractor::context<std::string>& ctx, std::string name, bool by_exec) {
+  co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto below = co_await an.start_actor(
+        std::move(name), {.enable_modules = {"find_actor_test"}, .start_method = by_exec ? start_method::exec : start_method::forkserver});
+    co_await ctx.started(co_await below.run<&own_name>());
+    co_await sc::sleep_forever();
+  });
+}
+
+sc::task<> stop_listening() {
+  const auto listeners = tractor::current_actor().listeners();
+  for (const auto& listener : listeners) listener->close();
+  co_return;
+}
+
+TRACTOR_MODULE(find_actor_test) {
+  mod.def<&own_name>("own_name");
+  mod.def<&own_pid>("own_pid");
+  mod.def<&ask_name>("ask_name", "name");
+  mod.def<&ask_name_when_there>("ask_name_when_there", "name");
+  mod.def<&hold_one>("hold_one", "name", "by_exec");
+  mod.def<&stop_listening>("stop_listening");
+}
+
+std::string text(const tractor::actor_event& event) {
+  return (event.what == tractor::actor_event::kind::registered ? "+" : "-") + event.who.name;
+}
+
+}  // namespace find_actor_test

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the actors of the tests of lookups can do: module "find_actor_test".
+
+#pragma once
+
+#include <string>
+
+#include "tractor/tractor.hpp"
+
+namespace find_actor_test {
+
+namespace sc = tractor::sc;
+
+sc::task<std::string> own_name();
+sc::task<int> own_pid();
+// What the actor `name` says that it is called; "nobody" when there is none.
+sc::task<std::string> ask_name(std::string name);
+sc::task<std::string> ask_name_when_there(std::string name);
+// Starts an actor, says so, and holds it until the context is cancelled.
+sc::task<> hold_one(tractor::context<std::string>& ctx, std::string name, bool by_exec);
+sc::task<> stop_listening();
+
+// "+a" for one that is registered, "-a" for one that is removed.
+std::string text(const tractor::actor_event& event);
+
+}  // namespace find_actor_test
