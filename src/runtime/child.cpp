@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "child_actor.hpp"
+#include "dump.hpp"
 #include "registration.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -32,6 +33,10 @@ namespace {
 sc::task<> watch_child_signals(actor& self, sc::signal_receiver& signals) {
   for (;;) {
     const int number = co_await signals.receive();
+    if (number == SIGUSR1) {
+      dump_and_pass_on(self);
+      continue;
+    }
     self.cancel_soon(self.uid(), sc::signal_name(number));
   }
 }
@@ -115,7 +120,7 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
   const exit_callbacks last(self);
   int status = 0;
   // Before anybody can learn this process's pid from it: a signal it is sent then is a request, not its death.
-  co_await sc::open_signal_receiver({SIGINT, SIGTERM}, [&](sc::signal_receiver& signals) -> sc::task<> {
+  co_await sc::open_signal_receiver({SIGINT, SIGTERM, SIGUSR1}, [&](sc::signal_receiver& signals) -> sc::task<> {
     co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
       self.set_service(&service);
       auto parent = std::make_shared<peer>(self, std::make_unique<sc::socket_stream>(std::move(born.link)));

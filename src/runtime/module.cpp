@@ -159,6 +159,28 @@ void read_all_modules() noexcept {
   read_all(in);
 }
 
+std::vector<function_description> describe_module(std::string_view name) {
+  std::vector<function_description> found;
+  module_table& in = table();
+  const std::lock_guard lock(table_lock);
+  const auto record = in.modules.find(name);
+  if (record == in.modules.end()) return found;
+  read_module(in, *record->second);
+  for (const auto& [function, target] : in.endpoints[record->first]) {
+    const function_types types = target->types();
+    found.push_back({.module = std::string(name),
+                     .name = std::string(function),
+                     .kind = std::string(msg::wire_name(target->kind)),
+                     .argument_names = {target->argument_names.begin(), target->argument_names.end()},
+                     .argument_types = {types.arguments.begin(), types.arguments.end()},
+                     .result = std::string(types.result),
+                     .started = std::string(types.started),
+                     .in = std::string(types.in),
+                     .out = std::string(types.out)});
+  }
+  return found;
+}
+
 const endpoint* find_endpoint(std::string_view module, std::string_view name) {
   module_table& in = table();
   const std::lock_guard lock(table_lock);

@@ -8,6 +8,7 @@
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/actor.hpp"
+#include "tractor/runtime/control.hpp"
 #include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/detail/incoming_call.hpp"
 #include "tractor/runtime/module.hpp"
@@ -241,7 +242,9 @@ void peer::on_start(const msg::start& request, msg::bytes_view body) {
   }
   try {
     if (refused_as_cancelled(request)) return;
-    if (!self_.exposes(request.ns))
+    if (request.ns == control_module)
+      define_control();
+    else if (!self_.exposes(request.ns))
       throw module_not_exposed("module " + msg::quoted(request.ns) + " is not exposed by " + named(self_.uid()) +
                                ": name it in enable_modules when the actor is started");
     const endpoint* target = find_endpoint(request.ns, request.func);

@@ -209,6 +209,11 @@ void process_host::say_refused(const char* why) noexcept {
     stderr_.say("tractor: %s; it is executed instead, as from now on every actor that the fork server refuses to make\n", why);
 }
 
+void process_host::signal(pid_t pid, int signo) noexcept {
+  const auto found = std::ranges::find_if(children_, [&](const child_process* child) { return child->pid() == pid; });
+  if (found != children_.end()) (*found)->signal(signo);
+}
+
 child_process* process_host::find(spawn::ticket_id ticket) noexcept {
   const auto found = std::find_if(children_.begin(), children_.end(), [&](const child_process* c) { return c->ticket_ == ticket; });
   return found != children_.end() ? *found : nullptr;

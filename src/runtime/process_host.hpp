@@ -100,6 +100,9 @@ class process_host {
   [[nodiscard]] std::unique_ptr<child_process> start(spawn::start_method method, const spawn::spawn_request& request,
                                                      const std::string& executable);
 
+  // Sends a signal to the process of that pid, if it is one of these and alive.
+  void signal(pid_t pid, int signo) noexcept;
+
   // This process's stderr, for lines that must not wait for who reads it.
   [[nodiscard]] stderr_outlet& stderr_output() noexcept { return stderr_; }
   // Says, once, that what the fork server refuses is executed.

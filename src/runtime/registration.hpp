@@ -12,7 +12,7 @@
 namespace tractor::detail {
 
 // TRACTOR_REGISTRY, else the registry's socket file in the runtime directory. Empty for `none`. Throws address_error.
-[[nodiscard]] std::vector<ipc::address> default_registry_addrs();
+[[nodiscard]] TRACTOR_API std::vector<ipc::address> default_registry_addrs();
 // For actors whose registrar is reached by TCP on this machine: a port of the same host, for each (S-BOOT-6).
 [[nodiscard]] std::vector<ipc::address> default_bind_addrs(const std::vector<ipc::address>& registry_addrs);
 // NAME@PID.sock in the actor's socket_dir. Throws what ipc::listen throws.

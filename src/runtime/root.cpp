@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "child_actor.hpp"
+#include "dump.hpp"
 #include "registration.hpp"
 #include "spawn/own_stderr.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
@@ -56,15 +57,18 @@ sc::task<> watch_signals(sc::task_status<> status, actor& self, sc::cancel_scope
       last_look(const last_look&) = delete;
       last_look& operator=(const last_look&) = delete;
       ~last_look() {
-        if (self.interrupted_by == 0) self.interrupted_by = signals.receive_if_arrived().value_or(0);
+        for (std::optional<int> number; self.interrupted_by == 0 && (number = signals.receive_if_arrived());)
+          if (*number != SIGUSR1) self.interrupted_by = *number;
       }
     } const look(self, signals);
     status.started();
-    self.interrupted_by = co_await signals.receive();
+    int number = 0;
+    while ((number = co_await signals.receive()) == SIGUSR1) dump_and_pass_on(self);
+    self.interrupted_by = number;
     body.cancel(self.interrupted_by == SIGINT ? "SIGINT" : "SIGTERM");
   };
   try {
-    co_await sc::open_signal_receiver({SIGINT, SIGTERM}, watch);
+    co_await sc::open_signal_receiver({SIGINT, SIGTERM, SIGUSR1}, watch);
   } catch (const usage_error& taken) {
     throw usage_error("the root actor cannot handle signals: " + taken.message() +
                       "; open it with root_options{.handle_signals = false} where the program handles them itself");
@@ -105,7 +109,7 @@ void open_control_socket(actor& self) {
 bool is_simulated() { return sc::runner::current()->options().clock != nullptr; }
 
 sc::task<> open_directory(actor& self, const root_options& options) {
-  if (!is_simulated()) open_control_socket(self);
+  if (options.control_socket && !is_simulated()) open_control_socket(self);
   directory& known = self.directory();
   if (options.registry_addrs) {
     if (options.registry_addrs->empty()) co_return;
@@ -158,15 +162,15 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
   sc::cancel_scope body_scope({.where = {}});
   std::exception_ptr failed;
   co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
-    around.start_soon(root_service, std::ref(self), std::ref(ready), std::ref(stop));
+    around.start_soon({.name = "service"}, root_service, std::ref(self), std::ref(ready), std::ref(stop));
     static_cast<void>(co_await sc::shielded([&]() -> sc::task<> { co_await ready.wait(); }));
     try {
       for (const auto& module : options.enable_modules) self.enable_module(module);
       for (const auto& where : options.bind_addrs) listen_for(self, where, {});
       co_await open_directory(self, options);
       co_await sc::open_nursery([&](sc::nursery& watchers) -> sc::task<> {
-        if (options.handle_signals) co_await watchers.start(watch_signals, std::ref(self), std::ref(body_scope));
-        watchers.start_soon([&] { return watch_requests(self, body_scope); });
+        if (options.handle_signals) co_await watchers.start({.name = "signals"}, watch_signals, std::ref(self), std::ref(body_scope));
+        watchers.start_soon({.name = "requests"}, [&] { return watch_requests(self, body_scope); });
         co_await body_scope.run(body);
         watchers.cancel("the root's body has ended");
       });

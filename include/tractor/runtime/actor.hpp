@@ -31,7 +31,7 @@ inline constexpr auto handshake_timeout = std::chrono::seconds(10);         // S
 namespace detail {
 class directory;
 class process_host;
-}
+}  // namespace detail
 
 // A random (version 4) uuid as text, from the run's source of randomness.
 [[nodiscard]] TRACTOR_API std::string make_uuid();
@@ -65,6 +65,7 @@ class TRACTOR_API actor {
   void set_pid(std::int64_t pid) noexcept { aid_.pid = pid; }
   void enable_module(std::string_view name);  // throws module_not_exposed when the program has no such module
   [[nodiscard]] bool exposes(std::string_view name) const { return std::ranges::find(modules_, name) != modules_.end(); }
+  [[nodiscard]] const std::vector<std::string>& modules() const noexcept { return modules_; }
   [[nodiscard]] sc::nursery& service() const;
   void set_service(sc::nursery* service) noexcept { service_ = service; }
   [[nodiscard]] detail::process_host& processes();

@@ -31,6 +31,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "tractor/runtime/control.hpp"
 #include "tractor/runtime/detail/endpoint.hpp"
 
 namespace tractor {
@@ -95,6 +96,8 @@ TRACTOR_API void read_all_modules() noexcept;
 // Of the errors that modules register: how to make the one of that name, or null; and the name of that type, or "".
 [[nodiscard]] TRACTOR_API make_error find_error(std::string_view name);
 [[nodiscard]] TRACTOR_API std::string_view registered_name(const std::type_info& type);
+// All that the module defines, by name; nothing for one that is not known.
+[[nodiscard]] std::vector<function_description> describe_module(std::string_view name);
 // null when the module has no such function.
 [[nodiscard]] TRACTOR_API const endpoint* find_endpoint(std::string_view module, std::string_view name);
 }  // namespace detail

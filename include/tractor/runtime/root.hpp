@@ -32,7 +32,9 @@ struct root_options {
   // its actors are reached by address only.
   std::optional<std::vector<ipc::address>> registry_addrs = {};
   bool ensure_registry = false;  // this root is the registrar, or does not start
-  bool handle_signals = true;                    // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
+  // Keeps a socket NAME@PID.sock in the runtime directory, by which the `tractor` command finds the actor; so do those that it starts.
+  bool control_socket = true;
+  bool handle_signals = true;    // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
 };
 
 namespace detail {

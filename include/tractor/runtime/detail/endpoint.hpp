@@ -48,6 +48,12 @@ class TRACTOR_API prepared_call {
   virtual void encode_end(msg::buffer& out, std::string_view cid) const = 0;
 };
 
+// The types of a function, as error messages name them; empty where it has none.
+struct function_types {
+  std::vector<std::string_view> arguments;
+  std::string_view result, started, in, out;
+};
+
 struct endpoint {
   std::string_view module;
   std::string_view name;
@@ -55,6 +61,7 @@ struct endpoint {
   std::vector<std::string_view> argument_names;
   const void* function = nullptr;  // the function's address: its identity in this process
   std::unique_ptr<prepared_call> (*prepare)(const endpoint& self, msg::bytes_view kwargs) = nullptr;
+  function_types (*types)() = nullptr;
 };
 
 // The endpoint of a function of this program; throws usage_error when no TRACTOR_MODULE defines it.
@@ -237,6 +244,31 @@ class typed_call final : public prepared_call {
   std::optional<std::conditional_t<std::is_void_v<result_type>, char, result_type>> result_;
 };
 
+template <class T>
+constexpr std::string_view type_name_or_none() noexcept {
+  if constexpr (std::is_void_v<T>)
+    return {};
+  else
+    return msg::type_name<T>();
+}
+
+// Asked by whoever describes the function: costs nothing before.
+template <auto Function>
+function_types types_of() {
+  using traits = endpoint_traits<Function>;
+  function_types types;
+  [&]<class... A>(std::tuple<A...>*) { types.arguments = {msg::type_name<A>()...}; }(static_cast<typename traits::arguments*>(nullptr));
+  types.result = traits::kind == msg::function_kind::asyncgen ? type_name_or_none<typename traits::item_type>()
+                                                              : type_name_or_none<typename traits::result_type>();
+  if constexpr (traits::takes_context) {
+    using dialog = is_context<typename traits::context_type>;
+    types.started = type_name_or_none<typename dialog::started_type>();
+    types.in = type_name_or_none<typename dialog::in_type>();
+    types.out = type_name_or_none<typename dialog::out_type>();
+  }
+  return types;
+}
+
 template <auto Function>
 endpoint make_endpoint(std::string_view module, std::string_view name, std::initializer_list<const char*> argument_names) {
   endpoint made;
@@ -246,6 +278,7 @@ endpoint make_endpoint(std::string_view module, std::string_view name, std::init
   made.argument_names.assign(argument_names.begin(), argument_names.end());
   made.function = reinterpret_cast<const void*>(Function);
   made.prepare = &typed_call<Function>::prepare;
+  made.types = &types_of<Function>;
   return made;
 }
 

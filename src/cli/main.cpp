@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The `tractor` command.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "actors.hpp"
+#include "commands.hpp"
+#include "completion.hpp"
+#include "tractor/runtime/root.hpp"
+#include "tractor/version.hpp"
+
+namespace {
+
+namespace cli = tractor::cli;
+namespace sc = tractor::sc;
+
+// A mistake of the user's, or an error on the way, in one line.
+int run(const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const tractor::error& failed) {
+    std::fprintf(stderr, "tractor: %s\n", failed.what());
+    return 1;
+  }
+}
+
+int run_task(const std::function<sc::task<int>()>& command) {
+  return run([&] {
+    return cli::run_command([&]() -> sc::task<int> {
+      try {
+        co_return co_await command();
+      } catch (const tractor::error& failed) {
+        std::fprintf(stderr, "tractor: %s\n", failed.what());
+      }
+      co_return 1;
+    });
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tractor::child_entry(argc, argv);
+  CLI::App app("Finds, shows and steers the actors of this machine.", "tractor");
+  app.set_version_flag("--version", TRACTOR_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  int status = 0;
+  bool json = false;
+  std::string who;
+  std::vector<std::string> registry;
+  cli::call_request request;
+  cli::reap_request reap;
+  double bench_seconds = 0;
+  std::string shell;
+
+  const auto add = [&](const char* name, const char* what, std::function<int()> does) {
+    CLI::App* const command = app.add_subcommand(name, what);
+    command->callback([&status, does = std::move(does)] { status = does(); });
+    return command;
+  };
+  const auto with_json = [&](CLI::App* command) { command->add_flag("--json", json, "print JSON"); };
+  const auto with_actor = [&](CLI::App* command) {
+    command->add_option("ACTOR", who, "a pid, a name, or the beginning of a uuid")->required();
+  };
+  const auto with_registry = [&](CLI::App* command) {
+    command->add_option("--registry", registry,
+                        "where the registrar is, a multiaddr; may be given again (default: TRACTOR_REGISTRY, else the "
+                        "registry of the runtime directory)");
+  };
+  const auto where = [&] { return cli::registries(registry); };
+
+  with_json(add("ps", "live actors, as trees of supervision", [&] { return run_task([&] { return cli::ps(json); }); }));
+  add("top", "the same, again and again, with keys to sort, cancel and dump", [&] { return run_task([] { return cli::top(); }); });
+  CLI::App* command = add("tree", "the tasks of an actor: what each waits for, since when, and where",
+                          [&] { return run_task([&] { return cli::tree(who, json); }); });
+  with_actor(command);
+  with_json(command);
+  with_actor(add("dump", "has an actor, and those below it, write their task trees to stderr and to a file",
+                 [&] { return run_task([&] { return cli::dump(who); }); }));
+  command = add("describe", "what an actor exposes: modules, functions, arguments, types",
+                [&] { return run_task([&] { return cli::describe(who, json); }); });
+  with_actor(command);
+  with_json(command);
+  with_actor(add("cancel", "ends an actor in good order", [&] { return run_task([&] { return cli::cancel(who); }); }));
+
+  command = add("find", "where the actor of a name is reached", [&] { return run_task([&] { return cli::find(who, where(), json); }); });
+  command->add_option("NAME", who, "a name, or a uuid")->required();
+  with_json(command);
+  with_registry(command);
+  command = add("watch", "which actors come and go", [&] { return run_task([&] { return cli::watch(who, where(), json); }); });
+  command->add_option("PREFIX", who, "only those whose name begins so");
+  with_json(command);
+  with_registry(command);
+  command = add("call", "calls a function of an actor; prints its result as JSON",
+                [&] { return run_task([&] { return cli::call(request, where()); }); });
+  command->add_option("NAME", request.name, "the actor")->required();
+  command->add_option("FUNCTION", request.function, "MODULE.FUNCTION")->required();
+  command->add_option("ARGUMENTS", request.arguments, "key=value; a value is JSON, else text");
+  command->add_flag("--stream", request.stream, "the function is a generator: print a line for each value");
+  with_registry(command);
+  with_registry(add("registrar", "runs a registrar and nothing else", [&] { return run([&] { return cli::registrar(where()); }); }));
+
+  command = add("reap", "ends orphaned actors and removes what they left", [&] { return run([&] { return cli::reap(reap); }); });
+  command->add_option("--grace", reap.grace_s, "seconds between SIGINT and SIGKILL")->capture_default_str()->check(CLI::NonNegativeNumber);
+  command->add_flag("-n,--dry-run", reap.look_only, "only say what would be done");
+  command->add_flag("--registry-file", reap.registry, "also the registry's socket file, when nobody listens on it");
+  command->add_flag("!--no-sockets", reap.sockets, "leave socket files alone");
+  command->add_flag("--json", reap.json, "print JSON");
+  with_json(add("doctor", "what on this machine will hurt, and how to mend it", [&] { return run([&] { return cli::doctor(json); }); }));
+  command =
+      add("bench", "how fast actors start and answer here", [&] { return run_task([&] { return cli::bench(bench_seconds, json); }); });
+  command->add_option("--seconds", bench_seconds, "how long each is measured")->default_val(1)->check(CLI::PositiveNumber);
+  with_json(command);
+  command = add("completion", "prints a completion script for a shell", [&] {
+    std::fputs(cli::completion_script(app, shell).c_str(), stdout);
+    return 0;
+  });
+  command->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+
+  CLI11_PARSE(app, argc, argv);
+  return status;
+}

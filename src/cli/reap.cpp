@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ends what is left of trees whose root is gone, and removes their socket files (S-REAP, S-SCR-1). Only what is provably ours: processes of
+// this user whose title says that they are actors and that have no parent left, and what descends from them; socket files NAME@PID.sock of
+// processes that are gone, on which nobody listens.
+
+#include <signal.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "commands.hpp"
+#include "process.hpp"
+#include "spawn/pidfd.hpp"
+#include "text.hpp"
+#include "tractor/base/fd.hpp"
+#include "tractor/ipc/runtime_directory.hpp"
+#include "tractor/ipc/socket_file.hpp"
+
+namespace tractor::cli {
+
+namespace {
+
+constexpr int look_again_ms = 250;
+
+struct target {
+  process_facts process;
+  unique_fd pidfd;  // its number may be another process's by the time that it is signalled
+};
+
+bool is_nobodys(const process_facts& process, const std::map<pid_t, process_facts>& all) {
+  if (process.parent == 1) return true;
+  const auto parent = all.find(process.parent);  // a user's service manager adopts too
+  return parent != all.end() && parent->second.command.find("systemd --user") != std::string::npos;
+}
+
+std::vector<target> orphans() {
+  std::map<pid_t, process_facts> all;
+  for (auto& process : own_processes()) all.emplace(process.pid, process);
+  std::set<pid_t> meant;
+  for (const auto& [pid, process] : all)
+    if (is_subactor(process) && process.state != 'Z' && is_nobodys(process, all)) meant.insert(pid);
+  for (bool grows = true; grows;) {
+    grows = false;
+    for (const auto& [pid, process] : all)
+      if (meant.contains(process.parent)) grows = meant.insert(pid).second || grows;
+  }
+  std::vector<target> found;
+  for (const pid_t pid : meant) {
+    unique_fd pidfd(spawn::detail::open_pidfd(pid));
+    const auto now = facts_of(pid);
+    if (pidfd && now && now->start_ticks == all[pid].start_ticks) found.push_back({.process = *now, .pidfd = std::move(pidfd)});
+  }
+  return found;
+}
+
+bool is_gone(const target& of) { return spawn::detail::signal_pidfd(of.pidfd.get(), 0) != 0; }
+
+void signal_all(std::vector<target>& targets, int number) {
+  for (auto& of : targets) static_cast<void>(spawn::detail::signal_pidfd(of.pidfd.get(), number));
+}
+
+// What is left after so long.
+void wait_for(std::vector<target>& targets, double seconds) {
+  for (double waited = 0; !targets.empty() && waited <= seconds; waited += look_again_ms / 1e3) {
+    std::erase_if(targets, is_gone);
+    if (targets.empty()) return;
+    const timespec pause{.tv_sec = 0, .tv_nsec = look_again_ms * 1'000'000L};
+    ::nanosleep(&pause, nullptr);
+  }
+  std::erase_if(targets, is_gone);
+}
+
+}  // namespace
+
+int reap(const reap_request& request) {
+  auto targets = orphans();
+  nlohmann::ordered_json report{{"processes", nlohmann::ordered_json::array()}};
+  std::string text;
+  for (const auto& of : targets) {
+    report["processes"].push_back({{"pid", of.process.pid}, {"command", of.process.command}});
+    text += (request.look_only ? "would end " : "ended ") + of.process.command + " (pid " + std::to_string(of.process.pid) + ")\n";
+  }
+  std::size_t killed = 0, stayed = 0;
+  if (!request.look_only && !targets.empty()) {
+    signal_all(targets, SIGINT);
+    wait_for(targets, request.grace_s);
+    killed = targets.size();
+    if (killed != 0) {
+      signal_all(targets, SIGKILL);
+      wait_for(targets, 1);
+      stayed = targets.size();
+    }
+  }
+  std::vector<std::string> sockets;
+  if (request.sockets)
+    sockets = ipc::sweep_sockets_of_dead(
+        ipc::runtime_directory_path(), request.registry ? ipc::registry_sweep::swept : ipc::registry_sweep::spared, {}, request.look_only);
+  std::ranges::sort(sockets);
+  for (const auto& file : sockets) text += (request.look_only ? "would remove " : "removed ") + file + "\n";
+  report["killed"] = killed;
+  report["stayed"] = stayed;
+  report["sockets"] = sockets;
+  if (killed != 0) text += std::to_string(killed) + " needed SIGKILL\n";
+  if (stayed != 0) text += std::to_string(stayed) + " could not be ended\n";
+  if (text.empty()) text = "nothing is left behind\n";
+  std::fputs(request.json ? (report.dump(2) + "\n").c_str() : text.c_str(), stdout);
+  return killed != 0 || stayed != 0 ? 1 : 0;
+}
+
+}  // namespace tractor::cli
