@@ -122,17 +122,19 @@ void put_start_tail(writer& out, uid_view uid, std::string_view pld_spec, extra_
 
 void encode_aid(buffer& out, const aid& message) {
   const aid_fields fields{message.name, message.uuid, message.pid, message.is_registrar, message.is_probe};
-  buffer extensions, addrs;
-  std::array<extra_field, 2> extra;
+  std::array<buffer, 4> packed;
+  std::array<extra_field, packed.size()> extra;
   std::size_t extra_count = 0;
-  if (message.extensions) {
-    encode(extensions, *message.extensions);
-    extra[extra_count++] = {.key = "extensions", .item = extensions.view()};
-  }
-  if (message.addrs) {
-    encode(addrs, *message.addrs);
-    extra[extra_count++] = {.key = "addrs", .item = addrs.view()};
-  }
+  const auto add = [&](std::string_view key, const auto& field) {
+    if (!field) return;
+    encode(packed[extra_count], *field);
+    extra[extra_count] = {.key = key, .item = packed[extra_count].view()};
+    ++extra_count;
+  };
+  add("extensions", message.extensions);
+  add("addrs", message.addrs);
+  add("challenge", message.challenge);
+  add("proof", message.proof);
   encode_generic(out, message_kind::aid, fields, frame_bytes_max_default, extra_fields(extra).first(extra_count));
 }
 void encode_spawn_spec(buffer& out, const spawn_spec& message) {

@@ -70,13 +70,71 @@ sc::task<> peer::receive_aid() {
                    msg::quoted(remote_uid_.name) + " (" + remote_uid_.uuid + ")");
     throw transport_closed(channel_.why_closed());
   }
-  channel_.set_frame_bytes_max(msg::frame_bytes_max_default);  // from here on it is one who has a name
+  if (!aid->challenge) channel_.set_frame_bytes_max(msg::frame_bytes_max_default);  // from here on it is one who has a name
   expect(uid{.name = aid->name, .uuid = aid->uuid});
   remote_aid_ = std::move(*aid);
   if (const auto& known = remote_aid_->extensions) {
     takes_error_detail_ = std::ranges::find(*known, msg::error_detail_key) != known->end();
     keeps_registration_ = std::ranges::find(*known, msg::registry_key) != known->end();
   }
+}
+
+sc::task<> peer::shake_hands(ipc::connection_end as, bool over_tcp) {
+  if (!over_tcp || !self_.secret()) {
+    send_aid();
+    co_await receive_aid();
+    if (!over_tcp || !remote_aid_->challenge) co_return;
+    refuse_stranger(named(remote_uid_) + " belongs to a tree with a secret, and " + named(self_.uid()) +
+                    " to one without: set TRACTOR_SECRET_FILE or TRACTOR_SECRET there too");
+  }
+  const ipc::challenge own = ipc::fresh_challenge();
+  msg::aid said = self_.aid();
+  said.challenge.emplace(own.begin(), own.end());
+  channel_.send([&](msg::buffer& out) { msg::encode_aid(out, said); });
+  co_await receive_aid();
+  if (!remote_aid_->is_probe) co_await prove(as, own);
+}
+
+sc::task<> peer::prove(ipc::connection_end as, const ipc::challenge& own) {
+  const msg::aid theirs = *remote_aid_;
+  if (!theirs.challenge || theirs.challenge->size() != ipc::challenge_bytes)
+    refuse_stranger("this tree has a secret, which a peer has to prove that it knows; " + named(remote_uid_) +
+                    " has not asked for a proof, " + "so it has none, or is a peer of the reference");
+  // Nobody but a mirror would ask what it was asked.
+  if (std::ranges::equal(*theirs.challenge, own)) refuse_stranger("a challenge was sent back");
+  const bool connects = as == ipc::connection_end::connector;
+  const ipc::handshake_facts facts{.connector_challenge = connects ? std::span<const std::byte>(own) : *theirs.challenge,
+                                   .acceptor_challenge = connects ? *theirs.challenge : std::span<const std::byte>(own),
+                                   .connector_uuid = connects ? self_.uid().uuid : theirs.uuid,
+                                   .acceptor_uuid = connects ? theirs.uuid : self_.uid().uuid};
+  const ipc::proof answer = self_.secret()->prove(as, facts);
+  msg::aid said = self_.aid();
+  said.proof.emplace(answer.begin(), answer.end());
+  channel_.send([&](msg::buffer& out) { msg::encode_aid(out, said); });
+  const auto message = co_await channel_.receive();
+  if (!message) throw transport_closed(channel_.why_closed() + " before it proved that it knows the secret of this tree");
+  const auto* error = std::get_if<msg::error_msg>(&*message);
+  if (error != nullptr) {
+    channel_.close(named(remote_uid_) + " refused the connection: " + msg::quoted(error->message.value_or("")));
+    throw transport_closed(channel_.why_closed());
+  }
+  const auto* aid = std::get_if<msg::aid>(&*message);
+  const auto of = connects ? ipc::connection_end::acceptor : ipc::connection_end::connector;
+  if (aid == nullptr || aid->uuid != theirs.uuid || !aid->proof || !self_.secret()->verifies(*aid->proof, of, facts))
+    refuse_stranger(named(remote_uid_) + " does not know the secret of this tree");
+  channel_.set_frame_bytes_max(msg::frame_bytes_max_default);
+}
+
+// Tells it why, as an error of the runtime: a peer of the reference reads that too.
+void peer::refuse_stranger(const std::string& why) {
+  const auto refusal = std::make_exception_ptr(messaging_error(why));
+  try {
+    channel_.send([&](msg::buffer& out) { encode_error(out, refusal, self_.uid(), std::nullopt, false); });
+  } catch (const transport_closed&) {
+    // It has gone by itself.
+  }
+  channel_.close(why);
+  throw transport_closed(channel_.why_closed());
 }
 
 void peer::close_for_want_of_memory() noexcept {

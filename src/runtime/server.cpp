@@ -2,6 +2,9 @@
 
 #include "tractor/runtime/server.hpp"
 
+#include <cstdio>
+
+#include "tractor/msg/quoted.hpp"
 #include "tractor/sc/errors.hpp"
 
 namespace tractor {
@@ -25,13 +28,19 @@ class stranger {
   actor* self_;
 };
 
+// What it means that other machines reach this actor.
+void say_open(const actor& self, const ipc::address& where) {
+  std::fprintf(stderr, "tractor: actor %s listens at %s, %s\n", msg::quoted(self.name()).c_str(), where.text().c_str(),
+               self.secret() ? "where the tree's secret proves who connects; what is sent is not encrypted (docs/security.md)"
+                             : "insecurely: whoever reaches it can run the actor's functions");
+}
+
 // One connection from the handshake to its end. Whatever is wrong with it ends here (S-OOB-8).
-sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream, stranger counted) {
+sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream, stranger counted, bool over_tcp) {
   auto link = std::make_shared<peer>(self, std::move(stream));
   bool known = false;
   try {
-    link->send_aid();
-    co_await sc::fail_after(handshake_timeout, [&] { return link->receive_aid(); });
+    co_await sc::fail_after(handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::acceptor, over_tcp); });
     known = !link->remote_aid()->is_probe;
   } catch (const error&) {
     // Silence, garbage, or somebody who gave up: dropped without a word, like every such visitor.
@@ -51,8 +60,9 @@ sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
     for (;;) {
       auto connection = co_await listener->accept();
       if (self.peer_count() + self.handshakes >= connections_max) continue;  // the stream's destructor hangs up
-      self.service().start_soon({.name = "peer"}, [&self, stream = std::move(connection.stream), counted = stranger(self)]() mutable {
-        return serve_connection(self, std::move(stream), std::move(counted));
+      self.service().start_soon({.name = "peer"}, [&self, stream = std::move(connection.stream), counted = stranger(self),
+                                                   over_tcp = listener->local().tcp() != nullptr]() mutable {
+        return serve_connection(self, std::move(stream), std::move(counted), over_tcp);
       });
     }
   } catch (const sc::closed_resource_error&) {
@@ -63,7 +73,9 @@ sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
 }  // namespace
 
 ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_options options) {
+  options.insecure = options.insecure || self.insecure() || self.secret().has_value();
   std::shared_ptr<ipc::listener> listener = ipc::listen(where, options);
+  if (const auto* const tcp = where.tcp(); tcp != nullptr && !tcp->is_loopback()) say_open(self, listener->local());
   self.add_listener(listener);
   self.service().start_soon({.name = "listener"}, [&self, listener] { return accept_loop(self, listener); });
   return listener->local();
@@ -72,8 +84,8 @@ ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_opti
 sc::task<std::shared_ptr<peer>> connect_peer(actor& self, ipc::address to) {
   auto stream = co_await ipc::connect(to);
   auto link = std::make_shared<peer>(self, std::move(stream));
-  link->send_aid();
-  const bool known = co_await sc::move_on_after(handshake_timeout, [&] { return link->receive_aid(); });
+  const bool known =
+      co_await sc::move_on_after(handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::connector, to.tcp() != nullptr); });
   if (!known)
     throw transport_closed("who listens at " + to.text() + " did not say within " +
                            std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms who it is (handshake_timeout)");

@@ -72,6 +72,9 @@ struct aid {
   std::optional<std::vector<std::string>> extensions{};
   // Where it listens: from a child to its parent, which tells the registrar.
   std::optional<std::vector<wire_address>> addrs{};
+  // In a tree with a secret, over TCP: random bytes to answer; and, in a second Aid, the answer (ipc/tree_secret.hpp).
+  std::optional<bytes> challenge{};
+  std::optional<bytes> proof{};
 };
 
 // From parent to child once the child has connected (S-MSG-5).

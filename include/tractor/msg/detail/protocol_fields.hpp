@@ -11,8 +11,9 @@ namespace tractor::msg {
 inline constexpr std::string_view tag_key = "msg_type";
 
 constexpr auto tractor_describe(const aid*) {
-  return description<&aid::name, &aid::uuid, &aid::pid, &aid::is_registrar, &aid::is_probe, &aid::extensions, &aid::addrs>{
-      {"name", "uuid", "pid", "is_registrar", "is_probe", "extensions", "addrs"}, 1U << 4};
+  return description<&aid::name, &aid::uuid, &aid::pid, &aid::is_registrar, &aid::is_probe, &aid::extensions, &aid::addrs, &aid::challenge,
+                     &aid::proof>{{"name", "uuid", "pid", "is_registrar", "is_probe", "extensions", "addrs", "challenge", "proof"},
+                                  1U << 4};
 }
 constexpr auto tractor_describe(const spawn_spec*) {
   return description<&spawn_spec::parent_main_data, &spawn_spec::runtime_vars, &spawn_spec::enable_modules, &spawn_spec::reg_addrs,

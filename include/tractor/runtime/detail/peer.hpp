@@ -15,6 +15,7 @@
 
 #include "tractor/ipc/address.hpp"
 #include "tractor/ipc/channel.hpp"
+#include "tractor/ipc/tree_secret.hpp"
 #include "tractor/msg/protocol.hpp"
 #include "tractor/runtime/detail/cid_table.hpp"
 #include "tractor/runtime/detail/dialog.hpp"
@@ -73,6 +74,9 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   void send_aid(const std::vector<ipc::address>& addrs = {});
   // Receives the peer's; throws transport_closed when it is something else, or another actor than expected.
   sc::task<> receive_aid();
+  // Both, as that end of a connection that somebody else could have made; over TCP with the proof that each knows the tree's secret, where
+  // it has one (ipc/tree_secret.hpp). Throws transport_closed when the peer does not know it, or we do not know its.
+  sc::task<> shake_hands(ipc::connection_end as, bool over_tcp);
   // Receives and serves messages until the channel ends; then `lost()` is set. Never throws but `cancelled`: whatever goes wrong with
   // a message ends this channel.
   sc::task<> serve();
@@ -146,6 +150,8 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
     dialog* link = nullptr;
     pending_ack* ack = nullptr;
   };
+  sc::task<> prove(ipc::connection_end as, const ipc::challenge& own);
+  [[noreturn]] void refuse_stranger(const std::string& why);
   static void dispatch(void* self, msg::envelope& message, msg::bytes_view body);
   void on_start(const msg::start& request, msg::bytes_view body);
   bool refused_as_cancelled(const msg::start& request);
