@@ -38,6 +38,7 @@ constexpr bound table[] = {
     {"boot.forkserver.nested_first", "<= 3 x floor", &ratio_at_most<300>},
     {"boot.exec", "<= 1.5 x floor", &ratio_at_most<150>},
     {"tree.200", "<= 2 x floor", &ratio_at_most<200>},
+    {"log.suppressed", "<= 2 ns", &median_at_most<2>},
     {"rpc.uds.same_core", "<= 2 x floor", &ratio_at_most<200>},
     {"context.uds.same_core", "<= 6 x floor", &ratio_at_most<600>},
     {"error.uds.same_core", "<= 60 us", &median_at_most<60>},

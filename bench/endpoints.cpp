@@ -59,6 +59,29 @@ sc::task<std::vector<double>> boot_times(std::string method, int count) {
   co_return times;
 }
 
+sc::task<std::vector<double>> find_times(std::string name, int count) {
+  std::vector<double> times;
+  for (int i = 0; i < count; ++i) {
+    const double asked = now_ns();
+    co_await tractor::find_actor(name, [](std::optional<tractor::portal> found) -> sc::task<> {
+      if (!found) throw std::runtime_error("the actor was not found");
+      co_return;
+    });
+    times.push_back(now_ns() - asked);
+  }
+  co_return times;
+}
+
+sc::task<std::vector<double>> query_times(std::string name, int count) {
+  std::vector<double> times;
+  for (int i = 0; i < count; ++i) {
+    const double asked = now_ns();
+    if (!co_await tractor::query_actor(name)) throw std::runtime_error("the actor was not found");
+    times.push_back(now_ns() - asked);
+  }
+  co_return times;
+}
+
 sc::task<int> open_and_close(tractor::context<int>& ctx, int number) {
   co_await ctx.started(number);
   co_return number;
@@ -139,6 +162,8 @@ TRACTOR_MODULE(bench) {
   mod.def<&bench::move_to_cpu>("move_to_cpu", "cpu");
   mod.def<&bench::boot_times>("boot_times", "method", "count");
   mod.def<&bench::tcp_port>("tcp_port");
+  mod.def<&bench::find_times>("find_times", "name", "count");
+  mod.def<&bench::query_times>("query_times", "name", "count");
   mod.def<&bench::open_and_close>("open_and_close", "number");
   mod.def<&bench::echo>("echo");
   mod.def<&bench::count_small>("count_small", "report_every");

@@ -20,6 +20,9 @@ tractor::sc::task<> fail();
 tractor::sc::task<> move_to_cpu(int cpu);  // negative: stays
 // How long starting an actor and a first call take, in ns, `count` times one after another, in the actor that is called.
 tractor::sc::task<std::vector<double>> boot_times(std::string method, int count);
+// How long finding that actor takes, to the end of the connection to it; and asking only where it is.
+tractor::sc::task<std::vector<double>> find_times(std::string name, int count);
+tractor::sc::task<std::vector<double>> query_times(std::string name, int count);
 // The port of the actor's first TCP listener.
 tractor::sc::task<int> tcp_port();
 

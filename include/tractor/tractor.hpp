@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "tractor/base/log.hpp"
 #include "tractor/runtime/actor.hpp"
 #include "tractor/runtime/actor_nursery.hpp"
 #include "tractor/runtime/context.hpp"

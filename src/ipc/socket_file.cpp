@@ -3,6 +3,7 @@
 #include "tractor/ipc/socket_file.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <memory>
@@ -94,6 +96,17 @@ std::optional<pid_t> pid_in(std::string_view file) noexcept {
   return pid;
 }
 
+// Gone, or dead and not waited for.
+bool is_dead(pid_t pid) {
+  if (::kill(pid, 0) != 0) return errno == ESRCH;
+  const unique_fd stat(::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 256> text;
+  const auto read = stat ? ::read(stat.get(), text.data(), text.size()) : 0;
+  const std::string_view line(text.data(), static_cast<std::size_t>(std::max<ssize_t>(read, 0)));
+  const std::size_t name_end = line.rfind(") ");  // the name before it may hold anything
+  return name_end != std::string_view::npos && name_end + 2 < line.size() && (line[name_end + 2] == 'Z' || line[name_end + 2] == 'X');
+}
+
 bool nobody_listens(const std::string& path) noexcept {
   sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
   if (path.size() > sc::unix_path_bytes_max) return false;
@@ -127,8 +140,7 @@ std::vector<std::string> sweep_sockets_of_dead(const std::string& dir, registry_
       } else {
         const auto pid = pid_in(file);
         if (!pid) continue;
-        const bool is_dead = std::ranges::find(known_dead, *pid) != known_dead.end() || (::kill(*pid, 0) != 0 && errno == ESRCH);
-        if (!is_dead) continue;
+        if (std::ranges::find(known_dead, *pid) == known_dead.end() && !is_dead(*pid)) continue;
       }
       struct stat status{};
       const std::string path = dir + "/" + file;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "process_host.hpp"
+#include "tractor/base/log.hpp"
 #include "tractor/base/uuid.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/detail/directory.hpp"
@@ -22,6 +23,24 @@ std::string make_uuid() {
   return uuid::from_random(high, run.random()).text();
 }
 
+namespace {
+
+// Who logs: the actor and the task that run.
+void identify(log_identity& who) {
+  const sc::runner* const run = sc::runner::current();
+  if (run == nullptr) return;
+  if (const sc::detail::task_record* const task = run->running()) {
+    who.task_name = task->name();
+    who.task_id = task->id;
+  }
+  if (const actor* const self = current_actor_or_null()) {
+    who.actor_name = self->name();
+    who.actor_uuid = self->uid().uuid;
+  }
+}
+
+}  // namespace
+
 actor* current_actor_or_null() noexcept {
   actor* const* found = detail::current_actor_key.get();
   return found != nullptr ? *found : nullptr;
@@ -33,6 +52,7 @@ actor& current_actor() {
 }
 
 actor::actor(msg::aid identity) : aid_(std::move(identity)), uid_{.name = aid_.name, .uuid = aid_.uuid} {
+  detail::set_log_identify(&identify);
   aid_.extensions = {std::string(msg::error_detail_key), std::string(msg::registry_key)};
 }
 

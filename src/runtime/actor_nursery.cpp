@@ -105,6 +105,12 @@ class fork_server_refusal : public actor_failure {
 };
 bool is_refusal(int error) { return error == EPERM || error == EACCES || error == ENOSYS; }
 
+msg::bytes key_of(const std::optional<ipc::tree_secret>& secret) {
+  if (!secret) return {};
+  const auto key = secret->key();
+  return {key.begin(), key.end()};
+}
+
 msg::spawn_spec spawn_spec_for(actor& owner, const actor_options& options) {
   msg::spawn_spec spec;
   spec.runtime_vars = msg::value::map{{"_is_root", false}, {"_registry_addrs", msg::value::array{}}, {"_debug_mode", false}};
@@ -162,10 +168,13 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
   child->who = {.name = std::move(name), .uuid = make_uuid()};
   child->options = std::move(options);
   msg::buffer boot;
-  msg::encode(
-      boot,
-      detail::boot_record{
-          .uuid = child->who.uuid, .parent_name = owner_.name(), .parent_uuid = owner_.uid().uuid, .socket_dir = owner_.socket_dir()});
+  msg::encode(boot, detail::boot_record{.uuid = child->who.uuid,
+                                        .parent_name = owner_.name(),
+                                        .parent_uuid = owner_.uid().uuid,
+                                        .socket_dir = owner_.socket_dir(),
+                                        .secret_key = key_of(owner_.secret()),
+                                        .insecure = owner_.insecure(),
+                                        .loglevel = owner_.loglevel()});
   try {
     child->process = owner_.processes().start(
         method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);
@@ -218,7 +227,12 @@ sc::task<bool> nobody_listens(std::string path, bool while_it_dies) {
 // A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
 sc::task<> remove_socket_files(actor& owner, const child_actor& child) {
   const auto& certificate = child.process->certificate();
-  if (!certificate || certificate->clean()) co_return;
+  if (!certificate) co_return;
+  if (certificate->clean()) {
+    // It removes its own; unless a function of it has called exit().
+    if (!child.took_leave()) ipc::remove_default_socket_of_dead(child.who.name, certificate->pid);
+    co_return;
+  }
   // What was below it dies with it, at about the same time.
   if (owner.has_directory())
     for (const auto& below : owner.directory().table().owned_by(child.link.get()))
@@ -261,11 +275,10 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     co_await sc::fail_after(child->options.boot_timeout, [&]() -> sc::task<> {
       co_await child->link->receive_aid();
       if (child->process->pid() < 0) co_await child->process->spawned().wait();
-      // Whoever has had an answer of this actor finds it.
       if (const auto& said = child->link->remote_aid()->addrs) {
         std::vector<ipc::address> addrs;
         for (const auto& where : *said) addrs.push_back(ipc::address::from_wire(where));
-        co_await owner_.directory().enroll(child->who, std::move(addrs), child->link.get());
+        owner_.directory().enroll(child->who, addrs, child->link.get());
       }
     });
     // The pidfd found no room here, and without it the process is nobody's.
@@ -403,6 +416,8 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
     try {
       child->link->add(child->who.uuid, child->word);
+      // Nothing that it says is heard before the registrar knows it: whoever has had an answer of this actor finds it.
+      if (owner_.has_directory()) co_await owner_.directory().tell_above(child->who);
       co_await child->link->serve();
     } catch (...) {
       // Whatever it was, the actor must be ended and reaped.

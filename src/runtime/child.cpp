@@ -12,6 +12,7 @@
 #include "child_actor.hpp"
 #include "dump.hpp"
 #include "registration.hpp"
+#include "tractor/base/log.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/context.hpp"
@@ -116,6 +117,10 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
   actor self(msg::aid{.name = born.name, .uuid = boot.uuid, .pid = ::getpid(), .is_registrar = false, .is_probe = false});
   self.set_fork_server(std::move(born.fork_server));
   self.set_socket_dir(boot.socket_dir);
+  self.set_secret(ipc::tree_secret::from_key(boot.secret_key));
+  self.set_insecure(boot.insecure);
+  if (!boot.loglevel.empty()) set_log_level(boot.loglevel);
+  self.set_loglevel(boot.loglevel);
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);
   int status = 0;

@@ -57,6 +57,9 @@ struct boot_record {
   std::string parent_name;
   std::string parent_uuid;
   std::string socket_dir = {};  // for its control socket; empty: it has none
+  msg::bytes secret_key = {};   // of the tree; empty: it has none
+  bool insecure = false;
+  std::string loglevel = {};
 };
 
 }  // namespace tractor::detail

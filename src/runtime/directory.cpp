@@ -73,9 +73,14 @@ void directory::add(const msg::uid& who, const std::vector<ipc::address>& addrs,
           error_category::overloaded);
 }
 
-sc::task<> directory::enroll(msg::uid who, std::vector<ipc::address> addrs, const peer* via) {
-  if (!enabled() || addrs.empty()) co_return;
-  add(who, addrs, via != nullptr ? static_cast<const void*>(via) : this);
+void directory::enroll(const msg::uid& who, const std::vector<ipc::address>& addrs, const peer* via) {
+  if (enabled()) add(who, addrs, via != nullptr ? static_cast<const void*>(via) : this);
+}
+
+sc::task<> directory::tell_above(msg::uid who) {
+  const auto* const entry = table_.find(who.uuid);
+  if (entry == nullptr || above().empty()) co_return;
+  auto addrs = entry->addrs;
   co_await tell_all(std::move(who), std::move(addrs));
 }
 

@@ -94,6 +94,7 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
   if (addrs.size() > registries_max)
     throw usage_error("an actor knows at most " + std::to_string(registries_max) + " registries (registries_max), not " +
                       std::to_string(addrs.size()));
+  std::string last;
   for (int attempt = 0; attempt < registry_open_attempts_max; ++attempt) {
     std::vector<standing> found(addrs.size(), standing::absent);
     if (addrs.size() == 1) {
@@ -124,8 +125,9 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
       const auto to = std::make_shared<upward>(where);
       try {
         co_await join(to);
-      } catch (const error&) {
-        all_joined = false;  // it has gone since it was asked
+      } catch (const error& failed) {
+        last = failed.message();
+        all_joined = false;  // it has gone since it was asked, or does not let us in
         break;
       }
       upward_.push_back(to);
@@ -140,8 +142,9 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
     }
     registry_addrs_.clear();
   }
-  throw runtime_failure("no registrar stayed at " + names_of(addrs) + ", and none could be made there, in " +
-                        std::to_string(registry_open_attempts_max) + " attempts (registry_open_attempts_max)");
+  throw runtime_failure("no registrar at " + names_of(addrs) + " could be joined, and none could be made there, in " +
+                        std::to_string(registry_open_attempts_max) + " attempts (registry_open_attempts_max)" +
+                        (last.empty() ? "" : ": " + last));
 }
 
 // Binds all of them or none; false when somebody has bound one first.

@@ -12,6 +12,7 @@
 #include "registration.hpp"
 #include "spawn/own_stderr.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/base/log.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
@@ -128,7 +129,8 @@ sc::task<> open_directory(actor& self, const root_options& options) {
   }
   if (options.bind_addrs.empty())
     for (const auto& where : default_bind_addrs(known.registry_addrs())) listen_for(self, where, {});
-  co_await known.enroll(self.uid(), registered_addrs(self), nullptr);
+  known.enroll(self.uid(), registered_addrs(self), nullptr);
+  co_await known.tell_above(self.uid());
 }
 
 // Tells other tasks of the run that it has its root.
@@ -154,7 +156,11 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
                           error_category::usage);
   if (!msg::is_utf8(options.name)) throw usage_error("the root actor's name is not UTF-8: " + msg::value(options.name).text());
   actor self(msg::aid{.name = options.name, .uuid = make_uuid(), .pid = ::getpid(), .is_registrar = false, .is_probe = false});
+  if (!options.loglevel.empty()) set_log_level(options.loglevel);
   self.set_root();
+  self.set_loglevel(options.loglevel);
+  self.set_secret(options.secret ? options.secret : ipc::tree_secret::from_environment());
+  self.set_insecure(options.insecure);
   const root_of_run only(self);
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);

@@ -49,7 +49,7 @@ TEST_P(find_actor, started_actor_is_registered_and_root_is_too) {
   });
 }
 
-// S-DSC-1
+// S-DSC-1, S-DSC-9
 TEST_P(find_actor, actor_is_found_by_its_parent_its_siblings_and_those_below_them) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto a = co_await an.start_actor("a", options());
@@ -248,7 +248,7 @@ TEST_P(find_actor, tree_without_a_registry_finds_who_is_connected_and_says_why_n
   });
 }
 
-// S-TPT-1, S-BOOT-6, S-BOOT-7: over TCP every actor listens there too, as well as at its socket file.
+// S-BOOT-6, S-BOOT-7: over TCP every actor listens there too, as well as at its socket file.
 TEST_P(find_actor, registry_by_tcp_has_actors_that_listen_by_tcp) {
   run([]() -> sc::task<> {
     co_await tractor::open_nursery(

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <array>
 
 #include <fstream>
 
@@ -16,6 +17,8 @@
 #include "spawn/descendants.hpp"
 #include "spawn/fork_server_protocol.hpp"
 #include "spawn/program.hpp"
+#include "tractor/ipc/runtime_directory.hpp"
+#include "tractor/ipc/socket_file.hpp"
 
 namespace hosting {
 
@@ -258,6 +261,9 @@ TEST_F(process_host_test, actor_that_may_not_be_signalled_ends_with_its_connecti
     co_await an.cancel(true);
   });
   powerless.reset();
+  // It may not remove its own files either.
+  const std::array<pid_t, 1> own{::getpid()};
+  tractor::ipc::sweep_sockets_of_dead(tractor::ipc::runtime_directory_path(), tractor::ipc::registry_sweep::swept, own);
 
   EXPECT_TRUE(worker->gone());
   const std::string said = ::testing::internal::GetCapturedStderr();

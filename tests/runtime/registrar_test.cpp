@@ -71,7 +71,7 @@ sc::task<> until_gone(std::string name) {
   while (co_await tractor::query_actor(name)) co_await sc::sleep(1ms);
 }
 
-// S-MPG-1, S-BOOT-4, S-BOOT-6, S-DSC-6
+// S-MPG-1, S-RT-6, S-BOOT-2, S-BOOT-4, S-BOOT-6, S-REG-11
 TEST_P(registrar, second_program_joins_and_both_find_each_other) {
   program other("serving:other", start_method::forkserver);
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -278,7 +278,7 @@ TEST_F(registry_address, registrar_listens_at_all_its_addresses_and_where_it_was
   });
 }
 
-// several registries, of which one is dead.
+// S-DSC-2: several registries, of which one is dead.
 TEST_F(registry_address, dead_registrar_harms_nobody_as_long_as_another_answers) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     co_await an.start_actor("a", {.enable_modules = {"find_actor_test"}});

@@ -8,6 +8,8 @@
 
 #include "programs.hpp"
 #include "runtime_test.hpp"
+#include "tractor/ipc/runtime_directory.hpp"
+#include "tractor/ipc/socket_file.hpp"
 #include "tractor/sc/signals.hpp"
 
 namespace runtime_test {
@@ -46,6 +48,9 @@ TEST_P(tree_end_test, killed_root_takes_all_along) {
     tree.root().signal(SIGKILL);
     expect_all_end(tree);
     EXPECT_EQ("killed by SIGKILL", tree.wait());
+    // Of executed actors nobody is left to remove their socket files: that is the reaper's (S-REAP-4).
+    const auto swept = tractor::ipc::sweep_sockets_of_dead(tractor::ipc::runtime_directory_path(), tractor::ipc::registry_sweep::swept);
+    EXPECT_EQ(GetParam() == start_method::forkserver, swept.empty());
   }
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tractor/ipc/listener.hpp"
+#include "tractor/ipc/tree_secret.hpp"
 #include "tractor/runtime/detail/peer.hpp"
 #include "tractor/runtime/errors.hpp"
 #include "tractor/sc/event.hpp"
@@ -75,6 +76,15 @@ class TRACTOR_API actor {
   // Where its control socket is, and those of the actors that it starts; empty: they have none.
   [[nodiscard]] const std::string& socket_dir() const noexcept { return socket_dir_; }
   void set_socket_dir(std::string dir) { socket_dir_ = std::move(dir); }
+  // The log spec that the root was given, for those that it starts.
+  [[nodiscard]] const std::string& loglevel() const noexcept { return loglevel_; }
+  void set_loglevel(std::string spec) { loglevel_ = std::move(spec); }
+  // What every TCP connection of this actor has to prove to know; none: nothing.
+  [[nodiscard]] const std::optional<ipc::tree_secret>& secret() const noexcept { return secret_; }
+  void set_secret(std::optional<ipc::tree_secret> secret) noexcept { secret_ = secret; }
+  // It listens where other machines reach it, without a secret.
+  [[nodiscard]] bool insecure() const noexcept { return insecure_; }
+  void set_insecure(bool insecure) noexcept { insecure_ = insecure; }
   void set_fork_server(spawn::fork_server_access access) { fork_server_ = std::move(access); }
 
   void add_peer(std::shared_ptr<detail::peer> connected);
@@ -139,6 +149,9 @@ class TRACTOR_API actor {
   std::unique_ptr<detail::process_host> processes_;
   std::unique_ptr<detail::directory> directory_;
   std::string socket_dir_;
+  std::string loglevel_;
+  std::optional<ipc::tree_secret> secret_;
+  bool insecure_ = false;
 };
 
 // The actor that the calling task belongs to; throws no_runtime where there is none.

@@ -27,14 +27,21 @@ struct root_options {
   std::string name = "root";
   std::vector<std::string> enable_modules = {};  // what peers may call in the root
   std::vector<ipc::address> bind_addrs = {};     // where the root listens, beside its control socket
+  bool handle_signals = true;                    // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
   // Where the registrars are that know the actors of this tree by name; this root becomes the registrar at all of them where there is none.
   // nullopt: TRACTOR_REGISTRY (multiaddrs with commas between, or `none`), else registry@1616.sock in the runtime directory. Empty: none;
   // its actors are reached by address only.
   std::optional<std::vector<ipc::address>> registry_addrs = {};
   bool ensure_registry = false;  // this root is the registrar, or does not start
+  // What TCP connections of this tree have to prove to know (docs/security.md); nullopt: TRACTOR_SECRET_FILE, else TRACTOR_SECRET, else
+  // nothing. The actors that are started here have the same.
+  std::optional<ipc::tree_secret> secret = {};
+  // Lets the actors of this tree listen where other machines reach them, without a secret: whoever does can run what they expose.
+  bool insecure = false;
+  // A log spec (base/log.hpp) for this tree; TRACTOR_LOGLEVEL comes after it, as in all its actors.
+  std::string loglevel = {};
   // Keeps a socket NAME@PID.sock in the runtime directory, by which the `tractor` command finds the actor; so do those that it starts.
   bool control_socket = true;
-  bool handle_signals = true;    // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
 };
 
 namespace detail {

@@ -78,10 +78,12 @@ class TRACTOR_API directory {
   // Nobody is asked any more, or told.
   void close() noexcept;
 
-  // An actor has said to `via`, its end of the channel here, where it is reached (null: this actor). Returns when those above have been
-  // told, or `registration_timeout` is over.
-  [[nodiscard]] sc::task<> enroll(msg::uid who, std::vector<ipc::address> addrs, const peer* via);
-  // The same of this actor, without waiting.
+  // An actor has said to `via`, its end of the channel here, where it is reached (null: this actor). Throws runtime_failure when the table
+  // is full.
+  void enroll(const msg::uid& who, const std::vector<ipc::address>& addrs, const peer* via);
+  // Tells those above of an actor that was enrolled; returns when they know, or `registration_timeout` is over.
+  [[nodiscard]] sc::task<> tell_above(msg::uid who);
+  // Both of this actor, for one address more, without waiting.
   void announce(const ipc::address& where);
   // The channel has ended: what came by it is gone.
   void forget(const peer& gone) noexcept;

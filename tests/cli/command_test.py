@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The `tractor` command against live trees, and two programs that find each other and outlive each other's death.
+
+    command_test.py BUILD_DIR
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent.parent / "examples"))
+from example_tools import Checks, adopt_orphans, children, send, state, title, wait_until  # noqa: E402
+
+COMMAND_TIMEOUT_S = 30
+
+
+class Running:
+    """A program beside others. Leaving the block kills it."""
+
+    def __init__(self, *command, env):
+        self.process = subprocess.Popen([os.fspath(word) for word in command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+        self.pid = self.process.pid
+        self.out = self.err = b""
+
+    def __enter__(self):
+        return self
+
+    def wait(self):
+        self.out, self.err = self.process.communicate(timeout=COMMAND_TIMEOUT_S)
+        return self.process.returncode
+
+    def __exit__(self, *_):
+        if self.process.returncode is None:
+            send(self.pid, signal.SIGKILL)
+            self.wait()
+
+
+def check_nothing_left(checks, text):
+    """What had lost its parent is ours by now."""
+    def all_gone():
+        for pid in children():
+            if state(pid) in "ZX":
+                os.waitpid(pid, 0)
+        return not children()
+    checks.that(wait_until(all_gone, 10), f"{text}: no process is left", [title(pid) for pid in children()])
+
+
+class Machine:
+    """A runtime directory of its own, so that no other tree is seen and nobody else's is touched."""
+
+    def __init__(self, build, registry=None):
+        self.command = build / "tractor"
+        self.greeter = build / "examples" / "greeter"
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tractor-cli-"))
+        self.directory.chmod(0o700)
+        self.env = {**os.environ, "XDG_RUNTIME_DIR": os.fspath(self.directory)}
+        self.env.pop("TRACTOR_REGISTRY", None)
+        if registry:
+            self.env["TRACTOR_REGISTRY"] = registry
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.directory)
+
+    def run(self, *words):
+        return subprocess.run([self.command, *words], env=self.env, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S,
+                              stdin=subprocess.DEVNULL)
+
+    def serve(self):
+        """A service whose actor is up; gives it and the actor's pid."""
+        program = Running(self.greeter, "serve", env=self.env)
+        line = program.process.stdout.readline().decode()
+        return program, int(re.fullmatch(r"greeter is pid (\d+)\n", line)[1])
+
+    def left(self):
+        return sorted(path.name for path in (self.directory / "tractor").glob("*") if not path.name.startswith("tractor-dump-"))
+
+
+def flat(trees):
+    for tree in trees:
+        yield tree
+        yield from flat(tree["children"])
+
+
+def check_show(checks, machine):
+    done = machine.run("ps")
+    checks.equal((done.returncode, done.stdout), (0, "no live actors on this machine (of this user)\n"), "ps: nobody")
+    service, greeter = machine.serve()
+    with service:
+        done = machine.run("ps")
+        lines = done.stdout.splitlines()
+        checks.equal(lines[0].split(), ["ACTOR", "PID", "UP", "MEMORY", "CPU", "CALLS", "ADDRESSES"], "ps: heading")
+        checks.that(re.match(rf"greeting service \(registrar\) +{service.pid} ", lines[1]), "ps: the root", done.stdout)
+        checks.that(re.match(rf"└─ greeter +{greeter} .* kB|└─ greeter +{greeter} .* MB", lines[2]), "ps: its actor", done.stdout)
+        checks.equal(len(lines), 3, "ps: nobody else")
+        trees = json.loads(machine.run("ps", "--json").stdout)
+        checks.equal([tree["name"] for tree in flat(trees)], ["greeting service", "greeter"], "ps --json: names")
+        checks.equal(trees[0]["children"][0]["modules"], ["greeter"], "ps --json: modules")
+
+        done = machine.run("describe", "greeter")
+        checks.equal(done.stdout, "greeter.greet(name: str) -> str\n", "describe")
+        functions = json.loads(machine.run("describe", str(greeter), "--json").stdout)
+        checks.equal(functions[0]["arguments"], [{"name": "name", "type": "str"}], "describe --json")
+
+        done = machine.run("tree", "greeter")
+        checks.that("- main [1] waits in event.wait" in done.stdout and "- listener" in done.stdout, "tree: tasks", done.stdout)
+        checks.equal(json.loads(machine.run("tree", "greeter", "--json").stdout)["name"], "main", "tree --json")
+
+        done = machine.run("call", "greeter", "greeter.greet", "name=World")
+        checks.equal(json.loads(done.stdout), f"hello World, says pid {greeter}", "call")
+        done = machine.run("call", "greeter", "greeter.greet", "name=3")
+        checks.that(done.returncode == 1 and "argument 'name' of 'greet' is not of type str" in done.stderr, "call: a wrong type",
+                    done.stderr)
+        done = machine.run("call", "greeter", "greet", "name=3")
+        checks.that(done.returncode == 1 and "a function is called as MODULE.FUNCTION, not 'greet'" in done.stderr, "call: no module",
+                    done.stderr)
+        done = machine.run("call", "greeter", "greeter.greet", "World")
+        checks.that(done.returncode == 1 and "an argument is given as key=value, not 'World'" in done.stderr, "call: no key", done.stderr)
+        done = machine.run("call", "nobody", "greeter.greet")
+        checks.equal((done.returncode, done.stderr), (1, "tractor: no actor 'nobody' is registered\n"), "call: nobody")
+
+        done = machine.run("find", "greeter")
+        checks.equal(done.stdout, f"/unix{machine.directory}/tractor/greeter@{greeter}.sock\n", "find")
+        done = machine.run("find", "nobody")
+        checks.equal((done.returncode, done.stdout, done.stderr), (1, "", "tractor: no actor 'nobody' is registered\n"), "find: nobody")
+        done = machine.run("tree", "nobody")
+        checks.that(done.returncode == 1 and "no live actor on this machine is called 'nobody'" in done.stderr, "tree: nobody", done.stderr)
+
+        # S-STK-2, S-STK-3
+        done = machine.run("dump", str(service.pid))
+        checks.equal(done.returncode, 0, "dump", done.stderr)
+        runtime = machine.directory / "tractor"
+        below = runtime / f"tractor-dump-{greeter}.log"
+        checks.that(wait_until(lambda: below.exists() and "end of the task tree" in below.read_text()), "dump: the actor below")
+        above = (runtime / f"tractor-dump-{service.pid}.log").read_text()
+        checks.that(f"---- task tree of actor 'greeting service' (" in above and "sleep_forever" in above, "dump: the root's file", above)
+
+        # One that holds its loop is busy, and holds nobody up.
+        send(greeter, signal.SIGSTOP)
+        done = machine.run("ps")
+        checks.that(re.search(rf"greeter +{greeter} .* busy +state T", done.stdout), "ps: a busy one", done.stdout)
+        checks.that(re.search(r"└─ greeter", done.stdout), "ps: a busy one is below who started it", done.stdout)
+        send(greeter, signal.SIGCONT)
+
+        done = machine.run("cancel", "greeter")
+        checks.equal(done.stdout, f"greeter (pid {greeter}) has ended its tasks, and ends\n", "cancel")
+        checks.that(wait_until(lambda: machine.run("find", "greeter").returncode == 1), "cancel: it is not registered any more")
+        # S-MPG-2
+        send(service.pid, signal.SIGINT)
+        checks.equal(service.wait(), 130, "the service ends by SIGINT", service.err)
+        checks.that(b"tractor: interrupted by SIGINT\n" in service.err, "and says so", service.err)
+        # A parent's dump is complete before those of its children begin.
+        errors = service.err.decode()
+        order = [errors.index(f"---- {which} of actor {who}") for who, which in
+                 [("'greeting service'", "task tree"), ("'greeting service'", "end of the task tree")]] if "---- end" in errors else [1, 0]
+        first_below = errors.find("---- task tree of actor 'greeter'")
+        checks.that(order[0] < order[1] < first_below, "dump: in order on stderr", errors)
+    checks.equal(machine.left(), [], "no socket is left")
+
+
+def check_registrar(checks, machine):
+    # S-UDS-2
+    with Running(machine.command, "registrar", env=machine.env) as registrar:
+        checks.equal(registrar.process.stdout.readline().decode(), f"registrar at /unix{machine.directory}/tractor/registry@1616.sock\n",
+                     "registrar: says where")
+        done = machine.run("registrar")
+        checks.that(done.returncode == 1 and "one is at /unix" in done.stderr, "registrar: a second one", done.stderr)
+        with Running(machine.command, "watch", "gr", "--json", env=machine.env) as watch:
+            service, greeter = machine.serve()
+            with service:
+                # The name of the service begins so too.
+                seen = {}
+                while len(seen) < 2:
+                    event = json.loads(watch.process.stdout.readline())
+                    seen[event["name"]] = event
+                checks.equal(seen["greeter"]["event"], "registered", "watch: who comes")
+                send(service.pid, signal.SIGKILL)
+                service.wait()
+                gone = set()
+                while len(gone) < 2:
+                    event = json.loads(watch.process.stdout.readline())
+                    if event["event"] == "removed":
+                        gone.add(event["name"])
+                checks.equal(gone, {"greeter", "greeting service"}, "watch: who goes")
+            send(watch.pid, signal.SIGINT)
+            checks.equal(watch.wait(), 130, "watch ends by SIGINT", watch.err)
+        send(registrar.pid, signal.SIGINT)
+        checks.equal(registrar.wait(), 130, "registrar ends by SIGINT", registrar.err)
+    checks.that(wait_until(lambda: machine.left() == []), "no socket is left of what was killed", machine.left())
+
+
+def check_survival(checks, machine, text):
+    """Two programs outlive each other's kill -9, and the registrar's."""
+    service, greeter = machine.serve()
+    with service, Running(machine.greeter, "greet", "World", "1000", env=machine.env) as client:
+        def next_from(pid):
+            while (line := client.process.stdout.readline().decode()) and line != f"hello World, says pid {pid}\n":
+                checks.that(line.startswith(("lost: ", "hello World, says pid ")), f"{text}: a line of the client", line)
+            return bool(line)
+        checks.that(next_from(greeter), f"{text}: the client has found it")
+        send(service.pid, signal.SIGKILL)  # it was the registrar
+        service.wait()
+        again, greeter = machine.serve()
+        with again:
+            checks.that(next_from(greeter), f"{text}: the client finds the next one, at the registrar that it is itself by now")
+            send(greeter, signal.SIGKILL)
+            status = again.wait()
+            checks.that(status == 1 and b"actor 'greeter' (pid" in again.err, f"{text}: a service without its actor ends", again.err)
+        last, greeter = machine.serve()
+        with last:
+            checks.that(next_from(greeter), f"{text}: and the next")
+            send(client.pid, signal.SIGKILL)
+            client.wait()
+            done = None
+            def found():
+                nonlocal done
+                done = machine.run("find", "greeter")
+                return done.returncode == 0
+            checks.that(wait_until(found, 10), f"{text}: the service is found when its client, the registrar, was killed",
+                        done and done.stderr)
+            send(last.pid, signal.SIGINT)
+            checks.equal(last.wait(), 130, f"{text}: the service ends", last.err)
+    machine.run("reap", "--registry-file")
+    checks.that(wait_until(lambda: machine.left() == []), f"{text}: no socket is left", machine.left())
+
+
+def check_reap(checks, machine):
+    runtime = machine.directory / "tractor"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    stale, live, other = (runtime / name for name in (f"gone@{ended.pid}.sock", f"here@{os.getpid()}.sock", "something.sock"))
+    sockets = []
+    for path in (stale, live, other, runtime / "registry@1616.sock"):
+        sockets.append(socket.socket(socket.AF_UNIX))
+        sockets[-1].bind(os.fspath(path))
+        sockets[-1].listen()
+    done = machine.run("reap")
+    checks.equal((done.returncode, done.stdout), (0, "nothing is left behind\n"), "reap: a socket on which somebody listens stays")
+    for each in sockets:
+        each.close()
+    done = machine.run("reap", "-n")
+    checks.equal(done.stdout, f"would remove {stale.name}\n", "reap -n")
+    checks.equal(machine.run("doctor", "--json").returncode, 1, "doctor: something is left behind")
+    done = machine.run("reap", "--json")
+    checks.equal(json.loads(done.stdout)["sockets"], [stale.name], "reap: the dead one's")
+    checks.that(live.exists() and other.exists() and not stale.exists(), "reap: nobody else's")
+    done = machine.run("reap", "--registry-file")
+    checks.equal(done.stdout, "removed registry@1616.sock\n", "reap: the registry's on request")
+    live.unlink()
+    other.unlink()
+
+
+def check_rest(checks, machine):
+    done = machine.run("doctor")
+    checks.that(re.search(r"^(ok|!!)  runtime directory ", done.stdout, re.MULTILINE), "doctor", done.stdout)
+    rows = json.loads(machine.run("bench", "--seconds", "0.05", "--json").stdout)
+    checks.that(all(row["median_us"] > 0 and row["times"] > 0 for row in rows) and len(rows) == 2, "bench", rows)
+    for shell in ("bash", "zsh", "fish"):
+        done = machine.run("completion", shell)
+        checks.that(done.returncode == 0 and "registrar" in done.stdout, f"completion {shell}", done.stderr)
+        if shutil.which(shell):
+            script = machine.directory / f"completion.{shell}"
+            script.write_text(done.stdout)
+            parsed = subprocess.run([shell, "-n", script], capture_output=True, text=True)
+            checks.equal((parsed.returncode, parsed.stderr), (0, ""), f"completion {shell}: the shell reads it")
+    complete = 'source <("$1" completion bash); COMP_WORDS=(tractor de); COMP_CWORD=1; _tractor; echo "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", complete, "bash", machine.command], env=machine.env, capture_output=True, text=True)
+    checks.equal(done.stdout, "describe\n", "completion bash: completes", done.stderr)
+    done = machine.run("bogus")
+    checks.that(done.returncode != 0 and done.stderr, "an unknown subcommand is an error", done.stderr)
+    done = machine.run("find", "a", "--registry", "nowhere")
+    checks.that(done.returncode == 1 and "the address 'nowhere' is not" in done.stderr, "find: an address that is none", done.stderr)
+    # A pipe that nobody reads, a terminal that is none: no crash.
+    checks.that(machine.run("--version").stdout.strip().count(".") == 2, "--version")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build", type=pathlib.Path)
+    arguments = parser.parse_args()
+    adopt_orphans()
+    checks = Checks()
+    for check in (check_show, check_registrar, check_reap, check_rest):
+        with Machine(arguments.build) as machine:
+            check(checks, machine)
+        check_nothing_left(checks, check.__name__)
+    for registry in (None, f"/ip4/127.0.0.1/tcp/{free_port()}"):
+        with Machine(arguments.build, registry) as machine:
+            check_survival(checks, machine, "tcp" if registry else "uds")
+        check_nothing_left(checks, "survival")
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
