@@ -20,6 +20,13 @@ if(TRACTOR_TLS)
   install(EXPORT tractorTlsTargets NAMESPACE tractor:: DESTINATION ${tractor_package_dir})
 endif()
 
+if(TRACTOR_CLI)
+  file(RELATIVE_PATH tractor_libraries_from_command /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+  set_target_properties(tractor_command PROPERTIES INSTALL_RPATH "$ORIGIN/${tractor_libraries_from_command}")
+  install(TARGETS tractor_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${PROJECT_SOURCE_DIR}/docs/tractor.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+
 configure_package_config_file(cmake/tractorConfig.cmake.in tractorConfig.cmake INSTALL_DESTINATION ${tractor_package_dir})
 # Before 1.0 a minor version may break what the one before offered.
 write_basic_package_version_file(tractorConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -59,7 +60,7 @@ struct settings {
   std::optional<log_format> format;
 };
 
-constinit detail::spin_lock lock;
+constinit detail::spin_lock settings_lock;
 constinit std::atomic<detail::log_identify> identify{nullptr};
 constinit std::atomic<std::uint64_t> dropped{0};
 
@@ -255,20 +256,26 @@ std::string as_text(const record& of, bool in_color) {
   return line;
 }
 
-// True when all of it was taken in time.
+// True when all of it was taken in time. A pipe that is ready takes as much as this without waiting, also one that blocks.
 bool write_line(std::string_view line) noexcept {
-  int left_ms = static_cast<int>(log_write_max.count());
+  constexpr std::size_t at_once = PIPE_BUF;
+  timespec began{};
+  ::clock_gettime(CLOCK_MONOTONIC, &began);
+  const auto left_ms = [&] {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return log_write_max.count() - ((now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1'000'000);
+  };
   while (!line.empty()) {
-    const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-    if (written > 0) {
-      line.remove_prefix(static_cast<std::size_t>(written));
-      continue;
-    }
-    if (written < 0 && errno == EINTR) continue;
-    if (written == 0 || errno != EAGAIN || left_ms <= 0) return false;
     pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-    if (::poll(&room, 1, left_ms) <= 0) return false;
-    --left_ms;
+    const int ready = ::poll(&room, 1, static_cast<int>(std::max<long long>(0, left_ms())));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    const auto written = ::write(STDERR_FILENO, line.data(), std::min(line.size(), at_once));
+    if (written > 0)
+      line.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno != EINTR && errno != EAGAIN)
+      return false;
   }
   return true;
 }
@@ -277,7 +284,7 @@ bool write_line(std::string_view line) noexcept {
 
 void add_log_level(std::string_view name, log_level value, log_color color) {
   if (name.empty()) throw usage_error("a log level needs a name");
-  const std::lock_guard held(lock);
+  const std::lock_guard held(settings_lock);
   auto& levels = current().levels;
   const auto known = std::ranges::find(levels, value, &named_level::value);
   if (known != levels.end()) {
@@ -295,25 +302,25 @@ void add_log_level(std::string_view name, log_level value, log_color color) {
 }
 
 std::string log_level_name(log_level level) {
-  const std::lock_guard held(lock);
+  const std::lock_guard held(settings_lock);
   const named_level* const known = find_level(current(), level);
   return known != nullptr ? std::string(known->name) : "level " + std::to_string(static_cast<std::int32_t>(level));
 }
 
 log_level log_level_named(std::string_view name) {
-  const std::lock_guard held(lock);
+  const std::lock_guard held(settings_lock);
   return level_named(current(), trimmed(name));
 }
 
 void set_log_level(std::string_view spec) {
-  const std::lock_guard held(lock);
+  const std::lock_guard held(settings_lock);
   apply(current(), spec);
   current().environment_read = false;  // its word is the last
   detail::log_generation.fetch_add(1);
 }
 
 std::string log_spec() {
-  const std::lock_guard held(lock);
+  const std::lock_guard held(settings_lock);
   read_environment(current());
   const auto text = [&](log_level level) {
     const named_level* const known = find_level(current(), level);
@@ -328,14 +335,14 @@ std::string log_spec() {
 }
 
 void set_log_format(log_format format) {
-  const std::lock_guard held(lock);
+  const std::lock_guard held(settings_lock);
   current().format = format;
 }
 
 void detail::set_log_identify(log_identify how) noexcept { identify.store(how); }
 
 void logger::look_up() noexcept {
-  const std::lock_guard held(lock);
+  const std::lock_guard held(settings_lock);
   settings& set = current();
   read_environment(set);
   const std::uint32_t now = detail::log_generation.load();
@@ -360,7 +367,7 @@ void logger::write(log_level level, const std::source_location& where, std::stri
                .lost = dropped.exchange(0)};
   bool json = false;
   {
-    const std::lock_guard held(lock);
+    const std::lock_guard held(settings_lock);
     settings& set = current();
     if (const named_level* const known = find_level(set, level)) shown.color = known->color;
     if (!set.format) {

@@ -24,6 +24,7 @@ struct figure {
   const char* what;
   std::vector<double> samples{};  // microseconds
   [[nodiscard]] double at(double part) {
+    if (samples.empty()) return 0;
     std::ranges::sort(samples);
     return samples[std::min(samples.size() - 1, static_cast<std::size_t>(part * static_cast<double>(samples.size())))];
   }
@@ -63,7 +64,8 @@ sc::task<int> bench(double seconds, bool json) {
     rows.push_back({shown->what, text(shown->at(0.5)), text(shown->at(0.99)), std::to_string(shown->samples.size())});
     list.push_back({{"what", shown->what}, {"median_us", shown->at(0.5)}, {"p99_us", shown->at(0.99)}, {"times", shown->samples.size()}});
   }
-  std::fputs(json ? (list.dump(2) + "\n").c_str() : table_text(rows).c_str(), stdout);
+  std::fputs(json ? (list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n").c_str() : table_text(rows).c_str(),
+             stdout);
   co_return 0;
 }
 

@@ -36,7 +36,7 @@ std::string quoted(std::string text) {
 }
 
 // The names of the live actors, one a line, for all three shells.
-constexpr const char* names_command = "tractor ps 2>/dev/null | sed -n '2,$s/^[^A-Za-z0-9_]*\\([^ ]*\\).*/\\1/p'";
+constexpr const char* names_command = "tractor ps 2>/dev/null | sed -n '2,$s/^[^A-Za-z0-9_]*\\([A-Za-z0-9_.-]*\\) .*/\\1/p'";
 
 std::string for_bash(const CLI::App& app) {
   std::string names, cases;

@@ -141,7 +141,9 @@ int doctor(bool json) {
     rows.push_back({found.good ? "ok" : "!!", found.what, found.is});
     if (!found.good) mending += "\n" + found.what + ": " + found.mend + "\n";
   }
-  std::fputs(json ? (list.dump(2) + "\n").c_str() : (table_text(rows) + mending).c_str(), stdout);
+  std::fputs(json ? (list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n").c_str()
+                  : (table_text(rows) + mending).c_str(),
+             stdout);
   return all_good ? 0 : 1;
 }
 

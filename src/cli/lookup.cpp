@@ -53,13 +53,13 @@ sc::task<> call_through(portal& there, const call_request& request) {
   if (request.stream) {
     co_await there.open_stream_from_ns(module, function, arguments, [](msg_stream<void, msg::value>& items) -> sc::task<> {
       while (const auto item = co_await items.next()) {
-        std::printf("%s\n", to_json(*item).dump().c_str());
+        std::printf("%s\n", to_json(*item).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
         std::fflush(stdout);
       }
     });
   } else {
     const msg::value result = co_await there.run_from_ns<msg::value>(module, function, arguments);
-    std::printf("%s\n", to_json(result).dump(2).c_str());
+    std::printf("%s\n", to_json(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
   }
 }
 
@@ -76,7 +76,9 @@ std::vector<ipc::address> registries(const std::vector<std::string>& said) {
 sc::task<int> find(std::string name, std::vector<ipc::address> registry, bool json) {
   const auto addrs = co_await query_actor(name, {.registry_addrs = std::move(registry)});
   if (json)
-    std::printf("%s\n", ordered_json{{"name", name}, {"addrs", addrs ? json_of(*addrs) : ordered_json(nullptr)}}.dump(2).c_str());
+    std::printf("%s\n", ordered_json{{"name", name}, {"addrs", addrs ? json_of(*addrs) : ordered_json(nullptr)}}
+                            .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+                            .c_str());
   else if (addrs)
     for (const auto& where : *addrs) std::puts(where.text().c_str());
   else
@@ -95,7 +97,7 @@ sc::task<int> watch(std::string prefix, std::vector<ipc::address> registry, bool
                                                                {"name", event.who.name},
                                                                {"uuid", event.who.uuid},
                                                                {"addrs", json_of(event.who.addrs)}}
-                                                      .dump()
+                                                      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
                                                       .c_str());
                             else
                               std::printf("%c %s  %s  %s\n", is_there ? '+' : '-', event.who.name.c_str(),

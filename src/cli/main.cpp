@@ -23,7 +23,7 @@ namespace sc = tractor::sc;
 int run(const std::function<int()>& command) {
   try {
     return command();
-  } catch (const tractor::error& failed) {
+  } catch (const std::exception& failed) {
     std::fprintf(stderr, "tractor: %s\n", failed.what());
     return 1;
   }
@@ -34,7 +34,7 @@ int run_task(const std::function<sc::task<int>()>& command) {
     return cli::run_command([&]() -> sc::task<int> {
       try {
         co_return co_await command();
-      } catch (const tractor::error& failed) {
+      } catch (const std::exception& failed) {
         std::fprintf(stderr, "tractor: %s\n", failed.what());
       }
       co_return 1;

@@ -64,6 +64,16 @@ std::optional<process_facts> facts_of(pid_t pid) {
   return found;
 }
 
+bool catches(pid_t pid, int signal) {
+  std::istringstream status(read_file("/proc/" + std::to_string(pid) + "/status"));
+  for (std::string word; status >> word;) {
+    if (word != "SigCgt:") continue;
+    std::uint64_t caught = 0;
+    return (status >> std::hex >> caught) && (caught >> (signal - 1) & 1) != 0;
+  }
+  return false;
+}
+
 std::vector<process_facts> own_processes() {
   std::vector<process_facts> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir("/proc"), &::closedir);

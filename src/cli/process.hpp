@@ -27,6 +27,8 @@ struct process_facts {
 
 // Nothing where it is gone, or /proc is.
 [[nodiscard]] std::optional<process_facts> facts_of(pid_t pid);
+// Whether it has a handler for the signal, so that it does not die of it.
+[[nodiscard]] bool catches(pid_t pid, int signal);
 // All of this user's.
 [[nodiscard]] std::vector<process_facts> own_processes();
 // A process that is an actor by its title: `_subactor[…]` (S-PRC-2).

@@ -33,7 +33,8 @@ struct target {
 };
 
 bool is_nobodys(const process_facts& process, const std::map<pid_t, process_facts>& all) {
-  if (process.parent == 1) return true;
+  // In a container the root of a tree may be the first process of all, and the parent of whoever has none.
+  if (process.parent == 1) return !ipc::has_socket_file(ipc::runtime_directory_path(), 1);
   const auto parent = all.find(process.parent);  // a user's service manager adopts too
   return parent != all.end() && parent->second.command.find("systemd --user") != std::string::npos;
 }
@@ -108,7 +109,8 @@ int reap(const reap_request& request) {
   if (killed != 0) text += std::to_string(killed) + " needed SIGKILL\n";
   if (stayed != 0) text += std::to_string(stayed) + " could not be ended\n";
   if (text.empty()) text = "nothing is left behind\n";
-  std::fputs(request.json ? (report.dump(2) + "\n").c_str() : text.c_str(), stdout);
+  std::fputs(request.json ? (report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n").c_str() : text.c_str(),
+             stdout);
   return killed != 0 || stayed != 0 ? 1 : 0;
 }
 

@@ -143,6 +143,21 @@ sc::task<bool> cancel_one(const live_actor& actor) {
   co_return acknowledged;
 }
 
+// One that answers is asked. One that is busy gets the signal, which it takes as soon as it can; never a process that would die of it.
+sc::task<std::string> ask_for_dump(const live_actor& actor) {
+  const std::string who = actor.name + " (pid " + std::to_string(actor.pid) + ")";
+  if (actor.status) {
+    co_await with_actor(
+        actor, [](portal& there) -> sc::task<> { co_await there.run_from_ns<msg::value>(std::string(control_module), "dump", {}); });
+  } else if (!catches(actor.pid, SIGUSR1)) {
+    throw error(who + " does not answer, and would not survive the signal: it is no actor, or handles signals itself");
+  } else if (::kill(actor.pid, SIGUSR1) != 0) {
+    throw os_error("kill(" + std::to_string(actor.pid) + ", SIGUSR1)", errno);
+  }
+  co_return "asked " + who +
+      ": its task tree, and those of the actors below it, go to their stderr and to tractor-dump-PID.log beside their sockets";
+}
+
 }  // namespace
 
 sc::task<int> ps(bool json) {
@@ -150,7 +165,7 @@ sc::task<int> ps(bool json) {
   if (json) {
     ordered_json list = ordered_json::array();
     for (const auto& tree : trees) list.push_back(json_of(tree));
-    std::printf("%s\n", list.dump(2).c_str());
+    std::printf("%s\n", list.dump(2, ' ', false, ordered_json::error_handler_t::replace).c_str());
   } else if (trees.empty()) {
     std::puts("no live actors on this machine (of this user)");
   } else {
@@ -194,11 +209,15 @@ sc::task<int> top() {
       if (key == 'j' && chosen + 1 < pids.size()) ++chosen;
       if (key == 'k' && chosen > 0) --chosen;
       if (key == 'm' || key == 'u') sorted_by = key;
-      if (key == 'd' && !pids.empty()) said = ::kill(pids[chosen], SIGUSR1) == 0 ? "asked for a dump" : "it is gone";
-      if (key == 'c' && !pids.empty()) {
+      if ((key == 'c' || key == 'd') && !pids.empty()) {
         try {
-          co_await cancel_one(co_await actor_called(std::to_string(pids[chosen])));
-          said = "cancelled";
+          const live_actor actor = co_await actor_called(std::to_string(pids[chosen]));
+          if (key == 'd') {
+            said = co_await ask_for_dump(actor);
+          } else {
+            co_await cancel_one(actor);
+            said = "cancelled";
+          }
         } catch (const error& failed) {
           said = failed.what();
         }
@@ -220,12 +239,8 @@ sc::task<int> tree(std::string who, bool json) {
 
 sc::task<int> dump(std::string who) {
   const live_actor actor = co_await actor_called(std::move(who));
-  // By signal and not by a call: one that is busy takes it as soon as it can, and its children are not kept from it.
-  if (::kill(actor.pid, SIGUSR1) != 0) throw os_error("kill(" + std::to_string(actor.pid) + ", SIGUSR1)", errno);
-  std::printf(
-      "asked %s (pid %d): its task tree, and those of the actors below it, go to their stderr and to tractor-dump-PID.log beside "
-      "their sockets\n",
-      actor.name.c_str(), static_cast<int>(actor.pid));
+  const std::string said = co_await ask_for_dump(actor);
+  std::printf("%s\n", said.c_str());
   co_return 0;
 }
 
@@ -239,7 +254,7 @@ sc::task<int> describe(std::string who, bool json) {
     ordered_json list = ordered_json::array();
     for (const auto& f : functions) {
       ordered_json arguments = ordered_json::array();
-      for (std::size_t i = 0; i < f.argument_names.size(); ++i)
+      for (std::size_t i = 0; i < std::min(f.argument_names.size(), f.argument_types.size()); ++i)
         arguments.push_back({{"name", f.argument_names[i]}, {"type", f.argument_types[i]}});
       list.push_back({{"module", f.module},
                       {"name", f.name},
@@ -250,13 +265,13 @@ sc::task<int> describe(std::string who, bool json) {
                       {"in", f.in},
                       {"out", f.out}});
     }
-    std::printf("%s\n", list.dump(2).c_str());
+    std::printf("%s\n", list.dump(2, ' ', false, ordered_json::error_handler_t::replace).c_str());
     co_return 0;
   }
   if (functions.empty()) std::printf("%s exposes no functions\n", actor.name.c_str());
   for (const auto& f : functions) {
     std::string line = f.module + "." + f.name + "(";
-    for (std::size_t i = 0; i < f.argument_names.size(); ++i)
+    for (std::size_t i = 0; i < std::min(f.argument_names.size(), f.argument_types.size()); ++i)
       line += (i == 0 ? "" : ", ") + f.argument_names[i] + ": " + f.argument_types[i];
     line += ")";
     if (f.kind == "asyncgen") line += " yields " + f.result;

@@ -237,7 +237,8 @@ sc::task<> remove_socket_files(actor& owner, const child_actor& child) {
   if (owner.has_directory())
     for (const auto& below : owner.directory().table().owned_by(child.link.get()))
       for (const auto& where : below.addrs)
-        if (where.uds() != nullptr && co_await nobody_listens(where.uds()->path(), true)) ipc::remove_socket_of_dead(*where.uds());
+        if (where.uds() != nullptr && where.uds()->dir == owner.socket_dir() && co_await nobody_listens(where.uds()->path(), true))
+          ipc::remove_socket_of_dead(*where.uds());
   // The fork server died before it answered: the actor was not made, or the kernel kills it at about the same time.
   const bool dies_unseen = certificate->pid < 0 && child.process->failure_errno() == ECONNRESET;
   if (certificate->pid < 0 && !dies_unseen) co_return;
@@ -279,6 +280,7 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
         std::vector<ipc::address> addrs;
         for (const auto& where : *said) addrs.push_back(ipc::address::from_wire(where));
         owner_.directory().enroll(child->who, addrs, child->link.get());
+        child->told = owner_.directory().tell_above(child->who);
       }
     });
     // The pidfd found no room here, and without it the process is nobody's.
@@ -416,8 +418,8 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
     try {
       child->link->add(child->who.uuid, child->word);
-      // Nothing that it says is heard before the registrar knows it: whoever has had an answer of this actor finds it.
-      if (owner_.has_directory()) co_await owner_.directory().tell_above(child->who);
+      // Nothing that it says is heard before those above know it: whoever has had an answer of this actor finds it.
+      if (!child->told.empty()) co_await owner_.directory().wait_for(std::exchange(child->told, {}));
       co_await child->link->serve();
     } catch (...) {
       // Whatever it was, the actor must be ended and reaped.

@@ -119,7 +119,12 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
   self.set_socket_dir(boot.socket_dir);
   self.set_secret(ipc::tree_secret::from_key(boot.secret_key));
   self.set_insecure(boot.insecure);
-  if (!boot.loglevel.empty()) set_log_level(boot.loglevel);
+  try {
+    set_log_level(boot.loglevel);
+  } catch (const usage_error& unknown) {
+    // A level that the root has added while it ran.
+    std::fprintf(stderr, "tractor: actor %s has the log level of this program: %s\n", msg::quoted(born.name).c_str(), unknown.what());
+  }
   self.set_loglevel(boot.loglevel);
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);

@@ -10,6 +10,7 @@
 #include "main_result.hpp"
 #include "process_host.hpp"
 #include "tractor/runtime/actor_nursery.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 
 namespace tractor::detail {
 
@@ -19,6 +20,7 @@ struct child_actor {
   std::unique_ptr<child_process> process;
   std::shared_ptr<peer> link;
   std::shared_ptr<main_result> main;  // of run_in_actor
+  registrations told;                 // of where it is reached, to those above; until they have answered
   bool booted = false;
   bool unwanted = false;  // its nursery's actors were cancelled while it booted
   bool ending = false;    // the ladder runs

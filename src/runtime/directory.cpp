@@ -29,17 +29,6 @@ struct unregistration {
   msg::uid uid;
 };
 
-msg::buffer encoded(const msg::uid& who, const ipc::address& where) {
-  msg::buffer kwargs;
-  msg::writer to(kwargs);
-  to.map_header(2);
-  to.str("uid");
-  msg::encode_item(to, who);
-  to.str("addr");
-  msg::encode_item(to, where);
-  return kwargs;
-}
-
 void answer_start(peer& to, std::string_view cid) {
   to.answer([&](msg::buffer& out) { msg::encode_start_ack(out, cid, msg::function_kind::asyncfunc); });
 }
@@ -48,6 +37,42 @@ void answer_done(peer& to, std::string_view cid) {
 }
 
 }  // namespace
+
+class registration_request {
+ public:
+  // Throws transport_closed.
+  registration_request(std::shared_ptr<peer> to, const msg::uid& who, const ipc::address& where) : to_(std::move(to)), cid_(make_uuid()) {
+    to_->add(cid_, ack_);
+    try {
+      to_->send([&](msg::buffer& out) {
+        msg::encode_start(
+            out, cid_, "self", "register_actor", [&](msg::writer& kwargs) { write(kwargs, who, where); }, msg::uid_view(to_->self().uid()));
+      });
+    } catch (...) {
+      to_->remove_ack(cid_);
+      throw;
+    }
+  }
+  registration_request(const registration_request&) = delete;
+  registration_request& operator=(const registration_request&) = delete;
+  ~registration_request() { to_->remove_ack(cid_); }
+
+  // An answer, an error, or the end of the channel.
+  [[nodiscard]] sc::task<> ended() { co_await ack_.done.wait(); }
+
+ private:
+  static void write(msg::writer& kwargs, const msg::uid& who, const ipc::address& where) {
+    kwargs.map_header(2);
+    kwargs.str("uid");
+    msg::encode_item(kwargs, who);
+    kwargs.str("addr");
+    msg::encode_item(kwargs, where);
+  }
+
+  std::shared_ptr<peer> to_;
+  std::string cid_;
+  pending_ack ack_;
+};
 
 directory::directory(actor& self) : self_(self) {}
 directory::~directory() = default;
@@ -77,41 +102,38 @@ void directory::enroll(const msg::uid& who, const std::vector<ipc::address>& add
   if (enabled()) add(who, addrs, via != nullptr ? static_cast<const void*>(via) : this);
 }
 
-sc::task<> directory::tell_above(msg::uid who) {
+registrations directory::tell_above(const msg::uid& who) {
   const auto* const entry = table_.find(who.uuid);
-  if (entry == nullptr || above().empty()) co_return;
-  auto addrs = entry->addrs;
-  co_await tell_all(std::move(who), std::move(addrs));
+  return entry == nullptr ? registrations() : tell_all(who, entry->addrs);
 }
 
 void directory::announce(const ipc::address& where) {
   if (!enabled() || closed_) return;
   if (self_.is_root()) add(self_.uid(), {where}, this);
-  if (!above().empty()) self_.service().start_soon({.name = "registration"}, [this, where] { return tell_all(self_.uid(), {where}); });
+  static_cast<void>(tell_all(self_.uid(), {where}));
 }
 
-// Whoever does not answer in time, or no more, is left to what happens when its channel ends.
-sc::task<> directory::tell_all(msg::uid who, std::vector<ipc::address> addrs) {
-  const auto told = above();
-  if (told.empty()) co_return;
-  co_await sc::move_on_after(registration_timeout, [&]() -> sc::task<> {
-    if (told.size() == 1) {
-      co_await tell(told.front(), who, addrs);
-      co_return;
-    }
-    co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
-      for (const auto& one : told) all.start_soon([&, one] { return tell(one, who, addrs); });
-      co_return;
-    });
-  });
-}
-
-sc::task<> directory::tell(std::shared_ptr<peer> above, msg::uid who, std::vector<ipc::address> addrs) {
+void directory::tell(const std::shared_ptr<peer>& above, const msg::uid& who, const std::vector<ipc::address>& addrs, registrations& told) {
   try {
-    for (const auto& where : addrs) co_await call_remote(above, "self", "register_actor", encoded(who, where));
+    for (const auto& where : addrs) told.push_back(std::make_shared<registration_request>(above, who, where));
   } catch (const error&) {
-    // It is gone, or is no registrar any more: nobody else has to know.
+    // It is gone: nobody there has to know.
   }
+}
+
+registrations directory::tell_all(const msg::uid& who, const std::vector<ipc::address>& addrs) {
+  registrations told;
+  for (const auto& one : above()) tell(one, who, addrs, told);
+  return told;
+}
+
+// One that does not answer in time has been told all the same, and hears of it when it listens again. The next start does not wait for it.
+sc::task<> directory::wait_for(registrations told) {
+  if (told.empty() || (unanswered_until_ && sc::current_time() < *unanswered_until_)) co_return;
+  const bool in_time = co_await sc::move_on_after(registration_timeout, [&]() -> sc::task<> {
+    for (const auto& request : told) co_await request->ended();
+  });
+  if (!in_time) unanswered_until_ = sc::current_time() + registration_respite;
 }
 
 // Beside all dialogs: nobody waits for the answer.
@@ -155,22 +177,32 @@ bool directory::handle(peer& from, const msg::start& request) {
     return true;
   }
   const auto arguments = msg::decode<registration>(request.kwargs, {}, "kwargs");
+  const auto* const file = std::get_if<std::string>(&arguments.addr.second);
+  for (const std::size_t bytes :
+       {arguments.uid.name.size(), arguments.uid.uuid.size(), arguments.addr.first.size(), file != nullptr ? file->size() : 0})
+    if (bytes > discovery::name_bytes_max)
+      throw type_error("register_actor: a name, uuid or address of " + std::to_string(bytes) + " bytes; the most is " +
+                       std::to_string(discovery::name_bytes_max) + " (name_bytes_max)");
   const bool lives_with_it = from.is_child() || from.keeps_registration();
   const ipc::address where = ipc::address::from_wire(arguments.addr);
   add(arguments.uid, {where}, lives_with_it ? &from : nullptr);
   if (!lives_with_it && !std::exchange(renewing_, true)) self_.service().start_soon({.name = "leases"}, [this] { return renew_leases(); });
   answer_start(from, request.cid);
-  if (!from.is_child() || above().empty()) {
+  auto told = from.is_child() ? tell_all(arguments.uid, {where}) : registrations();
+  if (told.empty()) {
     answer_done(from, request.cid);
     return true;
   }
-  self_.service().start_soon(
-      {.name = "registration"},
-      [this, to = from.shared_from_this(), cid = std::string(request.cid), who = arguments.uid, where]() -> sc::task<> {
-        co_await tell_all(who, {where});
-        answer_done(*to, cid);
-      });
+  self_.service().start_soon({.name = "registration"},
+                             [this, to = from.shared_from_this(), cid = std::string(request.cid), told = std::move(told)]() mutable {
+                               return finish_registration(std::move(to), std::move(cid), std::move(told));
+                             });
   return true;
+}
+
+sc::task<> directory::finish_registration(std::shared_ptr<peer> from, std::string cid, registrations told) {
+  co_await wait_for(std::move(told));
+  if (!from->lost()) answer_done(*from, cid);
 }
 
 // --- lookups ---
@@ -191,7 +223,8 @@ std::shared_ptr<peer> directory::connected(std::string_view name_or_uuid) const 
   for (auto at = peers.rbegin(); at != peers.rend(); ++at) {
     const uid& who = (*at)->remote_uid();
     const bool is_meant = is_registrar_ ? who.uuid == uuid : who.uuid == name_or_uuid || who.name == name_or_uuid;
-    if (is_meant && !(*at)->lost()) return *at;
+    // One that somebody else has opened ends with his block.
+    if (is_meant && !(*at)->lost() && ((*at)->is_child() || (*at)->is_parent())) return *at;
   }
   return nullptr;
 }

@@ -11,6 +11,7 @@
 #include "directory_links.hpp"
 #include "registrar.hpp"
 #include "tractor/base/fd.hpp"
+#include "tractor/base/log.hpp"
 #include "tractor/ipc/channel.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -22,6 +23,8 @@
 namespace tractor::detail {
 
 namespace {
+
+constinit logger log_of_registry("tractor.runtime.registry");
 
 bool is_nobody(int error) noexcept { return error == ECONNREFUSED || error == ENOENT; }
 
@@ -128,7 +131,7 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
       } catch (const error& failed) {
         last = failed.message();
         all_joined = false;  // it has gone since it was asked, or does not let us in
-        break;
+        continue;
       }
       upward_.push_back(to);
       self_.service().start_soon({.name = "registration at " + where.text()}, [this, to] { return keep(to); });
@@ -176,6 +179,7 @@ sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs) {
   self_.set_is_registrar();
   define_registrar();
   for (const auto& where : bound) table_.add(self_.uid(), where, this);
+  log_of_registry.info("this root is the registrar at ", names_of(bound));
   co_return true;
 }
 
@@ -199,23 +203,22 @@ sc::task<> directory::join(std::shared_ptr<upward> to) {
 sc::task<> directory::keep(std::shared_ptr<upward> to) {
   for (bool again = false; !closed_; again = true) {
     const auto link = to->link;
-    co_await sc::open_nursery([&](sc::nursery& beside) -> sc::task<> {
-      if (again) beside.start_soon([&] { return tell_of_tree(link); });
-      co_await link->serve();
-      beside.cancel("the registrar is gone");
-    });
+    if (again) tell_of_tree(link);
+    co_await link->serve();
     to->link = nullptr;
     self_.remove_peer(*link);
+    if (!closed_) log_of_registry.warning("the registrar at ", to->where.text(), " is gone: ", link->channel().why_closed());
     if (closed_ || self_.cancel_called() || !co_await restore(to)) co_return;
   }
 }
 
-// A registrar that has not heard of this tree.
-sc::task<> directory::tell_of_tree(std::shared_ptr<peer> registrar) {
+// A registrar that has not heard of this tree. Nobody waits for its answers.
+void directory::tell_of_tree(const std::shared_ptr<peer>& registrar) {
   std::vector<discovery::registered_actor> all = table_.owned_by(this);
   for (const auto& child : self_.peers())
     if (child->is_child()) std::ranges::move(table_.owned_by(child.get()), std::back_inserter(all));
-  for (auto& who : all) co_await tell(registrar, {.name = std::move(who.name), .uuid = std::move(who.uuid)}, std::move(who.addrs));
+  registrations told;
+  for (const auto& who : all) tell(registrar, {.name = who.name, .uuid = who.uuid}, who.addrs, told);
 }
 
 // The registrar is gone. True when there is one to connect to again; false when this root is it now.
@@ -232,8 +235,8 @@ sc::task<bool> directory::restore(std::shared_ptr<upward> to) {
     }
     if (nobody) {
       try {
-        settles_at_ = sc::current_time() + registry_settle_time;
         if (co_await take_over({to->where})) {
+          settles_at_ = sc::current_time() + registry_settle_time;
           std::erase(upward_, to);
           co_return false;
         }

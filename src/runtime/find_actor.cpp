@@ -61,12 +61,14 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
                      std::function<sc::task<Answer>()> here) {
   const auto& own = known.registry_addrs();
   const bool of_this_tree = std::ranges::find(own, where) != own.end();
-  const auto give_up = sc::current_time() + registry_failover_timeout;
+  std::optional<sc::time_point> give_up;  // since it has not been reached
   for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (known.is_own(where)) co_return co_await here();
     std::exception_ptr failed;
     try {
       const auto link = co_await known.registrar(where);
+      give_up.reset();
+      pause = registry_retry_first;
       msg::buffer copy;
       copy.append(kwargs.view());
       const auto payload = co_await call_remote(link, "self", method, std::move(copy));
@@ -77,7 +79,8 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
       failed = std::current_exception();
     }
     const bool is_gone = is_nobody(failed) || exception_ptr_cast<transport_closed>(failed) != nullptr;
-    if (!of_this_tree || !is_gone || sc::current_time() + pause > give_up) std::rethrow_exception(failed);
+    if (!give_up) give_up = sc::current_time() + registry_failover_timeout;
+    if (!of_this_tree || !is_gone || sc::current_time() + pause > *give_up) std::rethrow_exception(failed);
     co_await sc::sleep(pause);
   }
 }
@@ -208,7 +211,7 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
   actor& self = current_actor();
   directory& known = self.directory();
   const msg::buffer kwargs = arguments_of("name", name);
-  for (;;) {
+  for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (options.registry_addrs.empty())
       if (const auto link = known.connected(name)) {
         co_await body(portal(link));
@@ -222,7 +225,10 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
         [](const address_list& addrs) { return !addrs.empty(); });
     if (!found) continue;
     const auto link = co_await reach(self, name, {found->first, found->second});
-    if (link == nullptr) continue;
+    if (link == nullptr) {
+      co_await sc::sleep(pause);  // it is registered where it cannot be reached
+      continue;
+    }
     co_await use_portal(self, link, [&](portal& there) -> sc::task<> { return body(there); });
     co_return;
   }

@@ -80,19 +80,28 @@ sc::task<> peer::receive_aid() {
 }
 
 sc::task<> peer::shake_hands(ipc::connection_end as, bool over_tcp) {
-  if (!over_tcp || !self_.secret()) {
+  const bool proves = over_tcp && self_.secret();
+  std::optional<ipc::challenge> own;
+  if (proves) {
+    own = ipc::fresh_challenge();
+    msg::aid said = self_.aid();
+    said.challenge.emplace(own->begin(), own->end());
+    channel_.send([&](msg::buffer& out) { msg::encode_aid(out, said); });
+  } else {
     send_aid();
-    co_await receive_aid();
-    if (!over_tcp || !remote_aid_->challenge) co_return;
+  }
+  co_await receive_aid();
+  if (remote_aid_->is_probe) {
+    // Whoever accepts one drops it, unproved. Who is connected to is no probe, whatever it says.
+    if (as == ipc::connection_end::connector) refuse_stranger(named(remote_uid_) + " was connected to, and says that it is a probe");
+    co_return;
+  }
+  if (proves) {
+    co_await prove(as, *own);
+  } else if (over_tcp && remote_aid_->challenge) {
     refuse_stranger(named(remote_uid_) + " belongs to a tree with a secret, and " + named(self_.uid()) +
                     " to one without: set TRACTOR_SECRET_FILE or TRACTOR_SECRET there too");
   }
-  const ipc::challenge own = ipc::fresh_challenge();
-  msg::aid said = self_.aid();
-  said.challenge.emplace(own.begin(), own.end());
-  channel_.send([&](msg::buffer& out) { msg::encode_aid(out, said); });
-  co_await receive_aid();
-  if (!remote_aid_->is_probe) co_await prove(as, own);
 }
 
 sc::task<> peer::prove(ipc::connection_end as, const ipc::challenge& own) {
@@ -209,7 +218,12 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
     }
     case msg::message_kind::return_: {
       const auto& result = *std::get_if<msg::return_>(&message);
-      if (dialog* link = to.find(result)) link->on_return(result.pld);
+      if (dialog* link = to.find(result)) {
+        link->on_return(result.pld);
+      } else if (const ack_entry* const found = to.dialogs_.find(result.cid); found != nullptr && found->ack != nullptr) {
+        found->ack->answered = true;
+        found->ack->done.set();
+      }
       return;
     }
     case msg::message_kind::cancel_ack: {

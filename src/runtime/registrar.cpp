@@ -43,8 +43,9 @@ class backlog final : public discovery::registry_observer {
  private:
   void note(const discovery::registered_actor& who, bool is_there) noexcept {
     if (!who.name.starts_with(prefix_)) return;
-    const auto known = std::ranges::find_if(waiting_, [&](const auto& earlier) { return earlier.uuid == who.uuid && earlier.is_there; });
-    if (known != waiting_.end() && is_there) {
+    // The last word of that actor: what it said before is taken back only by what it says now.
+    const auto known = std::ranges::find(waiting_.rbegin(), waiting_.rend(), who.uuid, &registered_event::uuid);
+    if (known != waiting_.rend() && is_there && known->is_there) {
       known->addrs = who.addrs;
     } else if (waiting_.size() >= watch_backlog_max) {
       lagged_ = true;
@@ -67,7 +68,7 @@ class arrival final : public discovery::registry_observer {
   arrival(discovery::registry& of, std::string_view name) : of_(of), name_(name) { of_.attach(*this); }
   ~arrival() override { of_.detach(*this); }
   void registered(const discovery::registered_actor& who) noexcept override {
-    if (who.name == name_) there_.set();
+    if (who.name == name_ || who.uuid == name_) there_.set();
   }
   void removed(const discovery::registered_actor&) noexcept override {}
   sc::task<> wait() { co_await there_.wait(); }
@@ -107,13 +108,13 @@ sc::task<std::optional<std::vector<ipc::address>>> find_in_registry(std::string 
 
 sc::task<std::vector<ipc::address>> wait_in_registry(std::string name) {
   discovery::registry& table = own_table();
-  auto found = table.addresses_of(name);
-  while (found.empty()) {
+  for (;;) {
+    auto found = table.addresses_of(name);
+    if (const auto* const one = table.find(name); found.empty() && one != nullptr) found = one->addrs;  // by its uuid
+    if (!found.empty()) co_return found;
     arrival here(table, name);
-    co_await here.wait();
-    found = table.addresses_of(name);  // it may be gone again
+    co_await here.wait();  // and it may be gone again
   }
-  co_return found;
 }
 
 sc::task<std::optional<msg::uid>> delete_from_registry(ipc::address addr) { co_return own_table().remove_address(addr); }

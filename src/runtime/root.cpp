@@ -130,7 +130,7 @@ sc::task<> open_directory(actor& self, const root_options& options) {
   if (options.bind_addrs.empty())
     for (const auto& where : default_bind_addrs(known.registry_addrs())) listen_for(self, where, {});
   known.enroll(self.uid(), registered_addrs(self), nullptr);
-  co_await known.tell_above(self.uid());
+  co_await known.wait_for(known.tell_above(self.uid()));
 }
 
 // Tells other tasks of the run that it has its root.

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "tractor/base/log.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/sc/errors.hpp"
 
@@ -28,6 +29,8 @@ class stranger {
   actor* self_;
 };
 
+constinit logger log_of_server("tractor.runtime.server");
+
 // What it means that other machines reach this actor.
 void say_open(const actor& self, const ipc::address& where) {
   std::fprintf(stderr, "tractor: actor %s listens at %s, %s\n", msg::quoted(self.name()).c_str(), where.text().c_str(),
@@ -42,8 +45,9 @@ sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream
   try {
     co_await sc::fail_after(handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::acceptor, over_tcp); });
     known = !link->remote_aid()->is_probe;
-  } catch (const error&) {
-    // Silence, garbage, or somebody who gave up: dropped without a word, like every such visitor.
+  } catch (const error& why) {
+    // Silence, garbage, or somebody who gave up: dropped, like every such visitor.
+    log_of_server.runtime("a connection was dropped before it was known who it is: ", why);
   }
   if (!known) {
     link->fail(std::make_exception_ptr(transport_closed("the handshake was not completed")));

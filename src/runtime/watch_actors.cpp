@@ -24,6 +24,7 @@ class watcher {
 
   // Until the registrar is gone, or this watch too far behind.
   sc::task<> follow(ipc::address where) {
+    complete_ = false;
     missing_.clear();
     for (const auto& [uuid, who] : seen_) missing_.insert(uuid);
     if (known_.is_own(where)) {
@@ -40,9 +41,13 @@ class watcher {
                                                              msg::value::map{{"prefix", prefix_}}, body);
   }
 
+  // The last one that was followed has told all that there was.
+  [[nodiscard]] bool was_complete() const noexcept { return complete_; }
+
  private:
   sc::task<> take(registered_event event) {
-    if (event.name.empty()) {  // the snapshot is complete: who was not in it has gone
+    if (event.is_snapshot && event.name.empty() && event.uuid.empty()) {
+      complete_ = true;  // the snapshot is complete: who was not in it has gone
       for (const auto& uuid : std::exchange(missing_, {})) co_await drop(uuid);
       co_return;
     }
@@ -67,6 +72,7 @@ class watcher {
   std::string prefix_;
   sc::memory_send_channel<actor_event>& to_;
   std::map<std::string, registered_actor> seen_;
+  bool complete_ = false;
   std::set<std::string> missing_;  // seen before the registrar changed, and not since
 };
 
@@ -79,20 +85,24 @@ sc::task<> with_watch(std::string prefix, find_options options, std::function<sc
   co_await sc::open_nursery([&](sc::nursery& tasks) -> sc::task<> {
     tasks.start_soon({.name = "watch of actors"}, [&]() -> sc::task<> {
       watcher following(known, prefix, to);
-      auto given_up_at = sc::current_time() + registry_failover_timeout;
+      std::optional<sc::time_point> give_up;
+      sc::duration pause = registry_retry_first;
       for (std::size_t turn = 0;; ++turn) {
         std::exception_ptr failed;
-        const auto began = sc::current_time();
         try {
           co_await following.follow(registrars[turn % registrars.size()]);
         } catch (const error&) {
           failed = std::current_exception();
         }
-        if (sc::current_time() - began > registry_failover_timeout) given_up_at = sc::current_time() + registry_failover_timeout;
-        if (failed && sc::current_time() > given_up_at) {
-          throw runtime_failure("no registrar can be watched: " + sc::describe_briefly(failed), error_category::disconnected);
+        if (following.was_complete()) {
+          give_up.reset();
+          pause = registry_retry_first;
         }
-        co_await sc::sleep(registry_retry_first);
+        if (!give_up) give_up = sc::current_time() + registry_failover_timeout;
+        if (failed && sc::current_time() > *give_up)
+          throw runtime_failure("no registrar can be watched: " + sc::describe_briefly(failed), error_category::disconnected);
+        co_await sc::sleep(pause);
+        pause = std::min<sc::duration>(pause * 2, registry_retry_max);
       }
     });
     actor_watch watch(from);

@@ -87,6 +87,8 @@ case "$kind" in
     install_from "$build"
     cmake_consumer find_package ${tls:+-DCONSUME_TLS=ON}
     expect 0 "$temporary/find_package/consumer"
+    # The command finds its library where both were installed.
+    [[ "$(cached TRACTOR_CLI)" != ON ]] || "$prefix/bin/tractor" --version
     [[ -z $tls ]] || expect 0 "$temporary/find_package/consumer_tls"
     # A compiler that cannot be used is refused when the project is configured.
     gcc="$(command -v g++-12 || true)"

@@ -41,6 +41,40 @@ sc::task<> stop_listening() {
   co_return;
 }
 
+sc::task<std::string> ask_name_in_two_blocks(std::string name) {
+  std::string first, second;
+  sc::event found, over;
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> {
+      co_await tractor::find_actor(name, [&](std::optional<portal> there) -> sc::task<> {
+        first = co_await there->run<&own_name>();
+        found.set();
+        co_await sc::checkpoint();
+      });
+      over.set();
+    });
+    co_await found.wait();
+    co_await tractor::find_actor(name, [&](std::optional<portal> there) -> sc::task<> {
+      co_await over.wait();
+      second = co_await there->run<&own_name>();
+    });
+  });
+  co_return first + " " + second;
+}
+
+sc::task<bool> start_and_look(bool by_exec) {
+  bool always = true;
+  co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+    for (int i = 0; i < 10; ++i) {
+      const std::string name = "quick." + std::to_string(i);
+      co_await an.start_actor(name, {.start_method = by_exec ? start_method::exec : start_method::forkserver});
+      always = (co_await tractor::query_actor(name)).has_value() && always;
+    }
+    co_await an.cancel();
+  });
+  co_return always;
+}
+
 TRACTOR_MODULE(find_actor_test) {
   mod.def<&own_name>("own_name");
   mod.def<&own_pid>("own_pid");
@@ -48,6 +82,8 @@ TRACTOR_MODULE(find_actor_test) {
   mod.def<&ask_name_when_there>("ask_name_when_there", "name");
   mod.def<&hold_one>("hold_one", "name", "by_exec");
   mod.def<&stop_listening>("stop_listening");
+  mod.def<&ask_name_in_two_blocks>("ask_name_in_two_blocks", "name");
+  mod.def<&start_and_look>("start_and_look", "by_exec");
 }
 
 std::string text(const tractor::actor_event& event) {

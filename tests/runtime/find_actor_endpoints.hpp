@@ -17,6 +17,10 @@ sc::task<int> own_pid();
 // What the actor `name` says that it is called; "nobody" when there is none.
 sc::task<std::string> ask_name(std::string name);
 sc::task<std::string> ask_name_when_there(std::string name);
+// Two answers, of which the first block ends before the second has asked.
+sc::task<std::string> ask_name_in_two_blocks(std::string name);
+// Starts an actor and looks for it at once, ten times: whether it was always there.
+sc::task<bool> start_and_look(bool by_exec);
 // Starts an actor, says so, and holds it until the context is cancelled.
 sc::task<> hold_one(tractor::context<std::string>& ctx, std::string name, bool by_exec);
 sc::task<> stop_listening();

@@ -168,6 +168,25 @@ TEST_P(find_actor, of_several_of_a_name_the_last_is_found_and_each_by_its_uuid) 
   });
 }
 
+// S-DSC-9: the end of one block is not the end of another's connection.
+TEST_P(find_actor, connection_of_one_block_is_not_that_of_another) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto a = co_await an.start_actor("a", options());
+    co_await an.start_actor("b", options());
+    EXPECT_EQ("b b", co_await a.run<&ask_name_in_two_blocks>("b"));
+    co_await an.cancel();
+  });
+}
+
+// In a tree whose registrar is in another program, too.
+TEST_P(find_actor, actor_is_registered_when_it_has_been_started) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto a = co_await an.start_actor("a", options());
+    EXPECT_TRUE(co_await a.run<&start_and_look>(GetParam() == start_method::exec));
+    co_await an.cancel();
+  });
+}
+
 // S-DSC-1
 TEST_P(find_actor, nobody_is_an_error_for_who_says_so) {
   run_in_nursery([](actor_nursery&) -> sc::task<> {

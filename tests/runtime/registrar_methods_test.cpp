@@ -90,6 +90,7 @@ TEST(registrar_methods, wait_is_answered_when_there_is_one) {
     std::vector<std::string> answers;
     for (int i = 0; i < 3; ++i) answers.push_back(co_await peer.answer());
     EXPECT_THAT(answers, testing::UnorderedElementsAre("StartAck", "Return", "Return"));
+    EXPECT_EQ(list_of(file("x.sock")), co_await ask(peer, "wait_for_actor", {{"name", "1"}}));  // by its uuid
   });
 }
 
@@ -98,7 +99,8 @@ TEST(registrar_methods, what_cannot_be_read_is_an_error_and_no_more) {
   with_registrar([](raw_peer& peer) -> sc::task<> {
     for (const map& wrong :
          {map{{"uid", uid("a", "1")}, {"addr", array{"localhost", 80}}}, map{{"uid", uid("a", "1")}, {"addr", array{"127.0.0.1", 99999}}},
-          map{{"uid", "a"}, {"addr", file("a.sock")}}, map{{"uid", uid("a", "1")}}, map{}}) {
+          map{{"uid", "a"}, {"addr", file("a.sock")}}, map{{"uid", array{std::string(2000, 'n'), "1"}}, {"addr", file("a.sock")}},
+          map{{"uid", uid("a", "1")}}, map{}}) {
       const msg::value answer = co_await ask(peer, "register_actor", wrong);
       EXPECT_TRUE(answer.get_if<std::string>() != nullptr && answer.as_str().starts_with("Error: ")) << answer.text();
     }

@@ -79,6 +79,7 @@ TEST_P(registrar, second_program_joins_and_both_find_each_other) {
     EXPECT_EQ("other.worker", co_await ask_name("other.worker"));
     EXPECT_EQ("other", co_await ask_name("other"));
     co_await an.start_actor("mine", serving());
+    EXPECT_TRUE(co_await tractor::query_actor("mine"));  // at once: the question goes behind the registration
     co_await tractor::find_actor("other.worker", [](std::optional<portal> worker) -> sc::task<> {
       RT_REQUIRE(worker);
       EXPECT_EQ("mine", co_await worker->run<&ask_name>("mine"));
@@ -199,6 +200,23 @@ TEST_P(registrar, wait_for_an_actor_survives_the_registrar) {
     co_await an.cancel();
   });
   expect_gone(first);
+}
+
+TEST_P(registrar, stopped_registrar_is_given_up_and_told_when_it_goes_on) {
+  program first("serving:first", start_method::forkserver);
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    first.root().signal(SIGSTOP);
+    for (const auto* name : {"a", "b"}) {
+      auto started = co_await an.start_actor(name, serving());
+      EXPECT_EQ(name, co_await started.run<&own_name>());
+    }
+    first.root().signal(SIGCONT);
+    for (const auto* name : {"a", "b"})
+      while (!co_await tractor::query_actor(name)) co_await sc::sleep(1ms);
+    co_await an.cancel();
+  });
+  first.release();
+  EXPECT_EQ("exit status 0", first.wait());
 }
 
 sc::task<> open_root(tractor::root_options options) {

@@ -202,6 +202,19 @@ TEST(secret, actor_proves_nothing_to_who_does_not_ask_and_trusts_nobody_who_does
               HasSubstr("a challenge was sent back"));
 }
 
+// What is connected to is no probe, which nobody would ask for a proof.
+TEST(secret, actor_that_says_that_it_is_a_probe_is_not_trusted_for_it) {
+  for (const auto& of_root : {std::optional(secret), std::optional<ipc::tree_secret>()})
+    EXPECT_THAT(portal_error(of_root,
+                             [](raw_peer& peer) -> sc::task<> {
+                               peer.channel().send([](msg::buffer& out) {
+                                 msg::encode_aid(out, {.name = raw::intruder.name, .uuid = raw::intruder.uuid, .is_probe = true});
+                               });
+                               co_return;
+                             }),
+                HasSubstr("says that it is a probe"));
+}
+
 TEST(secret, actor_without_one_is_told_that_the_other_has_one) {
   EXPECT_THAT(portal_error(std::nullopt,
                            [](raw_peer& peer) -> sc::task<> {

@@ -32,6 +32,7 @@
 namespace tractor::discovery {
 
 inline constexpr std::size_t entries_max = 262'144;         // of one table
+inline constexpr std::size_t name_bytes_max = 1024;         // of a name, a uuid, or an address, that a peer may register
 inline constexpr std::size_t addresses_per_actor_max = 64;  // one more takes the place of the first
 
 // An actor in the table, with its addresses in the order in which they were registered.

@@ -42,6 +42,7 @@ inline constexpr int registry_probe_attempts_max = 3;
 inline constexpr auto registry_probe_pause = std::chrono::milliseconds(50);  // before the second attempt; twice that before the third
 
 inline constexpr auto registration_timeout = std::chrono::milliseconds(500);  // until what is above has heard of an actor
+inline constexpr auto registration_respite = std::chrono::seconds(5);         // after one that was not answered: no other is waited for
 inline constexpr auto registry_failover_timeout = std::chrono::seconds(3);    // how long a lookup waits for a registrar to come back
 inline constexpr auto registry_settle_time = std::chrono::milliseconds(500);  // of a successor: until then others may register again
 inline constexpr auto registry_retry_first = std::chrono::milliseconds(5);    // between attempts to reach or to be the successor
@@ -54,6 +55,10 @@ inline constexpr std::size_t registries_max = 16;  // of one actor
 namespace detail {
 
 class peer;
+
+// A registration that was sent and not answered yet.
+class registration_request;
+using registrations = std::vector<std::shared_ptr<registration_request>>;
 
 class TRACTOR_API directory {
  public:
@@ -81,8 +86,10 @@ class TRACTOR_API directory {
   // An actor has said to `via`, its end of the channel here, where it is reached (null: this actor). Throws runtime_failure when the table
   // is full.
   void enroll(const msg::uid& who, const std::vector<ipc::address>& addrs, const peer* via);
-  // Tells those above of an actor that was enrolled; returns when they know, or `registration_timeout` is over.
-  [[nodiscard]] sc::task<> tell_above(msg::uid who);
+  // Sends those above what they have to know of an actor that was enrolled, behind all that was sent before; and waits until they have said
+  // that they do, or `registration_timeout` is over.
+  [[nodiscard]] registrations tell_above(const msg::uid& who);
+  [[nodiscard]] sc::task<> wait_for(registrations told);
   // Both of this actor, for one address more, without waiting.
   void announce(const ipc::address& where);
   // The channel has ended: what came by it is gone.
@@ -98,7 +105,7 @@ class TRACTOR_API directory {
   [[nodiscard]] bool is_own(const ipc::address& where) const noexcept;
   // Waits until a successor has had time to hear from all; at once for any other registrar.
   [[nodiscard]] sc::task<> settled();
-  // The channel to an actor of that name, or with that uuid, that is connected; null when there is none.
+  // The channel to the parent, or to an actor that this one has started, of that name or with that uuid; null when there is none.
   [[nodiscard]] std::shared_ptr<peer> connected(std::string_view name_or_uuid) const;
 
  private:
@@ -111,11 +118,12 @@ class TRACTOR_API directory {
   [[nodiscard]] sc::task<bool> take_over(const std::vector<ipc::address>& addrs);
   [[nodiscard]] sc::task<> join(std::shared_ptr<upward> to);
   [[nodiscard]] sc::task<> keep(std::shared_ptr<upward> to);
-  [[nodiscard]] sc::task<> tell_of_tree(std::shared_ptr<peer> registrar);
+  void tell_of_tree(const std::shared_ptr<peer>& registrar);
   [[nodiscard]] sc::task<bool> restore(std::shared_ptr<upward> to);
-  [[nodiscard]] sc::task<> tell(std::shared_ptr<peer> above, msg::uid who, std::vector<ipc::address> addrs);
-  [[nodiscard]] sc::task<> tell_all(msg::uid who, std::vector<ipc::address> addrs);
+  void tell(const std::shared_ptr<peer>& above, const msg::uid& who, const std::vector<ipc::address>& addrs, registrations& told);
+  [[nodiscard]] registrations tell_all(const msg::uid& who, const std::vector<ipc::address>& addrs);
   [[nodiscard]] sc::task<> renew_leases();
+  [[nodiscard]] sc::task<> finish_registration(std::shared_ptr<peer> from, std::string cid, registrations told);
   [[nodiscard]] std::vector<std::shared_ptr<peer>> above() const;
   void unregister_above(const msg::uid& who) noexcept;
   void add(const msg::uid& who, const std::vector<ipc::address>& addrs, const void* owner);
@@ -128,8 +136,9 @@ class TRACTOR_API directory {
   bool closed_ = false;
   bool renewing_ = false;
   std::optional<sc::time_point> settles_at_;
-  std::vector<std::shared_ptr<upward>> upward_;    // of a root: a registrar each
-  std::vector<std::shared_ptr<kept_link>> links_;  // to registrars, for lookups
+  std::optional<sc::time_point> unanswered_until_;  // somebody above is slow: nobody is waited for until then
+  std::vector<std::shared_ptr<upward>> upward_;     // of a root: a registrar each
+  std::vector<std::shared_ptr<kept_link>> links_;   // to registrars, for lookups
 };
 
 }  // namespace detail
