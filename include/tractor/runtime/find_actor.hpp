@@ -10,14 +10,14 @@
 //       for (;;) { tractor::actor_event event = co_await watch.receive(); … }
 //     });
 //
-// Every actor is registered before its start_actor returns, and is not any more when its process has ended. Names need not be unique: the
+// Every actor is registered when its start_actor returns, and is not any more when its process has ended. Names need not be unique: the
 // last that was registered is found; an actor's uuid in place of its name finds exactly that one. Groups of actors have names that begin
 // alike.
 //
-// An actor that is connected already (parent, child, the other end of a portal) is found without asking, and reached over that connection;
-// any other over one that is made for the block, at the nearest of its addresses: a socket file, loopback or another address of this
-// machine, anything else (S-DSC-8). Registrars are asked at the same time, and one that does not answer harms nobody as long as another
-// one does. A registrar that is gone is waited for, `registry_failover_timeout` at most: another root takes its place.
+// The parent, and an actor that this one has started, are found without asking and reached over the connection that is there; any other
+// over one that is made for the block, at the nearest of its addresses: a socket file, loopback or another address of this machine,
+// anything else (S-DSC-8). Registrars are asked at the same time, and one that does not answer harms nobody as long as another one does. A
+// registrar that is gone is waited for, `registry_failover_timeout` at most: another root takes its place.
 //
 // All of these throw what their body throws, and:
 //   runtime_failure   this tree has no registry, or no registrar answers
