@@ -167,6 +167,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
   auto child = std::make_shared<child_actor>();
   child->who = {.name = std::move(name), .uuid = make_uuid()};
   child->options = std::move(options);
+  child->executed = method == spawn::start_method::exec;
   msg::buffer boot;
   msg::encode(boot, detail::boot_record{.uuid = child->who.uuid,
                                         .parent_name = owner_.name(),
@@ -233,12 +234,14 @@ sc::task<> remove_socket_files(actor& owner, const child_actor& child) {
     if (!child.took_leave()) ipc::remove_default_socket_of_dead(child.who.name, certificate->pid);
     co_return;
   }
-  // What was below it dies with it, at about the same time.
+  // What was below it dies with it, at about the same time. What it had started by exec and not told of yet is nobody's, and is swept if it
+  // is dead by now; else that is the reaper's.
   if (owner.has_directory())
     for (const auto& below : owner.directory().table().owned_by(child.link.get()))
       for (const auto& where : below.addrs)
         if (where.uds() != nullptr && where.uds()->dir == owner.socket_dir() && co_await nobody_listens(where.uds()->path(), true))
           ipc::remove_socket_of_dead(*where.uds());
+  if (child.executed && !owner.socket_dir().empty()) ipc::sweep_sockets_of_dead(owner.socket_dir(), ipc::registry_sweep::spared);
   // The fork server died before it answered: the actor was not made, or the kernel kills it at about the same time.
   const bool dies_unseen = certificate->pid < 0 && child.process->failure_errno() == ECONNRESET;
   if (certificate->pid < 0 && !dies_unseen) co_return;
