@@ -155,7 +155,8 @@ TEST_P(registrar, registrar_that_ends_in_good_order_is_succeeded_too) {
   first.release();
   EXPECT_EQ("exit status 0", first.wait());
   run_in_nursery([&](actor_nursery&) -> sc::task<> {
-    EXPECT_EQ("second.worker", co_await ask_name("second.worker"));
+    // This root may be the successor itself, if it was faster, and knows of nobody then.
+    EXPECT_EQ("second.worker", co_await ask_name_when_there("second.worker"));
     EXPECT_EQ("nobody", co_await ask_name("first.worker"));
   });
   second.release();
