@@ -21,7 +21,7 @@ struct child_actor {
   std::shared_ptr<peer> link;
   std::shared_ptr<main_result> main;  // of run_in_actor
   registrations told;                 // of where it is reached, to those above; until they have answered
-  bool executed = false;  // what it starts by exec is nobody's when it is gone
+  bool executed = false;              // what it starts by exec is nobody's when it is gone
   bool booted = false;
   bool unwanted = false;  // its nursery's actors were cancelled while it booted
   bool ending = false;    // the ladder runs
