@@ -313,6 +313,7 @@ log_level log_level_named(std::string_view name) {
 }
 
 void set_log_level(std::string_view spec) {
+  if (trimmed(spec).empty()) return;  // every actor comes here when it boots: nothing is to be made for nothing
   const std::lock_guard held(settings_lock);
   apply(current(), spec);
   current().environment_read = false;  // its word is the last

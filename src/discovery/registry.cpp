@@ -108,11 +108,6 @@ const registered_actor* registry::find(std::string_view name_or_uuid) const {
   return named != by_name_.end() ? &*named->second.back() : nullptr;
 }
 
-registry::owner registry::owner_of(std::string_view uuid) const {
-  const auto known = by_uuid_.find(uuid);
-  return known != by_uuid_.end() ? known->second.belongs_to : nullptr;
-}
-
 std::vector<ipc::address> registry::addresses_of(std::string_view name) const {
   std::vector<ipc::address> found;
   const auto named = by_name_.find(name);

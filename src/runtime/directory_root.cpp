@@ -185,7 +185,7 @@ sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs) {
 
 // --- a root and the registrar of another tree ---
 
-// Connects, and tells what this tree has. Throws where there is no registrar.
+// Connects; whoever keeps the link tells what there is to tell. Throws where there is no registrar.
 sc::task<> directory::join(std::shared_ptr<upward> to) {
   std::shared_ptr<peer> link;
   const bool in_time =

@@ -75,7 +75,6 @@ class TRACTOR_API registry {
 
   // By name the last that was registered, by uuid exactly that one; null when there is none. Valid until the next change.
   [[nodiscard]] const registered_actor* find(std::string_view name_or_uuid) const;
-  [[nodiscard]] owner owner_of(std::string_view uuid) const;
   // All addresses of all actors of that name (S-REG-5), those of the last registered first.
   [[nodiscard]] std::vector<ipc::address> addresses_of(std::string_view name) const;
   // In the order of registration.
@@ -85,7 +84,6 @@ class TRACTOR_API registry {
   // Those that nobody answers for.
   [[nodiscard]] std::vector<registered_actor> leased() const { return owned_by(nullptr); }
   [[nodiscard]] std::vector<registered_actor> owned_by(owner of) const;
-  [[nodiscard]] bool has_leases() const { return by_owner_.contains(nullptr); }
   [[nodiscard]] std::size_t size() const noexcept { return actors_.size(); }
 
   // Must live until it is detached.
