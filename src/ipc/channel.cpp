@@ -158,11 +158,12 @@ sc::task<std::size_t> channel::shrink() {
   co_return more.bytes;
 }
 
-// The rest of a long frame and little more: what comes behind it has to be moved to the front before the next read. Short ones are read
-// many at once.
+// The rest of a long frame, however little that is, and little more: what comes behind it has to be moved to the front before the next
+// read. Short ones are read many at once.
 std::size_t channel::bytes_to_read() const noexcept {
   const std::size_t missing = splitter_.missing();
-  return missing < read_bytes_busy / 2 ? read_bytes_ : std::min(missing + read_bytes_first, read_bytes_max);
+  if (missing == 0 || splitter_.frame_bytes() < read_bytes_busy / 2) return read_bytes_;
+  return std::min(missing + read_bytes_first, read_bytes_max);
 }
 
 // Reads once into the splitter; gives 0 at a clean end.

@@ -85,10 +85,12 @@ std::optional<bytes_view> frame_splitter::next() {
   return body;
 }
 
+std::size_t frame_splitter::frame_bytes() const noexcept {
+  return end_ - begin_ < frame_header_bytes ? 0 : frame_header_bytes + std::size_t{announced()};
+}
+
 std::size_t frame_splitter::missing() const noexcept {
-  const std::size_t held = end_ - begin_;
-  if (held < frame_header_bytes) return 0;
-  const std::size_t whole = frame_header_bytes + std::size_t{announced()};
+  const std::size_t held = end_ - begin_, whole = frame_bytes();
   return whole > held ? whole - held : 0;
 }
 

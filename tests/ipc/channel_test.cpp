@@ -44,6 +44,21 @@ class failing_stream : public sc::byte_stream {
   int send_errno_;
 };
 
+// A stream that remembers how much had been received after each read.
+class counting_stream : public failing_stream {
+ public:
+  counting_stream(std::unique_ptr<sc::byte_stream> inner, std::vector<std::size_t>& totals)
+      : failing_stream(std::move(inner), 0), totals_(totals) {}
+  sc::io_result try_receive(std::span<std::byte> into) noexcept override {
+    const sc::io_result got = failing_stream::try_receive(into);
+    if (got.bytes > 0) totals_.push_back((totals_.empty() ? 0 : totals_.back()) + got.bytes);
+    return got;
+  }
+
+ private:
+  std::vector<std::size_t>& totals_;
+};
+
 void send_stop(ipc::channel& to, std::string_view cid) {
   to.send([&](msg::buffer& out) { msg::encode_stop(out, cid); });
 }
@@ -320,6 +335,30 @@ TRACTOR_TEST(channel, idle_after_a_big_frame_gives_its_memory_back) {
 
   EXPECT_EQ(sizes, (std::vector<std::size_t>{4 << 20, 3 << 20}));
   for (const std::size_t bytes : held) EXPECT_GT(bytes, 3u << 20);
+}
+
+// What is received beyond the end of one has to be copied once more.
+TRACTOR_TEST(channel, long_frames_in_a_row_are_received_one_by_one) {
+  constexpr int count = 20;
+  std::vector<std::size_t> totals;
+  auto [near, far] = sc::open_memory_streams();
+  ipc::channel channel(std::make_unique<counting_stream>(std::move(near), totals)), other(std::move(far));
+  int received = 0;
+
+  co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+    n.start_soon([&]() -> sc::task<> { static_cast<void>(co_await receive_stops(channel, [&](const std::string&) { ++received; })); });
+    for (int i = 0; i < count; ++i) {
+      send_stop(other, std::string(ipc::read_bytes_busy, 'x'));
+      co_await other.drained();
+    }
+    co_await other.flushed();
+    other.close("done");
+  });
+
+  EXPECT_EQ(received, count);
+  const std::size_t frame_bytes = totals.back() / count;
+  for (std::size_t i = 1; i < totals.size(); ++i)
+    if (totals[i - 1] / frame_bytes != totals[i] / frame_bytes) EXPECT_LE(totals[i] % frame_bytes, ipc::read_bytes_first) << i;
 }
 
 // S-CHN-2: what a stranger may make us hold is little, until it has said who it is.

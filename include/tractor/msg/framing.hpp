@@ -45,7 +45,8 @@ class TRACTOR_API frame_splitter {
   // The next complete body; nullopt when more bytes are needed. Throws protocol_error for a frame above the bound.
   [[nodiscard]] std::optional<bytes_view> next();
 
-  // How many more bytes the frame at hand is known to need; 0 when its length has not come, or all of it has.
+  // How long the frame at hand is, its header included, and how many more bytes it is known to need; 0 when its length has not come.
+  [[nodiscard]] std::size_t frame_bytes() const noexcept;
   [[nodiscard]] std::size_t missing() const noexcept;
 
   // True when every received byte was handed out: the end of the stream here is a clean one.
