@@ -102,7 +102,7 @@ constexpr bench::row find_rows[] = {
         .what = "find_actor of one that is not, by a registrar that is, and the end of the connection",
         .run = &find_unconnected,
         .n = 2000,
-        .floor = &bench::floors::pingpong_uds_same_core,
+        .floor = &bench::floors::connect_uds_same_core,
     },
     {
         .id = "registry.10",
