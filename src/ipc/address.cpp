@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -45,6 +46,25 @@ void check(const inproc_address& where) {
     throw address_error("an in-process address is a name without '/', not " + msg::quoted(where.name));
 }
 
+bool is_of_name(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+std::optional<std::string> why_no_name(const std::string& host) {
+  if (is_ipv4(host)) return msg::quoted(host) + " is an IPv4 literal, not a name";
+  if (!host.empty() && host.size() <= sc::host_name_bytes_max && std::ranges::all_of(host, is_of_name)) return std::nullopt;
+  return msg::quoted(host) + " is no host name: letters, digits, '-', '_' and '.', at most " + std::to_string(sc::host_name_bytes_max);
+}
+
+void check(const dns_address& where) {
+  if (const auto why = why_no_name(where.host)) throw address_error("an address by name needs one: " + *why);
+}
+
+std::string_view protocol_of(sc::address_family family) noexcept {
+  if (family == sc::address_family::ipv4) return "dns4";
+  return family == sc::address_family::ipv6 ? "dns6" : "dns";
+}
+
 template <class Where>
 Where checked(Where where) {
   check(where);
@@ -69,12 +89,11 @@ std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
   throw address_error("the address " + msg::quoted(text) +
-                      " is not /ip4/HOST/tcp/PORT, /ip6/HOST/tcp/PORT, /unix/PATH or /inproc/NAME: " + why);
+                      " is not /ip4/HOST/tcp/PORT, /ip6/HOST/tcp/PORT, /dns/NAME/tcp/PORT, /unix/PATH or /inproc/NAME: " + why);
 }
 
-address parse_tcp(std::string_view text, std::string_view family, std::string_view rest) {
-  const std::string host(take_component(rest));
-  if (family == "ip4" ? !is_ipv4(host) : !is_ipv6(host)) refuse(text, msg::quoted(host) + " is no literal of " + std::string(family));
+// What follows the host.
+std::uint16_t parse_tcp_port(std::string_view text, std::string_view family, std::string_view rest) {
   const std::string_view next = take_component(rest);
   if (next.empty()) refuse(text, "a port is missing");
   if (next != "tcp") refuse(text, "the protocols " + std::string(family) + " and " + msg::quoted(next) + " do not make an address");
@@ -82,7 +101,20 @@ address parse_tcp(std::string_view text, std::string_view family, std::string_vi
   const auto port = parse_port(digits);
   if (!port) refuse(text, msg::quoted(digits) + " is no port, 0 to 65535");
   if (!rest.empty()) refuse(text, msg::quoted(rest) + " follows the port");
-  return tcp_address{.host = host, .port = *port};
+  return *port;
+}
+
+address parse_tcp(std::string_view text, std::string_view family, std::string_view rest) {
+  const std::string host(take_component(rest));
+  if (family == "ip4" ? !is_ipv4(host) : !is_ipv6(host)) refuse(text, msg::quoted(host) + " is no literal of " + std::string(family));
+  return tcp_address{.host = host, .port = parse_tcp_port(text, family, rest)};
+}
+
+address parse_dns(std::string_view text, sc::address_family family, std::string_view rest) {
+  dns_address where{.host = std::string(take_component(rest)), .family = family};
+  where.port = parse_tcp_port(text, protocol_of(family), rest);
+  if (const auto why = why_no_name(where.host)) refuse(text, *why);
+  return where;
 }
 
 address parse_unix(std::string_view text, std::string_view rest) {
@@ -125,14 +157,17 @@ std::string uds_address::path() const { return dir.ends_with('/') ? dir + file :
 address::address(tcp_address where) : where_(checked(std::move(where))) {}
 address::address(uds_address where) : where_(checked(std::move(where))) {}
 address::address(inproc_address where) : where_(checked(std::move(where))) {}
+address::address(dns_address where) : where_(checked(std::move(where))) {}
 
 transport address::transport() const noexcept {
-  if (tcp() != nullptr) return ipc::transport::tcp;
+  if (tcp() != nullptr || dns() != nullptr) return ipc::transport::tcp;
   return uds() != nullptr ? ipc::transport::uds : ipc::transport::inproc;
 }
 
 std::string address::text() const {
   if (const tcp_address* const at = tcp()) return (is_ipv4(at->host) ? "/ip4/" : "/ip6/") + at->host + "/tcp/" + std::to_string(at->port);
+  if (const dns_address* const at = dns())
+    return "/" + std::string(protocol_of(at->family)) + "/" + at->host + "/tcp/" + std::to_string(at->port);
   if (const uds_address* const at = uds()) {
     const std::string path = at->path();
     return "/unix/" + path.substr(std::min(path.find_first_not_of('/'), path.size()));
@@ -147,6 +182,8 @@ address address::parse(std::string_view text) {
   while (rest.ends_with('/')) rest.remove_suffix(1);
   const std::string_view first = take_component(rest);
   if (first == "ip4" || first == "ip6") return parse_tcp(text, first, rest);
+  for (const auto family : {sc::address_family::any, sc::address_family::ipv4, sc::address_family::ipv6})
+    if (first == protocol_of(family)) return parse_dns(text, family, rest);
   if (first == "unix") return parse_unix(text, rest);
   if (first == "inproc") return inproc_address{std::string(rest)};
   refuse(text, first.empty() ? "it is empty" : "it begins with the protocol " + msg::quoted(first));
@@ -155,6 +192,7 @@ address address::parse(std::string_view text) {
 msg::wire_address address::wire() const {
   if (const tcp_address* const at = tcp()) return {at->host, std::int64_t{at->port}};
   if (const uds_address* const at = uds()) return {at->dir, at->file};
+  if (dns() != nullptr) throw address_error(text() + " is a name, which means something here only: it is looked up before it travels");
   return {std::string(inproc_mark), inproc()->name};
 }
 

@@ -40,7 +40,7 @@ bool is_interface(const std::string& host) {
 
 distance distance_to(const address& where) {
   const tcp_address* const tcp = where.tcp();
-  if (tcp == nullptr) return distance::here;
+  if (tcp == nullptr) return where.dns() != nullptr ? distance::elsewhere : distance::here;
   return tcp->is_loopback() || is_interface(tcp->host) ? distance::this_machine : distance::elsewhere;
 }
 

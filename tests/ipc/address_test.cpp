@@ -79,6 +79,9 @@ TEST(address, text_form_round_trips) {
       {uds("/run/user/0/tractor", "registry@1616.sock"), "/unix/run/user/0/tractor/registry@1616.sock"},
       {uds("/", "x"), "/unix/x"},
       {inproc_address{"root"}, "/inproc/root"},
+      {dns_address{.host = "example.org", .port = 80}, "/dns/example.org/tcp/80"},
+      {dns_address{.host = "a-b_c.d", .port = 0, .family = sc::address_family::ipv4}, "/dns4/a-b_c.d/tcp/0"},
+      {dns_address{.host = "localhost", .port = 65535, .family = sc::address_family::ipv6}, "/dns6/localhost/tcp/65535"},
   };
   for (const auto& [where, text] : cases) {
     EXPECT_EQ(where.text(), text);
@@ -108,7 +111,14 @@ TEST(address, text_that_is_no_address_is_refused_with_the_reason) {
       {"/ip4/127.0.0.1/tcp/-1", "'-1' is no port"},
       {"/ip4/127.0.0.1/tcp/1/ws", "'ws' follows the port"},
       {"/tcp/1", "begins with the protocol 'tcp'"},
-      {"/dns4/localhost/tcp/1", "begins with the protocol 'dns4'"},
+      {"/dns/localhost", "a port is missing"},
+      {"/dns4/localhost/tcp/70000", "'70000' is no port, 0 to 65535"},
+      {"/dns6/localhost/udp/1", "the protocols dns6 and 'udp' do not make an address"},
+      {"/dns//tcp/1", "'' is no host name"},
+      {"/dns/a b/tcp/1", "'a b' is no host name"},
+      {"/dns/127.0.0.1/tcp/1", "'127.0.0.1' is an IPv4 literal, not a name"},
+      {"/dns/::1/tcp/1", "'::1' is no host name"},
+      {"/dnsaddr/localhost/tcp/1", "begins with the protocol 'dnsaddr'"},
       {"/uds/tmp/x", "begins with the protocol 'uds'"},
       {"/unix", "the path is empty"},
       {"/unix//x", "the path is empty"},
@@ -128,6 +138,14 @@ TEST(address, wire_form_is_a_pair_told_apart_by_its_second_element) {
   EXPECT_EQ(address::from_wire(on_tcp), tcp("127.0.0.1", 1616));
   EXPECT_EQ(address::from_wire(on_uds), uds("/run/x", "a@1.sock"));
   EXPECT_EQ(address::from_wire(address(inproc_address{"root"}).wire()), address(inproc_address{"root"}));
+}
+
+// S-TCP-1
+TEST(address, name_does_not_travel) {
+  const address where = dns_address{.host = "localhost", .port = 1};
+  EXPECT_EQ(where.transport(), transport::tcp);
+  EXPECT_THAT(error_from([&] { return where.wire(); }), HasSubstr("/dns/localhost/tcp/1 is a name"));
+  EXPECT_THAT(error_from([] { return address(dns_address{.host = std::string(254, 'x'), .port = 1}); }), HasSubstr("at most 253"));
 }
 
 // S-ADR-3

@@ -5,10 +5,12 @@
 //     ipc::address a = ipc::tcp_address{"127.0.0.1", 1616};
 //     a.text();                                              // "/ip4/127.0.0.1/tcp/1616"
 //     ipc::address::parse("/unix/run/user/0/tractor/x@7.sock").uds()->file;   // "x@7.sock"
+//     ipc::address::parse("/dns/localhost/tcp/1616").dns()->host;             // "localhost"
 //
 // An address is a value and valid by construction: a TCP host is an IP literal (S-TCP-1), a UDS address an absolute directory and a
-// file name in it. The text form is a multiaddr (S-MAD). On the wire it is a pair without a tag, [host, port] or [directory,
-// file], and the second element's type tells which (S-ADR-1, S-ADR-2). An in-process address travels as ["inproc:", name]: a
+// file name in it. A TCP address by name is one of its own, which is looked up where it is used (resolve_address.hpp) and never travels:
+// what it means depends on who asks. The text form is a multiaddr (S-MAD). On the wire it is a pair without a tag, [host, port] or
+// [directory, file], and the second element's type tells which (S-ADR-1, S-ADR-2). An in-process address travels as ["inproc:", name]: a
 // directory that no UDS address has, so that a whole tree in one process needs no other messages.
 
 #pragma once
@@ -23,6 +25,7 @@
 
 #include "tractor/base/error.hpp"
 #include "tractor/msg/protocol.hpp"
+#include "tractor/sc/resolve.hpp"
 
 namespace tractor::ipc {
 
@@ -48,6 +51,14 @@ struct tcp_address {
   [[nodiscard]] TRACTOR_API bool is_loopback() const noexcept;
 };
 
+// TCP at a host by name.
+struct dns_address {
+  std::string host;  // of letters, digits, '-', '_' and '.', at most sc::host_name_bytes_max
+  std::uint16_t port = 0;
+  sc::address_family family = sc::address_family::any;
+  friend auto operator<=>(const dns_address&, const dns_address&) = default;
+};
+
 struct uds_address {
   std::string dir;   // absolute
   std::string file;  // a name, not a path
@@ -66,16 +77,19 @@ class TRACTOR_API address {
   address(tcp_address where);     // NOLINT(google-explicit-constructor): an address is any of these
   address(uds_address where);     // NOLINT(google-explicit-constructor)
   address(inproc_address where);  // NOLINT(google-explicit-constructor)
+  address(dns_address where);     // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] ipc::transport transport() const noexcept;
   [[nodiscard]] const tcp_address* tcp() const noexcept { return std::get_if<tcp_address>(&where_); }
   [[nodiscard]] const uds_address* uds() const noexcept { return std::get_if<uds_address>(&where_); }
+  [[nodiscard]] const dns_address* dns() const noexcept { return std::get_if<dns_address>(&where_); }
   [[nodiscard]] const inproc_address* inproc() const noexcept { return std::get_if<inproc_address>(&where_); }
 
-  // "/ip4/127.0.0.1/tcp/80", "/ip6/::1/tcp/80", "/unix/tmp/x.sock", "/inproc/name".
+  // "/ip4/127.0.0.1/tcp/80", "/ip6/::1/tcp/80", "/dns/example.org/tcp/80" (also dns4, dns6), "/unix/tmp/x.sock", "/inproc/name".
   [[nodiscard]] std::string text() const;
   [[nodiscard]] static address parse(std::string_view text);
 
+  // Throws address_error for one by name.
   [[nodiscard]] msg::wire_address wire() const;
   [[nodiscard]] static address from_wire(const msg::wire_address& pair);
 
@@ -83,7 +97,7 @@ class TRACTOR_API address {
   friend bool operator==(const address&, const address&) = default;
 
  private:
-  std::variant<uds_address, tcp_address, inproc_address> where_;
+  std::variant<uds_address, tcp_address, inproc_address, dns_address> where_;
 };
 
 inline constexpr std::uint16_t registry_port = 1616;
