@@ -2,11 +2,16 @@
 
 #include "tractor/ipc/listener.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
+#include "sc/peer_groups.hpp"
+#include "tractor/base/fd.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
+#include "tractor/sc/open_tcp_stream.hpp"
 
 namespace tractor::ipc {
 
@@ -26,13 +31,25 @@ void prepare_directory(const std::string& dir) {
 // Only this process makes files that end in its pid: one that is there already and dead is from an earlier process of that number.
 bool is_named_after_us(const std::string& file) { return file.ends_with("@" + std::to_string(::getpid()) + ".sock"); }
 
+bool may_talk(const sc::socket_stream& stream, const std::optional<sc::peer_credentials>& peer, std::optional<gid_t> group) noexcept {
+  return peer && (may_connect(*peer, ::geteuid(), group) || (group && sc::detail::peer_has_group(stream.fd(), *group)));
+}
+
+// Its group may connect to it; the rest is for accept() to tell.
+void give_to_group(const std::string& path, gid_t group) {
+  if (::chown(path.c_str(), static_cast<uid_t>(-1), group) != 0)
+    throw_os_error("chown(" + path + ", group " + std::to_string(group) + ")", errno);
+  if (::chmod(path.c_str(), 0660) != 0) throw_os_error("chmod(" + path + ")", errno);
+}
+
 [[noreturn]] void refuse_inproc(const char* doing, const address& where) {
   throw error(std::string(doing) + "(" + where.text() + "): an in-process address has no socket", error_category::unimplemented);
 }
 
 }  // namespace
 
-listener::listener(std::unique_ptr<sc::socket_listener> socket, address local) : socket_(std::move(socket)), local_(std::move(local)) {}
+listener::listener(std::unique_ptr<sc::socket_listener> socket, address local, std::optional<gid_t> group)
+    : socket_(std::move(socket)), local_(std::move(local)), group_(group) {}
 listener::~listener() = default;
 
 sc::task<connection> listener::accept() {
@@ -40,7 +57,7 @@ sc::task<connection> listener::accept() {
     auto stream = co_await socket_->accept();
     if (local_.uds() != nullptr) {
       const auto peer = stream->credentials();
-      if (peer && may_connect(*peer, ::geteuid())) co_return connection{std::move(stream), local_, peer};
+      if (may_talk(*stream, peer, group_)) co_return connection{std::move(stream), local_, peer};
       ++refused_peers_;
       last_refused_ = peer;
       continue;
@@ -55,8 +72,10 @@ std::unique_ptr<listener> listen(const address& where, listen_options options) {
   if (const uds_address* const at = where.uds()) {
     if (!options.prepared) prepare_directory(at->dir);
     auto socket = sc::listen_unix(at->path(), {.replace_stale = options.replace_stale || is_named_after_us(at->file)});
-    return std::unique_ptr<listener>(new listener(std::move(socket), where));
+    if (options.group) give_to_group(at->path(), *options.group);
+    return std::unique_ptr<listener>(new listener(std::move(socket), where, options.group));
   }
+  if (where.dns() != nullptr) throw usage_error("listen(" + where.text() + "): a name is looked up first, with ipc::resolve_address()");
   const tcp_address* const at = where.tcp();
   if (at == nullptr) refuse_inproc("listen", where);
   if (!options.insecure && !at->is_loopback())
@@ -67,13 +86,27 @@ std::unique_ptr<listener> listen(const address& where, listen_options options) {
   return std::unique_ptr<listener>(new listener(std::move(socket), tcp_address{.host = at->host, .port = port}));
 }
 
-sc::task<std::unique_ptr<sc::socket_stream>> connect(address to) {
+namespace {
+
+// As one address would: an os_error, of what the last attempt failed with.
+sc::task<std::unique_ptr<sc::socket_stream>> connect_by_name(const address& to, const dns_address& named) {
+  try {
+    co_return co_await sc::open_tcp_stream(named.host, named.port, {.family = named.family});
+  } catch (const sc::open_tcp_error& failed) {
+    throw os_error("connect(" + to.text() + "): " + failed.message(), failed.attempts().back().errno_value);
+  }
+}
+
+}  // namespace
+
+sc::task<std::unique_ptr<sc::socket_stream>> connect(address to, std::optional<gid_t> group) {
+  if (const dns_address* const named = to.dns()) co_return co_await connect_by_name(to, *named);
   if (const tcp_address* const at = to.tcp()) co_return co_await sc::connect_tcp(at->host, at->port);
   const uds_address* const at = to.uds();
   if (at == nullptr) refuse_inproc("connect", to);
   auto stream = co_await sc::connect_unix(at->path());
   const auto peer = stream->credentials();
-  if (!peer || !may_connect(*peer, ::geteuid()))
+  if (!may_talk(*stream, peer, group))
     throw os_error("connect(" + to.text() + "): its listener belongs to uid " + (peer ? std::to_string(peer->uid) : "unknown"), EPERM);
   co_return stream;
 }

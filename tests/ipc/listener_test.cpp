@@ -3,6 +3,7 @@
 #include "tractor/ipc/listener.hpp"
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -30,6 +31,25 @@ class as_somebody_else {
   as_somebody_else(const as_somebody_else&) = delete;
   as_somebody_else& operator=(const as_somebody_else&) = delete;
   ~as_somebody_else() { EXPECT_EQ(::seteuid(0), 0); }
+};
+
+// This process is in other groups while one lives.
+class in_groups {
+ public:
+  in_groups(std::optional<gid_t> own, const std::vector<gid_t>& others) : before_(static_cast<std::size_t>(::getgroups(0, nullptr))) {
+    EXPECT_GE(::getgroups(static_cast<int>(before_.size()), before_.data()), 0);
+    EXPECT_EQ(::setgroups(others.size(), others.data()), 0);
+    if (own) EXPECT_EQ(::setegid(*own), 0);
+  }
+  in_groups(const in_groups&) = delete;
+  in_groups& operator=(const in_groups&) = delete;
+  ~in_groups() {
+    EXPECT_EQ(::setegid(::getgid()), 0);
+    EXPECT_EQ(::setgroups(before_.size(), before_.data()), 0);
+  }
+
+ private:
+  std::vector<gid_t> before_;
 };
 
 template <class Body>
@@ -242,6 +262,55 @@ TEST_F(listener_test, listener_of_another_user_is_not_trusted) {
     }
     EXPECT_EQ(co_await test::error_of<os_error>([&] { return connect(on_uds()); }),
               "connect(" + on_uds().text() + "): its listener belongs to uid 65534: Operation not permitted [EPERM]");
+  });
+}
+
+TEST_F(listener_test, trusted_group_may_connect_and_nobody_else_of_another_user) {
+  constexpr gid_t trusted = 54321;
+  EXPECT_TRUE(may_connect({.pid = 1, .uid = 1001, .gid = trusted}, 1000, trusted));
+  EXPECT_FALSE(may_connect({.pid = 1, .uid = 1001, .gid = trusted + 1}, 1000, trusted));
+  EXPECT_TRUE(may_connect({.pid = 1, .uid = 1000, .gid = trusted + 1}, 1000, trusted));
+  if (::geteuid() != 0) GTEST_SKIP() << "acting as another user needs root";
+  EXPECT_EQ(::chmod(directory().c_str(), 0755), 0);
+  sc::run([&]() -> sc::task<> {
+    const auto listener = listen(on_uds(), {.group = trusted});
+    struct stat file{};
+    EXPECT_EQ(::stat(on_uds().uds()->path().c_str(), &file), 0);
+    EXPECT_EQ(file.st_gid, trusted);
+    EXPECT_EQ(file.st_mode & 0777U, 0660U);
+    const auto connect_as = [&](std::optional<gid_t> own, std::vector<gid_t> others) -> sc::task<std::unique_ptr<sc::socket_stream>> {
+      const in_groups member(own, others);
+      const as_somebody_else disguise;
+      co_return co_await sc::connect_unix(on_uds().uds()->path());
+    };
+    EXPECT_EQ(co_await test::error_of<os_error>([&] { return connect_as({}, {}); }),
+              "connect_unix(" + on_uds().uds()->path() + "): Permission denied [EACCES]")
+        << "the file's mode keeps them out";
+    EXPECT_EQ(::chmod(on_uds().uds()->path().c_str(), 0666), 0);
+    const auto stranger = co_await connect_as({}, {});
+    const auto member = co_await connect_as(trusted, {});
+    const auto also_member = co_await connect_as({}, {1, trusted, 2});
+
+    for (int i = 0; i < 2; ++i) EXPECT_EQ((co_await listener->accept()).credentials->uid, somebody_else);
+
+    EXPECT_EQ(listener->refused_peers(), 1u);
+    EXPECT_EQ(co_await receive_text(*stranger), "") << "it sees the end of the stream";
+  });
+}
+
+TEST_F(listener_test, listener_of_another_user_in_the_trusted_group_is_trusted) {
+  constexpr gid_t trusted = 54321;
+  if (::geteuid() != 0) GTEST_SKIP() << "acting as another user needs root";
+  EXPECT_EQ(::chmod(directory().c_str(), 0777), 0);
+  sc::run([&]() -> sc::task<> {
+    std::unique_ptr<sc::socket_listener> theirs;
+    {
+      const in_groups member(trusted, {});
+      const as_somebody_else disguise;
+      theirs = sc::listen_unix(on_uds().uds()->path());
+    }
+    EXPECT_NE(co_await connect(on_uds(), trusted), nullptr);
+    EXPECT_NE(co_await test::error_of<os_error>([&] { return connect(on_uds(), trusted + 1); }), "");
   });
 }
 

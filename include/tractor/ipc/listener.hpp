@@ -6,9 +6,9 @@
 //     ipc::connection peer = co_await listener->accept();
 //     std::unique_ptr<sc::socket_stream> stream = co_await ipc::connect(listener->local());
 //
-// Who may connect. UDS: processes of this user, as the operating system tells (S-UDS-7); others are hung up on and accept() goes
-// on. TCP: listeners are bound to loopback addresses, unless the caller says `insecure`. A connect to a UDS address refuses a
-// listener of another user in the same way. What is lost when a connection breaks is a channel, never the listener.
+// Who may connect. UDS: processes of this user, as the operating system tells (S-UDS-7), and of a group that the caller names; others are
+// hung up on and accept() goes on. TCP: listeners are bound to loopback addresses, unless the caller says `insecure`. A connect to a UDS
+// address refuses a listener of another user in the same way. What is lost when a connection breaks is a channel, never the listener.
 
 #pragma once
 
@@ -31,6 +31,9 @@ struct listen_options {
   // UDS: take over a file that nobody listens on, whoever's it was. The caller sees to it that nobody else does so at the same time.
   bool replace_stale = false;
   bool prepared = false;  // UDS: the directory is there, and was checked
+  // UDS: processes of other users that are in this group may connect as well. The file is given to the group; whoever is meant to reach it
+  // must be able to pass its directory.
+  std::optional<gid_t> group = {};
 };
 
 struct connection {
@@ -39,8 +42,10 @@ struct connection {
   std::optional<sc::peer_credentials> credentials;  // UDS only
 };
 
-// Whether a UDS peer is served by a process of user `own`.
-[[nodiscard]] constexpr bool may_connect(const sc::peer_credentials& peer, uid_t own) noexcept { return peer.uid == own; }
+// Whether a UDS peer is served by a process of user `own`, which trusts that group.
+[[nodiscard]] constexpr bool may_connect(const sc::peer_credentials& peer, uid_t own, std::optional<gid_t> group = {}) noexcept {
+  return peer.uid == own || (group && peer.gid == *group);
+}
 
 class TRACTOR_API listener {
  public:
@@ -61,18 +66,21 @@ class TRACTOR_API listener {
 
  private:
   friend TRACTOR_API std::unique_ptr<listener> listen(const address& where, listen_options options);
-  listener(std::unique_ptr<sc::socket_listener> socket, address local);
+  listener(std::unique_ptr<sc::socket_listener> socket, address local, std::optional<gid_t> group = {});
 
   std::unique_ptr<sc::socket_listener> socket_;
   address local_;
+  std::optional<gid_t> group_;
   std::uint64_t refused_peers_ = 0;
   std::optional<sc::peer_credentials> last_refused_;
 };
 
 // Binds and listens; makes the directory of a UDS address (S-UDS-5; the runtime directory is checked too), and takes over a dead
-// file of this very process's pid. Throws os_error, and usage_error for a TCP address that is not loopback without `insecure`.
+// file of this very process's pid. Throws os_error, and usage_error for a TCP address that is not loopback without `insecure`, or is by
+// name (ipc::resolve_address).
 [[nodiscard]] TRACTOR_API std::unique_ptr<listener> listen(const address& where, listen_options options = {});
 
-[[nodiscard]] TRACTOR_API sc::task<std::unique_ptr<sc::socket_stream>> connect(address to);
+// `group`: a UDS listener of another user that is in it will do. Throws os_error, and sc::resolve_error for a name that has no address.
+[[nodiscard]] TRACTOR_API sc::task<std::unique_ptr<sc::socket_stream>> connect(address to, std::optional<gid_t> group = {});
 
 }  // namespace tractor::ipc
