@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "relayed_stderr.hpp"
 #include "spin_lock.hpp"
 #include "tractor/base/error.hpp"
 
@@ -378,7 +379,7 @@ void logger::write(log_level level, const std::source_location& where, std::stri
     json = *set.format == log_format::json;
   }
   if (const auto how = identify.load()) how(shown.who);
-  const std::string line = json ? as_json(shown) : as_text(shown, ::isatty(STDERR_FILENO) == 1);
+  const std::string line = detail::attributed(json ? as_json(shown) : as_text(shown, ::isatty(STDERR_FILENO) == 1));
   if (!write_line(line)) dropped.fetch_add(shown.lost + 1);
 }
 

@@ -18,6 +18,8 @@
 #include <string_view>
 #include <utility>
 
+#include "raw_place.hpp"
+
 #if __has_include(<elfutils/libdwfl.h>)
 #include <elfutils/libdwfl.h>
 #define TRACTOR_LIBDW 1
@@ -156,15 +158,22 @@ const std::string& path_of_program() {
   return path;
 }
 
-// FNV-1a.
-std::uint64_t hash_of(std::span<const ElfW(Phdr)> headers) {
+// As FNV-1a, of eight bytes at a time: it is made anew for each frame of an error.
+std::uint64_t hash_of(std::span<const ElfW(Phdr)> headers) noexcept {
+  static_assert(sizeof(ElfW(Phdr)) % sizeof(std::uint64_t) == 0);
   std::uint64_t hash = 0xcbf29ce484222325;
-  for (const std::byte each : std::as_bytes(headers)) hash = (hash ^ static_cast<std::uint64_t>(each)) * 0x100000001b3;
+  const std::span<const std::byte> all = std::as_bytes(headers);
+  for (std::size_t at = 0; at < all.size(); at += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, all.data() + at, sizeof word);
+    hash = (hash ^ word) * 0x100000001b3;
+    hash ^= hash >> 32;  // what the multiplication carried up comes down
+  }
   return hash;
 }
 
 // Of the module whose mapping begins there: with the ELF header, unless the file is unusual.
-std::uint64_t build_at(const void* start) {
+std::uint64_t build_at(const void* start) noexcept {
   const auto& header = *static_cast<const ElfW(Ehdr)*>(start);
   if (std::memcmp(static_cast<const unsigned char*>(header.e_ident), ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)))
     return 0;
@@ -199,19 +208,23 @@ std::map<code_place, stack_frame>& known_places() {
 
 }  // namespace
 
+detail::raw_place detail::raw_place_of(const void* return_address) noexcept {
+  const auto number = reinterpret_cast<std::uintptr_t>(return_address);
+  dl_find_object found{};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): it is looked up, not followed
+  if (::_dl_find_object(reinterpret_cast<void*>(number - 1), &found) != 0) return {.module = nullptr, .offset = number, .build = 0};
+  return {.module = found.dlfo_link_map->l_name, .offset = number - found.dlfo_link_map->l_addr, .build = build_at(found.dlfo_map_start)};
+}
+
 std::vector<code_place> code_places(std::span<void* const> addresses) {
   std::vector<code_place> places;
   places.reserve(addresses.size());
   for (void* const address : addresses) {
-    const auto number = reinterpret_cast<std::uintptr_t>(address);
-    code_place& place = places.emplace_back(code_place{.offset = number});
-    dl_find_object found{};
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): it is looked up, not followed
-    if (::_dl_find_object(reinterpret_cast<void*>(number - 1), &found) != 0) continue;
-    place.offset -= found.dlfo_link_map->l_addr;
-    place.module = found.dlfo_link_map->l_name;
+    const detail::raw_place raw = detail::raw_place_of(address);
+    code_place& place = places.emplace_back(code_place{.offset = raw.offset, .build = raw.build});
+    if (raw.module == nullptr) continue;
+    place.module = raw.module;
     if (place.module.empty()) place.module = path_of_program();
-    place.build = build_at(found.dlfo_map_start);
   }
   return places;
 }

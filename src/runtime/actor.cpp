@@ -64,7 +64,10 @@ sc::nursery& actor::service() const {
 }
 
 detail::process_host& actor::processes() {
-  if (!processes_) processes_ = std::make_unique<detail::process_host>(std::move(fork_server_));
+  if (!processes_) {
+    processes_ = std::make_unique<detail::process_host>(std::move(fork_server_));
+    processes_->set_attributes_output(attributes_output_);
+  }
   return *processes_;
 }
 

@@ -7,8 +7,10 @@
 #include <algorithm>
 
 #include "child_actor.hpp"
+#include "lookup.hpp"
 #include "registration.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/ipc/resolve_address.hpp"
 #include "tractor/ipc/socket_file.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
@@ -111,6 +113,24 @@ msg::bytes key_of(const std::optional<ipc::tree_secret>& secret) {
   return {key.begin(), key.end()};
 }
 
+// What of a whole tree is the same, its parts inherit here.
+detail::boot_record boot_record_for(const actor& owner, const uid& child) {
+  const auto root = detail::root_of(owner);
+  return {.uuid = child.uuid,
+          .parent_name = owner.name(),
+          .parent_uuid = owner.uid().uuid,
+          .socket_dir = owner.socket_dir(),
+          .secret_key = key_of(owner.secret()),
+          .insecure = owner.insecure(),
+          .loglevel = owner.loglevel(),
+          .group = owner.group(),
+          .stall_bound_ms = std::chrono::duration_cast<std::chrono::milliseconds>(owner.stall_bound()).count(),
+          .attributes_output = owner.attributes_output(),
+          .root_name = root.who.name,
+          .root_uuid = root.who.uuid,
+          .root_addrs = root.addrs};
+}
+
 msg::spawn_spec spawn_spec_for(actor& owner, const actor_options& options) {
   msg::spawn_spec spec;
   spec.runtime_vars = msg::value::map{{"_is_root", false}, {"_registry_addrs", msg::value::array{}}, {"_debug_mode", false}};
@@ -150,6 +170,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
                                ": no TRACTOR_MODULE of that name "
                                "was linked into this program. A static library's module that nothing refers to is dropped by the linker: "
                                "build it with tractor_add_module(), or link it whole");
+  options.bind_addrs = co_await ipc::resolve_addresses(std::move(options.bind_addrs));
   const auto method = method_for(options);
   if (method == spawn::start_method::inproc)
     throw usage_error("actor " + msg::quoted(name) + ": start method inproc is not available in this version; use forkserver or exec");
@@ -169,13 +190,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
   child->options = std::move(options);
   child->executed = method == spawn::start_method::exec;
   msg::buffer boot;
-  msg::encode(boot, detail::boot_record{.uuid = child->who.uuid,
-                                        .parent_name = owner_.name(),
-                                        .parent_uuid = owner_.uid().uuid,
-                                        .socket_dir = owner_.socket_dir(),
-                                        .secret_key = key_of(owner_.secret()),
-                                        .insecure = owner_.insecure(),
-                                        .loglevel = owner_.loglevel()});
+  msg::encode(boot, boot_record_for(owner_, child->who));
   try {
     child->process = owner_.processes().start(
         method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);

@@ -9,9 +9,11 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/relayed_stderr.hpp"
 #include "child_actor.hpp"
 #include "dump.hpp"
 #include "registration.hpp"
+#include "stall_report.hpp"
 #include "tractor/base/log.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -126,6 +128,13 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
     std::fprintf(stderr, "tractor: actor %s has the log level of this program: %s\n", msg::quoted(born.name).c_str(), unknown.what());
   }
   self.set_loglevel(boot.loglevel);
+  self.set_group(boot.group);
+  self.set_stall_bound(std::chrono::milliseconds(boot.stall_bound_ms));
+  self.set_attributes_output(boot.attributes_output);
+  self.set_root_place({.who = {.name = boot.root_name, .uuid = boot.root_uuid}, .addrs = boot.root_addrs});
+  // A rehearsal is not alone in its process, and its stderr is nobody's.
+  const child_stall_reports stalls(how == ending::exits ? self.stall_bound() : sc::duration::zero());
+  if (how == ending::exits) stderr_is_relayed = true;
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);
   int status = 0;

@@ -4,8 +4,12 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "main_result.hpp"
 #include "process_host.hpp"
@@ -63,6 +67,12 @@ struct boot_record {
   msg::bytes secret_key = {};   // of the tree; empty: it has none
   bool insecure = false;
   std::string loglevel = {};
+  std::optional<gid_t> group = {};
+  std::int64_t stall_bound_ms = 0;
+  bool attributes_output = true;
+  std::string root_name = {};
+  std::string root_uuid = {};
+  std::vector<ipc::address> root_addrs = {};
 };
 
 }  // namespace tractor::detail

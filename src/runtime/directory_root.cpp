@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "directory_links.hpp"
+#include "lookup.hpp"
 #include "registrar.hpp"
 #include "tractor/base/fd.hpp"
 #include "tractor/base/log.hpp"
@@ -25,8 +26,6 @@ namespace tractor::detail {
 namespace {
 
 constinit logger log_of_registry("tractor.runtime.registry");
-
-bool is_nobody(int error) noexcept { return error == ECONNREFUSED || error == ENOENT; }
 
 // Of those who would be the registrar at the socket files of a directory, one at a time looks and binds: a file that nobody listens on is
 // one to replace only as long as nobody else is replacing it. The lock is on the directory itself, so nothing is left.
@@ -68,7 +67,7 @@ sc::task<directory::standing> directory::probe(ipc::address where) {
     std::optional<standing> found;
     try {
       co_await sc::move_on_after(registry_probe_attempt_timeout, [&]() -> sc::task<> {
-        ipc::channel link(co_await ipc::connect(where));
+        ipc::channel link(co_await ipc::connect(where, self_.group()));
         connected = true;
         const msg::aid own{.name = "registry-probe", .uuid = make_uuid(), .pid = ::getpid(), .is_probe = true};
         link.send([&](msg::buffer& out) { msg::encode_aid(out, own); });
@@ -262,8 +261,8 @@ sc::task<> directory::renew_leases() {
       for (const auto& where : who.addrs) {
         bool gone = false;
         try {
-          const auto here =
-              co_await sc::move_on_after(registry_probe_attempt_timeout, [&]() -> sc::task<> { co_await ipc::connect(where); });
+          const auto here = co_await sc::move_on_after(registry_probe_attempt_timeout,
+                                                       [&]() -> sc::task<> { co_await ipc::connect(where, self_.group()); });
           static_cast<void>(here);
         } catch (const os_error& error) {
           gone = is_nobody(error.errno_value());

@@ -10,6 +10,7 @@
 #include <ctime>
 #include <vector>
 
+#include "base/relayed_stderr.hpp"
 #include "process_host.hpp"
 #include "spawn/own_stderr.hpp"
 #include "tractor/base/fd.hpp"
@@ -59,7 +60,7 @@ void dump_and_pass_on(actor& self) noexcept {
   try {
     const std::string text = dump_text(self);
     append_to(dump_file(self), text);
-    spawn::detail::write_to_stderr(text, stderr_wait_max_ms);
+    spawn::detail::write_to_stderr(attributed(text), stderr_wait_max_ms);
   } catch (const std::exception& failed) {
     spawn::detail::write_to_stderr("tractor: the task tree could not be shown\n", stderr_wait_max_ms);
   }

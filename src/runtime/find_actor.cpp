@@ -12,6 +12,7 @@
 #include "registrar.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/ipc/interfaces.hpp"
+#include "tractor/ipc/resolve_address.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/server.hpp"
@@ -23,15 +24,32 @@ namespace tractor {
 
 namespace detail {
 
-std::vector<ipc::address> registrars_for(directory& known, const find_options& options) {
-  if (!options.registry_addrs.empty()) return options.registry_addrs;
+sc::task<std::vector<ipc::address>> registrars_for(directory& known, std::vector<ipc::address> asked_for) {
+  if (!asked_for.empty()) co_return co_await ipc::resolve_addresses(std::move(asked_for));
   if (!known.enabled())
     throw runtime_failure(
         "this tree has no registry, so that actors cannot be found by name" +
             (known.why_none().empty() ? std::string(": root_options::registry_addrs is empty, or TRACTOR_REGISTRY is none")
                                       : ": " + known.why_none()),
         error_category::usage);
-  return known.registry_addrs();
+  co_return known.registry_addrs();
+}
+
+bool is_nobody(const std::exception_ptr& error) {
+  const auto* const failed = exception_ptr_cast<os_error>(error);
+  return failed != nullptr && is_nobody(failed->errno_value());
+}
+
+std::vector<ipc::address> by_distance(std::vector<ipc::address> addrs, const ipc::address* teller) {
+  if (addrs.size() == 1 && addrs.front().uds() == nullptr) return addrs;
+  if (teller != nullptr && ipc::distance_to(*teller) == ipc::distance::elsewhere)
+    std::erase_if(addrs, [](const auto& where) { return where.uds() != nullptr; });
+  if (addrs.size() < 2) return addrs;
+  std::vector<ipc::address> sorted;
+  for (const auto wanted : {ipc::distance::here, ipc::distance::this_machine, ipc::distance::elsewhere})
+    for (auto at = addrs.rbegin(); at != addrs.rend(); ++at)
+      if (ipc::distance_to(*at) == wanted) sorted.push_back(*at);
+  return sorted;
 }
 
 namespace {
@@ -47,11 +65,6 @@ msg::buffer arguments_of(std::string_view name, const auto& value) {
   to.str(name);
   msg::encode_item(to, value);
   return kwargs;
-}
-
-bool is_nobody(const std::exception_ptr& error) {
-  const auto* const failed = exception_ptr_cast<os_error>(error);
-  return failed != nullptr && (failed->errno_value() == ECONNREFUSED || failed->errno_value() == ENOENT);
 }
 
 // What a question to the registrar at `where` gives: of the table here, or by a call. A registrar of this tree that is not there is asked
@@ -130,7 +143,7 @@ sc::task<std::optional<where_found>> find_where(directory& known, std::string na
   const msg::buffer kwargs = arguments_of("name", name);
   using answer = std::optional<address_list>;
   co_return co_await ask_all<answer>(
-      registrars_for(known, options),
+      co_await registrars_for(known, options.registry_addrs),
       [&](ipc::address where) {
         return ask<answer>(known, std::move(where), "find_actor", kwargs, [&] { return find_in_registry(name); });
       },
@@ -147,26 +160,11 @@ sc::task<> delete_address(directory& known, ipc::address registrar, ipc::address
   }
 }
 
-// --- the nearest address ---
-
-// Nearest first; of equally near ones the last listed first (S-DSC-8). A socket file that a registrar of another machine knows is not here.
-address_list by_distance(address_list addrs, const ipc::address& registrar) {
-  if (addrs.size() == 1 && addrs.front().uds() == nullptr) return addrs;
-  if (ipc::distance_to(registrar) == ipc::distance::elsewhere)
-    std::erase_if(addrs, [](const auto& where) { return where.uds() != nullptr; });
-  if (addrs.size() < 2) return addrs;
-  address_list sorted;
-  for (const auto wanted : {ipc::distance::here, ipc::distance::this_machine, ipc::distance::elsewhere})
-    for (auto at = addrs.rbegin(); at != addrs.rend(); ++at)
-      if (ipc::distance_to(*at) == wanted) sorted.push_back(*at);
-  return sorted;
-}
-
 // A connection to the actor at the nearest address at which it is; null when it is at none. Those at which nobody is are told to the
 // registrar, which forgets them (S-DSC-3).
 sc::task<std::shared_ptr<peer>> reach(actor& self, std::string_view name, const where_found& found) {
   std::exception_ptr failed;
-  for (const auto& where : by_distance(*found.second, found.first)) {
+  for (const auto& where : by_distance(*found.second, &found.first)) {
     std::exception_ptr gone;
     try {
       auto link = co_await connect_peer(self, where);
@@ -218,7 +216,7 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
         co_return;
       }
     const auto found = co_await ask_all<address_list>(
-        registrars_for(known, options),
+        co_await registrars_for(known, options.registry_addrs),
         [&](ipc::address where) {
           return ask<address_list>(known, std::move(where), "wait_for_actor", kwargs, [&] { return wait_in_registry(name); });
         },
@@ -248,7 +246,7 @@ sc::task<std::vector<registered_actor>> get_registry(find_options options) {
   msg::buffer kwargs;
   msg::writer(kwargs).map_header(0);
   const auto found = co_await detail::ask_all<answer>(
-      detail::registrars_for(known, options),
+      co_await detail::registrars_for(known, options.registry_addrs),
       [&](ipc::address where) {
         return detail::ask<answer>(known, std::move(where), "get_registry", kwargs, [] { return detail::list_registry(); });
       },

@@ -15,11 +15,15 @@ namespace tractor::detail {
 
 // --- one process ---
 
-child_process::child_process(process_host& host, spawn::child_ends ends)
-    : host_(host), link_(std::make_unique<sc::socket_stream>(std::move(ends.link))), stderr_(std::move(ends.stderr_read), host.stderr_) {
+child_process::child_process(process_host& host, spawn::child_ends ends, std::string name)
+    : host_(host),
+      link_(std::make_unique<sc::socket_stream>(std::move(ends.link))),
+      stderr_(std::move(ends.stderr_read), host.stderr_),
+      name_(std::move(name)) {
   reaper_.self = bound_.self = this;
   reaper_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<reap_waiter&>(told).self->end_told(); };
   bound_.fire = [](sc::detail::timer& due) noexcept { static_cast<bound_timer&>(due).self->out_of_time(); };
+  set_pid(-1);
 }
 
 child_process::~child_process() {
@@ -28,6 +32,15 @@ child_process::~child_process() {
   pidfd_source_.detach();
   if (bound_.armed()) sc::runner::current()->disarm(bound_);
   std::erase(host_.children_, this);
+}
+
+// A forked one may write before this process has heard its pid.
+void child_process::set_pid(pid_t pid) {
+  pid_ = pid;
+  if (!host_.attributes_output_) return;
+  std::string who = name_;
+  std::ranges::replace_if(who, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  stderr_.set_who(pid < 0 ? who + ": " : who + '[' + std::to_string(pid) + "]: ");
 }
 
 void child_process::begin() {
@@ -174,10 +187,10 @@ std::unique_ptr<child_process> process_host::start(spawn::start_method method, c
 std::unique_ptr<child_process> process_host::start_executed(const spawn::spawn_request& request, const std::string& executable) {
   spawn::exec_child executed = spawn::exec_spawn(request, {.executable = executable, .fork_server_requests = server_.requests_fd()});
   try {
-    auto child = std::make_unique<child_process>(*this, std::move(executed.ends));
+    auto child = std::make_unique<child_process>(*this, std::move(executed.ends), std::string(request.name));
     child->pidfd_source_.attach(executed.pidfd.get());
     child->pidfd_source_.reader = &child->reaper_;
-    child->pid_ = executed.pid;
+    child->set_pid(executed.pid);
     child->executed_.emplace(std::move(executed));
     child->spawned_.set();
     child->begin();
@@ -193,7 +206,7 @@ std::unique_ptr<child_process> process_host::start_forked(const spawn::spawn_req
   watch_server();
   auto asked = server_.request(request);
   try {
-    auto child = std::make_unique<child_process>(*this, std::move(asked.ends));
+    auto child = std::make_unique<child_process>(*this, std::move(asked.ends), std::string(request.name));
     child->ticket_ = asked.ticket;
     watch_server();
     child->begin();
@@ -249,7 +262,7 @@ void process_host::follow_server(std::vector<spawn::fork_server_event>& events) 
 void process_host::handle(spawn::fork_server_event& event) {
   if (auto* spawned = std::get_if<spawn::spawned_event>(&event)) {
     if (child_process* child = find(spawned->ticket)) {
-      child->pid_ = spawned->pid;
+      child->set_pid(spawned->pid);
       child->pidfd_ = std::move(spawned->pidfd);
       child->spawned_.set();
     }

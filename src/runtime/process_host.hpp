@@ -29,7 +29,7 @@ class process_host;
 class child_process {
  public:
   // Throws os_error; then there is nothing to be ended. Alive only when it was asked for, by `begin`.
-  child_process(process_host& host, spawn::child_ends ends);
+  child_process(process_host& host, spawn::child_ends ends, std::string name);
   child_process(const child_process&) = delete;
   child_process& operator=(const child_process&) = delete;
   ~child_process();
@@ -62,6 +62,7 @@ class child_process {
     child_process* self = nullptr;
   };
   void begin();
+  void set_pid(pid_t pid);
   void died(spawn::death_certificate certificate);
   void lost(spawn::death_certificate certificate) noexcept;
   void end_told() noexcept;
@@ -74,6 +75,7 @@ class child_process {
   sc::event spawned_;
   sc::event exited_;
   std::function<void()> exit_hook_;
+  std::string name_;
   pid_t pid_ = -1;
   spawn::ticket_id ticket_ = 0;
   unique_fd pidfd_;
@@ -105,6 +107,8 @@ class process_host {
 
   // This process's stderr, for lines that must not wait for who reads it.
   [[nodiscard]] stderr_outlet& stderr_output() noexcept { return stderr_; }
+  // Whether what the processes write to stderr gets their names in front; so it does unless this says no.
+  void set_attributes_output(bool attributes) noexcept { attributes_output_ = attributes; }
   // Says, once, that what the fork server refuses is executed.
   void say_refused(const char* why) noexcept;
 
@@ -130,6 +134,7 @@ class process_host {
   server_waiter writer_;
   std::vector<child_process*> children_;
   bool refusal_said_ = false;
+  bool attributes_output_ = true;
 };
 
 }  // namespace tractor::detail

@@ -11,8 +11,10 @@
 #include "dump.hpp"
 #include "registration.hpp"
 #include "spawn/own_stderr.hpp"
+#include "stall_report.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/base/log.hpp"
+#include "tractor/ipc/resolve_address.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
@@ -114,11 +116,11 @@ sc::task<> open_directory(actor& self, const root_options& options) {
   directory& known = self.directory();
   if (options.registry_addrs) {
     if (options.registry_addrs->empty()) co_return;
-    co_await known.open(*options.registry_addrs, options.ensure_registry);
+    co_await known.open(co_await ipc::resolve_addresses(*options.registry_addrs), options.ensure_registry);
   } else {
     // Nobody asked for it in as many words: a program that needs none runs also where there can be none.
     try {
-      const auto addrs = is_simulated() ? std::vector<ipc::address>() : default_registry_addrs();
+      const auto addrs = is_simulated() ? std::vector<ipc::address>() : co_await ipc::resolve_addresses(default_registry_addrs());
       if (addrs.empty()) co_return;
       co_await known.open(addrs, options.ensure_registry);
     } catch (const error& why) {
@@ -161,7 +163,11 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
   self.set_loglevel(options.loglevel);
   self.set_secret(options.secret ? options.secret : ipc::tree_secret::from_environment());
   self.set_insecure(options.insecure);
+  self.set_group(options.group);
+  self.set_stall_bound(options.stall_bound);
+  self.set_attributes_output(options.attribute_output);
   const root_of_run only(self);
+  const root_stall_reports stalls(is_simulated() ? sc::duration::zero() : options.stall_bound, options.name);
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);
   sc::event ready, stop;
@@ -172,7 +178,7 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
     static_cast<void>(co_await sc::shielded([&]() -> sc::task<> { co_await ready.wait(); }));
     try {
       for (const auto& module : options.enable_modules) self.enable_module(module);
-      for (const auto& where : options.bind_addrs) listen_for(self, where, {});
+      for (const auto& where : options.bind_addrs) listen_for(self, co_await ipc::resolve_address(where), {});
       co_await open_directory(self, options);
       co_await sc::open_nursery([&](sc::nursery& watchers) -> sc::task<> {
         if (options.handle_signals) co_await watchers.start({.name = "signals"}, watch_signals, std::ref(self), std::ref(body_scope));

@@ -78,6 +78,7 @@ sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
 
 ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_options options) {
   options.insecure = options.insecure || self.insecure() || self.secret().has_value();
+  if (!options.group) options.group = self.group();
   std::shared_ptr<ipc::listener> listener = ipc::listen(where, options);
   if (const auto* const tcp = where.tcp(); tcp != nullptr && !tcp->is_loopback()) say_open(self, listener->local());
   self.add_listener(listener);
@@ -86,10 +87,10 @@ ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_opti
 }
 
 sc::task<std::shared_ptr<peer>> connect_peer(actor& self, ipc::address to) {
-  auto stream = co_await ipc::connect(to);
+  auto stream = co_await ipc::connect(to, self.group());
   auto link = std::make_shared<peer>(self, std::move(stream));
-  const bool known =
-      co_await sc::move_on_after(handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::connector, to.tcp() != nullptr); });
+  const bool known = co_await sc::move_on_after(
+      handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::connector, to.transport() == ipc::transport::tcp); });
   if (!known)
     throw transport_closed("who listens at " + to.text() + " did not say within " +
                            std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms who it is (handshake_timeout)");

@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/relayed_stderr.hpp"
 #include "spawn/own_stderr.hpp"
+#include "stall_report.hpp"
 #include "tractor/base/error.hpp"
 
 namespace tractor::detail {
@@ -101,7 +103,7 @@ void stderr_outlet::stop_waiting() noexcept {
 
 // --- a child's ---
 
-stderr_relay::stderr_relay(unique_fd pipe, stderr_outlet& to) : pipe_(std::move(pipe)), outlet_(to) {
+stderr_relay::stderr_relay(unique_fd pipe, stderr_outlet& to, std::string who) : pipe_(std::move(pipe)), outlet_(to), who_(std::move(who)) {
   waiter_.self = this;
   waiter_.ready = [](sc::detail::io_source::waiter& told) noexcept { static_cast<waiter&>(told).self->drain(); };
   if (!pipe_) return;
@@ -148,8 +150,6 @@ void stderr_relay::close() noexcept {
 }
 
 void stderr_relay::take(std::string_view text) {
-  tail_.append(text);
-  if (tail_.size() > 2 * stderr_tail_bytes) tail_.erase(0, tail_.size() - stderr_tail_bytes);
   line_.append(text);
   auto end = line_.rfind('\n');
   if (end == std::string::npos) {
@@ -157,19 +157,54 @@ void stderr_relay::take(std::string_view text) {
     end = line_.size() - 1;
   }
   // Whole lines in one write, so that those of several children do not mix.
-  outlet_.pass_on(std::string_view(line_).substr(0, end + 1));
+  pass_on(std::string_view(line_).substr(0, end + 1));
   line_.erase(0, end + 1);
+}
+
+// Each line with the name of who wrote it, unless it is there; marked when it goes on to another relay.
+void stderr_relay::pass_on(std::string_view lines) {
+  const bool goes_on = stderr_is_relayed.load(std::memory_order_relaxed);
+  std::string text;
+  text.reserve(lines.size() + 64);
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
+    std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(end);
+    const bool is_attributed = line.starts_with(attributed_mark);
+    if (is_attributed) line.remove_prefix(1);
+    const bool may_be_stall = line.starts_with(stall_mark) && line.ends_with('\n');
+    const auto stall = may_be_stall ? stall_text(line.substr(1, line.size() - 2)) : std::nullopt;
+    if (stall) {
+      const std::string lines_of_it = "tractor: " + *stall + '\n';
+      tail_ += lines_of_it;
+      text += attributed(who_ + lines_of_it);
+      continue;
+    }
+    tail_ += line;
+    if (goes_on) text += attributed_mark;
+    if (!is_attributed) text += who_;
+    text += line;
+  }
+  if (tail_.size() > 2 * stderr_tail_bytes) tail_.erase(0, tail_.size() - stderr_tail_bytes);
+  outlet_.pass_on(text);
 }
 
 void stderr_relay::finish() noexcept {
   drain();
   close();
   if (line_.empty()) return;
-  line_ += '\n';
-  outlet_.pass_on(line_);
+  try {
+    line_ += '\n';
+    pass_on(line_);
+  } catch (const std::bad_alloc&) {
+    // The end of what it wrote is lost.
+  }
   line_.clear();
 }
 
-std::string stderr_relay::tail() const { return tail_.size() > stderr_tail_bytes ? tail_.substr(tail_.size() - stderr_tail_bytes) : tail_; }
+std::string stderr_relay::tail() const {
+  const std::string text = tail_ + line_;
+  return text.size() > stderr_tail_bytes ? text.substr(text.size() - stderr_tail_bytes) : text;
+}
 
 }  // namespace tractor::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What children write to stderr, on its way to this process's own. Neither side ever waits for the other: a child whose text finds no
+// What children write to stderr, on its way to this process's own: whole lines, each with the name and pid of the actor that wrote it in
+// front, as syslog does it. Neither side ever waits for the other: a child whose text finds no
 // room loses it, and so does one whose text finds none here, because nobody reads this process's stderr. Then a line says how much.
 
 #pragma once
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tractor/base/fd.hpp"
 #include "tractor/sc/detail/reactor.hpp"
@@ -51,13 +53,16 @@ class stderr_outlet {
   waiter waiter_;
 };
 
-// One child's: passed on by whole lines, the end of it kept.
+// One child's: passed on by whole lines, the end of it kept, without the names in front.
 class stderr_relay {
  public:
-  stderr_relay(unique_fd pipe, stderr_outlet& to);
+  // `who`: in front of the lines that do not say it themselves; empty: nothing is.
+  stderr_relay(unique_fd pipe, stderr_outlet& to, std::string who = {});
   stderr_relay(const stderr_relay&) = delete;
   stderr_relay& operator=(const stderr_relay&) = delete;
   ~stderr_relay();
+  // From now on.
+  void set_who(std::string who) { who_ = std::move(who); }
   // Reads what is there now.
   void drain() noexcept;
   // Drains, passes on an unfinished last line, and closes.
@@ -69,12 +74,14 @@ class stderr_relay {
     stderr_relay* self = nullptr;
   };
   void take(std::string_view text);
+  void pass_on(std::string_view lines);
   void close() noexcept;
 
   unique_fd pipe_;
   stderr_outlet& outlet_;
   sc::detail::io_source source_;
   waiter waiter_;
+  std::string who_;
   std::string line_;
   std::string tail_;
 };

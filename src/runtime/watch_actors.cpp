@@ -80,7 +80,7 @@ class watcher {
 
 sc::task<> with_watch(std::string prefix, find_options options, std::function<sc::task<>(actor_watch&)> body) {
   directory& known = current_actor().directory();
-  const std::vector<ipc::address> registrars = registrars_for(known, options);
+  const std::vector<ipc::address> registrars = co_await registrars_for(known, options.registry_addrs);
   auto [to, from] = sc::open_memory_channel<actor_event>(watch_buffer_events);
   co_await sc::open_nursery([&](sc::nursery& tasks) -> sc::task<> {
     tasks.start_soon({.name = "watch of actors"}, [&]() -> sc::task<> {

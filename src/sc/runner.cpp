@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "external_queue.hpp"
+#include "stall_alarm.hpp"
 #include "task_local_list.hpp"
 #include "token.hpp"
 #include "tractor/sc/detail/idle_wait.hpp"
@@ -254,6 +255,7 @@ void runner::measure_steps() noexcept {
 void runner::step() {
   const current_run_guard guard(*this);
   const resting_guard working(resting_);
+  if (alarm_ != nullptr) alarm_->wake();
   main_->began = true;
   stack_floor_ = __builtin_frame_address(0);
   last_look_cycles_ = detail::cycle_counter();
@@ -333,6 +335,8 @@ void runner::wait_for_events(bool may_block) {
   // not hold them up.
   timers_held_ = events > 0 && !ready_.empty() && !timers_held_;
   if (!timers_held_) fire_timers(loop_time_);
+  // Not where nobody runs: the tick that found the run at rest ended the poll.
+  if (alarm_ != nullptr && !ready_.empty()) alarm_->wake();
 }
 
 void runner::add_idle_wait(detail::idle_wait& waiting) noexcept { waiting.next_ = std::exchange(idle_waits_, &waiting); }

@@ -125,15 +125,19 @@ stall_detector::~stall_detector() {
 
 std::size_t stall_detector::count() const noexcept { return state_->count.load(); }
 
-std::string to_text(const stall& seen) {
-  std::string text = seen.task_id == 0 ? "the run itself, between two tasks,"
-                                       : "task '" + seen.task_name + "' (started at " + seen.spawned_at.file_name() + ':' +
-                                             std::to_string(seen.spawned_at.line()) + ')';
+std::string detail::text_of(const stall& seen, std::string_view file, unsigned line) {
+  std::string text = seen.task_id == 0
+                         ? "the run itself, between two tasks,"
+                         : "task '" + seen.task_name + "' (started at " + std::string(file) + ':' + std::to_string(line) + ')';
   text +=
       " has held the loop for " + seconds(seen.held) + ", " + seconds(seen.on_processor) + " of them on a processor; no other task can run";
   text += seen.stack.empty() ? "; its thread did not say where it is" : ":";
   for (std::size_t i = 0; i < seen.stack.size(); ++i) text += "\n  #" + std::to_string(i) + ' ' + to_text(seen.stack[i]);
   return text;
+}
+
+std::string to_text(const stall& seen) {
+  return detail::text_of(seen, seen.spawned_at.file_name(), static_cast<unsigned>(seen.spawned_at.line()));
 }
 
 }  // namespace tractor::sc

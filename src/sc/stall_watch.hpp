@@ -9,16 +9,8 @@
 #include <signal.h>
 
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
-#include <source_location>
-#include <string>
 
-#include "tractor/sc/stall_detector.hpp"
-
-namespace tractor::sc {
-class runner;
-}  // namespace tractor::sc
+#include "stall_sighting.hpp"
 
 namespace tractor::sc::detail {
 
@@ -36,22 +28,13 @@ class stall_watch {
 
  private:
   static constexpr long answer_max_ms = 200;
-  static constexpr std::size_t name_bytes_max = 128;
   enum class turn : unsigned char { idle, asked, answering, answered };
 
   static void handle(int number, siginfo_t* info, void* context);
-  void answer(const runner& run, void* interrupted_at) noexcept;
 
   std::atomic<turn> turn_ = turn::idle;
   sem_t answered_;
-  void* frames_[stall_detector::frames_max];
-  std::size_t frame_count_ = 0;
-  std::size_t first_frame_ = 0;  // those before it are the handler's
-  bool in_task_ = false;
-  std::uint64_t task_id_ = 0;
-  std::source_location spawned_at_;
-  char name_[name_bytes_max];
-  std::size_t name_bytes_ = 0;
+  stall_sighting seen_;
 };
 
 }  // namespace tractor::sc::detail

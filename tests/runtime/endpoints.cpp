@@ -414,6 +414,17 @@ sc::task<> print(std::string text, bool to_stderr) {
   co_return;
 }
 
+sc::task<> print_below(context<int>& ctx, std::string text, bool by_exec) {
+  co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto below = co_await an.start_actor(
+        "below", {.enable_modules = {"kit"},
+                  .start_method = by_exec ? tractor::spawn::start_method::exec : tractor::spawn::start_method::forkserver});
+    co_await below.run<&print>(std::move(text), true);
+    co_await ctx.started(static_cast<int>(*below.pid()));
+    co_await an.cancel();
+  });
+}
+
 sc::task<> print_for_ever(context<>& ctx) {
   co_await ctx.started();
   for (;;) {
@@ -498,6 +509,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&cancel_actor_at>("cancel_actor_at", "dir", "file");
   mod.def<&cancel_whole_actor>("cancel_whole_actor", "requester");
   mod.def<&print>("print", "text", "to_stderr");
+  mod.def<&print_below>("print_below", "text", "by_exec");
   mod.def<&print_for_ever>("print_for_ever");
 }
 

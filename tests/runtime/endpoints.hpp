@@ -196,6 +196,8 @@ sc::task<> hold_below(context<std::vector<int>>& ctx);
 sc::task<> cancel_actor_at(std::string dir, std::string file);
 sc::task<> cancel_whole_actor(context<>& ctx, std::string requester);
 sc::task<> print(std::string text, bool to_stderr);
+// Has an actor below it write to stderr, and says its pid.
+sc::task<> print_below(context<int>& ctx, std::string text, bool by_exec);
 sc::task<> print_for_ever(context<>& ctx);
 
 }  // namespace kit

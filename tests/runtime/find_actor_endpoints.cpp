@@ -75,7 +75,31 @@ sc::task<bool> start_and_look(bool by_exec) {
   co_return always;
 }
 
+sc::task<std::string> ask_root_name() {
+  co_return co_await tractor::get_root([](portal& root) -> sc::task<std::string> { co_return co_await root.run<&own_name>(); });
+}
+sc::task<std::string> root_uuid() {
+  co_return co_await tractor::get_root([](portal& root) -> sc::task<std::string> { co_return root.peer_uid().uuid; });
+}
+sc::task<std::string> registrar_uuid() {
+  co_return co_await tractor::get_registrar([](portal& registrar) -> sc::task<std::string> { co_return registrar.peer_uid().uuid; });
+}
+sc::task<std::string> root_uuid_from_below(bool by_exec) {
+  std::string uuid;
+  co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto below = co_await an.start_actor(
+        "below", {.enable_modules = {"find_actor_test"}, .start_method = by_exec ? start_method::exec : start_method::forkserver});
+    uuid = co_await below.run<&root_uuid>();
+    co_await an.cancel();
+  });
+  co_return uuid;
+}
+
 TRACTOR_MODULE(find_actor_test) {
+  mod.def<&ask_root_name>("ask_root_name");
+  mod.def<&root_uuid>("root_uuid");
+  mod.def<&registrar_uuid>("registrar_uuid");
+  mod.def<&root_uuid_from_below>("root_uuid_from_below", "by_exec");
   mod.def<&own_name>("own_name");
   mod.def<&own_pid>("own_pid");
   mod.def<&ask_name>("ask_name", "name");

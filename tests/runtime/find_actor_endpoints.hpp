@@ -25,6 +25,13 @@ sc::task<bool> start_and_look(bool by_exec);
 sc::task<> hold_one(tractor::context<std::string>& ctx, std::string name, bool by_exec);
 sc::task<> stop_listening();
 
+// What get_root, and get_registrar, lead to: name, or the uuid.
+sc::task<std::string> ask_root_name();
+sc::task<std::string> root_uuid();
+sc::task<std::string> registrar_uuid();
+// Starts an actor and gives what that knows of its root.
+sc::task<std::string> root_uuid_from_below(bool by_exec);
+
 // "+a" for one that is registered, "-a" for one that is removed.
 std::string text(const tractor::actor_event& event);
 

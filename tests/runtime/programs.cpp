@@ -32,7 +32,7 @@ using tractor::actor_nursery;
 using tractor::spawn::start_method;
 
 constexpr const char* program_argument = "--run-as-program";
-constexpr std::string_view serving = "serving:";
+constexpr std::string_view serving = "serving:", daemon = "daemon:";
 constexpr auto end_bound = std::chrono::seconds(20);
 
 std::vector<pid_t> children_of(pid_t pid) {
@@ -176,6 +176,12 @@ sc::task<> serving_tree(std::string name, start_method method) {
   co_await tractor::open_nursery(serve, tractor::root_options{.name = name, .enable_modules = {"find_actor_test"}});
 }
 
+// A root that is nothing else. It is up when it is found.
+sc::task<> daemon_tree(std::string name) {
+  say_ready();
+  return tractor::run_daemon({.name = std::move(name), .enable_modules = {"find_actor_test"}});
+}
+
 }  // namespace
 
 std::optional<int> run_as_program(int argc, char** argv) {
@@ -190,6 +196,7 @@ std::optional<int> run_as_program(int argc, char** argv) {
     if (name == "joining") return joining_tree(method);
     if (name == "booting") return booting_tree();
     if (name == "printing") return printing_tree(method);
+    if (name.starts_with(daemon)) return daemon_tree(std::string(name.substr(daemon.size())));
     if (name.starts_with(serving)) return serving_tree(std::string(name.substr(serving.size())), method);
     throw tractor::usage_error("no tree is called " + std::string(name));
   });

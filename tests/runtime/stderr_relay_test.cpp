@@ -165,15 +165,17 @@ TEST_F(stderr_relay_test, text_that_could_not_wait_for_room_goes_before_later_te
 // Whoever started the program paused it, or is stuck: the tree works on, and ends.
 TEST_P(noisy_children_test, stderr_that_nobody_reads_stops_neither_the_actors_nor_the_end) {
   stderr_pipe unread;
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+  std::string who;
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto noisy = co_await an.start_actor("noisy", options());
+    who = "noisy[" + std::to_string(*noisy.pid()) + "]: ";
     for (int i = 0; i < 20; ++i) co_await noisy.run<&kit::print>(std::string(999, 'x') + "\n", true);
 
     EXPECT_EQ(3, co_await noisy.run<&kit::add>(1, 2));
 
     co_await an.cancel();
   });
-  EXPECT_THAT(unread.read(), ::testing::StartsWith(std::string(999, 'x') + "\n"));
+  EXPECT_THAT(unread.read(), ::testing::StartsWith(who + std::string(999, 'x') + "\n"));
 }
 
 }  // namespace

@@ -161,6 +161,9 @@ TEST_P(tree_end_test, second_interrupt_kills) {
   tree.root().signal(SIGINT);
   EXPECT_EQ("killed by SIGINT", tree.wait());
   expect_all_end(tree);
+  // As where it is killed: its files are there unless it had stopped listening.
+  const auto swept = tractor::ipc::sweep_sockets_of_dead(tractor::ipc::runtime_directory_path(), tractor::ipc::registry_sweep::swept);
+  if (GetParam() == start_method::forkserver) EXPECT_TRUE(swept.empty());
 }
 
 // S-SIG-4, S-OOB-4: a child that is interrupted ends quietly; who talks to it hears that, by name.
@@ -184,7 +187,7 @@ TEST_P(tree_end_test, interrupted_idle_actor_is_no_error) {
   EXPECT_EQ("", tree.errors());
 }
 
-// What actors write to stderr comes out by whole lines, all of it, the unfinished one at the end included.
+// What actors write to stderr comes out by whole lines, all of it, the unfinished one at the end included, and says whose it is.
 TEST_P(tree_end_test, lines_of_several_actors_do_not_mix) {
   program tree("printing", GetParam());
   const auto text = tree.errors();
@@ -192,11 +195,18 @@ TEST_P(tree_end_test, lines_of_several_actors_do_not_mix) {
   expect_all_end(tree);
   std::map<std::string, int> lines;
   std::size_t from = 0;
-  for (std::size_t end; (end = text.find('\n', from)) != std::string::npos; from = end + 1) ++lines[text.substr(from, end - from)];
+  for (std::size_t end; (end = text.find('\n', from)) != std::string::npos; from = end + 1) {
+    const std::string line = text.substr(from, end - from);
+    const std::size_t name_end = line.find('['), pid_end = line.find("]: ");
+    ++lines[pid_end == std::string::npos ? line : line.substr(0, name_end) + line.substr(pid_end + 1)];
+  }
   EXPECT_EQ(from, text.size());
-  for (const char letter : {'a', 'b', 'c'}) EXPECT_EQ(20, lines[std::string(80, letter)]);
-  EXPECT_EQ(3, lines["unfinished"]);
-  EXPECT_EQ(4U, lines.size()) << text;
+  for (const int i : {0, 1, 2}) {
+    const std::string who = "printer" + std::to_string(i) + ": ";
+    EXPECT_EQ(20, lines[who + std::string(80, static_cast<char>('a' + i))]);
+    EXPECT_EQ(1, lines[who + "unfinished"]);
+  }
+  EXPECT_EQ(6U, lines.size()) << text;
 }
 
 }  // namespace

@@ -85,6 +85,22 @@ class TRACTOR_API actor {
   // It listens where other machines reach it, without a secret.
   [[nodiscard]] bool insecure() const noexcept { return insecure_; }
   void set_insecure(bool insecure) noexcept { insecure_ = insecure; }
+  // Processes of other users that are in this group are talked to over UDS as its own are.
+  [[nodiscard]] std::optional<gid_t> group() const noexcept { return group_; }
+  void set_group(std::optional<gid_t> group) noexcept { group_ = group; }
+  // Holding the loop for longer is reported; zero: it is not.
+  [[nodiscard]] sc::duration stall_bound() const noexcept { return stall_bound_; }
+  void set_stall_bound(sc::duration bound) noexcept { stall_bound_ = bound; }
+  // Names who wrote it in front of what those that it starts write to stderr.
+  [[nodiscard]] bool attributes_output() const noexcept { return attributes_output_; }
+  void set_attributes_output(bool attributes) noexcept { attributes_output_ = attributes; }
+  // The root of its tree, and where that is reached; in the root itself not kept.
+  struct root_place {
+    tractor::uid who;
+    std::vector<ipc::address> addrs;
+  };
+  [[nodiscard]] const root_place& root() const noexcept { return root_; }
+  void set_root_place(root_place root) { root_ = std::move(root); }
   void set_fork_server(spawn::fork_server_access access) { fork_server_ = std::move(access); }
 
   void add_peer(std::shared_ptr<detail::peer> connected);
@@ -152,6 +168,10 @@ class TRACTOR_API actor {
   std::string loglevel_;
   std::optional<ipc::tree_secret> secret_;
   bool insecure_ = false;
+  std::optional<gid_t> group_;
+  sc::duration stall_bound_{};
+  bool attributes_output_ = true;
+  root_place root_;
 };
 
 // The actor that the calling task belongs to; throws no_runtime where there is none.

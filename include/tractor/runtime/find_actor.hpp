@@ -19,6 +19,9 @@
 // anything else (S-DSC-8). Registrars are asked at the same time, and one that does not answer harms nobody as long as another one does. A
 // registrar that is gone is waited for, `registry_failover_timeout` at most: another root takes its place.
 //
+//     co_await tractor::get_root([](tractor::portal& root) -> sc::task<> { … });              // of this tree
+//     co_await tractor::get_registrar([](tractor::portal& registrar) -> sc::task<> { … });    // for what is not above; to cancel it
+//
 // All of these throw what their body throws, and:
 //   runtime_failure   this tree has no registry, or no registrar answers
 //   address_error     an address in the options that cannot be
@@ -69,6 +72,8 @@ namespace detail {
 using found_body = std::function<sc::task<>(std::optional<portal>)>;
 [[nodiscard]] TRACTOR_API sc::task<> with_found(std::string name, find_options options, found_body body);
 [[nodiscard]] TRACTOR_API sc::task<> with_awaited(std::string name, find_options options, found_body body);
+[[nodiscard]] TRACTOR_API sc::task<> with_root(std::function<sc::task<>(portal&)> body);
+[[nodiscard]] TRACTOR_API sc::task<> with_registrar(find_options options, std::function<sc::task<>(portal&)> body);
 [[nodiscard]] TRACTOR_API sc::task<> with_watch(std::string prefix, find_options options, std::function<sc::task<>(actor_watch&)> body);
 }  // namespace detail
 
@@ -120,6 +125,35 @@ template <class Body>
     std::optional<value_type> value;
     co_await detail::with_watch(std::move(prefix), std::move(options),
                                 [&](actor_watch& watch) -> sc::task<> { value.emplace(co_await body(watch)); });
+    co_return std::move(*value);
+  }
+}
+
+// Runs `body(portal&)` with the root of this tree; gives what the body gives. The parent is reached over the connection that is there,
+// where it is the root; else one is made, to the nearest of the root's addresses when this actor was started (S-DSC-7). In the root itself
+// it is a connection to itself. Throws runtime_failure where the root listens nowhere, and what connecting throws.
+template <class Body>
+[[nodiscard]] auto get_root(Body body) -> std::invoke_result_t<Body&, portal&> {
+  using value_type = typename std::invoke_result_t<Body&, portal&>::value_type;
+  if constexpr (std::is_void_v<value_type>) {
+    co_await detail::with_root([&](portal& root) -> sc::task<> { return body(root); });
+  } else {
+    std::optional<value_type> value;
+    co_await detail::with_root([&](portal& root) -> sc::task<> { value.emplace(co_await body(root)); });
+    co_return std::move(*value);
+  }
+}
+
+// Runs `body(portal&)` with the first of the registrars that can be reached, over a connection for the block, also to this very actor
+// (S-DSC-6); gives what the body gives. Throws what connecting to the last of them throws when none can.
+template <class Body>
+[[nodiscard]] auto get_registrar(Body body, find_options options = {}) -> std::invoke_result_t<Body&, portal&> {
+  using value_type = typename std::invoke_result_t<Body&, portal&>::value_type;
+  if constexpr (std::is_void_v<value_type>) {
+    co_await detail::with_registrar(std::move(options), [&](portal& registrar) -> sc::task<> { return body(registrar); });
+  } else {
+    std::optional<value_type> value;
+    co_await detail::with_registrar(std::move(options), [&](portal& registrar) -> sc::task<> { value.emplace(co_await body(registrar)); });
     co_return std::move(*value);
   }
 }

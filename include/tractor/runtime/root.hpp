@@ -11,6 +11,9 @@
 
 #pragma once
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -38,10 +41,19 @@ struct root_options {
   std::optional<ipc::tree_secret> secret = {};
   // Lets the actors of this tree listen where other machines reach them, without a secret: whoever does can run what they expose.
   bool insecure = false;
+  // Processes of other users that are in this group are served over UDS, and trusted, as those of this user are, wherever an actor of this
+  // tree listens; the files of sockets are given to the group. In the runtime directory nobody else reaches them.
+  std::optional<gid_t> group = {};
   // A log spec (base/log.hpp) for this tree; TRACTOR_LOGLEVEL comes after it, as in all its actors.
   std::string loglevel = {};
   // Keeps a socket NAME@PID.sock in the runtime directory, by which the `tractor` command finds the actor; so do those that it starts.
   bool control_socket = true;
+  // An actor of this tree whose loop is held for longer, by one task that does not wait, says so on stderr, with its stack
+  // (sc/stall_detector.hpp). In whole milliseconds; zero: it does not. The root has a thread for it; others have none. It takes SIGURG;
+  // where the program has a handler for that, there is no report.
+  sc::duration stall_bound = std::chrono::seconds(1);
+  // What actors write to stderr comes out with their names in front, "worker[4711]: "; not what says it already, as log records do.
+  bool attribute_output = true;
 };
 
 namespace detail {

@@ -58,6 +58,7 @@ namespace detail {
 class external_queue;
 class idle_wait;
 class io_host;
+class stall_alarm;
 class stall_watch;
 inline constexpr std::size_t throw_stack_max = 32;  // frames: the innermost
 // Where the exception was thrown that was thrown last.
@@ -225,6 +226,9 @@ class TRACTOR_API runner {
   }
   [[nodiscard]] detail::stall_watch* watched_by() const noexcept { return watched_by_; }
   void set_watched_by(detail::stall_watch* watch) noexcept { watched_by_ = watch; }
+  // Told when the run goes on after a rest; null: nobody.
+  [[nodiscard]] detail::stall_alarm* alarm() const noexcept { return alarm_; }
+  void set_alarm(detail::stall_alarm* alarm) noexcept { alarm_ = alarm; }
 
   // The record of the task that is running goes, or has gone.
   void forget_running() noexcept { current_ = nullptr; }
@@ -306,6 +310,7 @@ class TRACTOR_API runner {
   detail::idle_wait* idle_waits_ = nullptr;  // in no order
   void* root_actor_ = nullptr;
   detail::stall_watch* watched_by_ = nullptr;
+  detail::stall_alarm* alarm_ = nullptr;
   bool timers_held_ = false;     // those that are due wait until who has got I/O has run
   void* stack_floor_ = nullptr;  // the frame of the loop: what it calls lies below
   detail::throw_note last_throw_;

@@ -113,8 +113,8 @@ class TRACTOR_API directory {
   struct kept_link;
   enum class standing : std::uint8_t { registrar, occupied, absent };
 
-  [[nodiscard]] static sc::task<standing> probe(ipc::address where);
-  [[nodiscard]] static sc::task<standing> probe_within(ipc::address where);
+  [[nodiscard]] sc::task<standing> probe(ipc::address where);
+  [[nodiscard]] sc::task<standing> probe_within(ipc::address where);
   [[nodiscard]] sc::task<bool> take_over(const std::vector<ipc::address>& addrs);
   [[nodiscard]] sc::task<> join(std::shared_ptr<upward> to);
   [[nodiscard]] sc::task<> keep(std::shared_ptr<upward> to);
