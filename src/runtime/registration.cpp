@@ -2,7 +2,7 @@
 
 #include "registration.hpp"
 
-#include <unistd.h>
+#include <sys/types.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -52,7 +52,10 @@ std::vector<ipc::address> default_bind_addrs(const std::vector<ipc::address>& re
 
 void listen_at_control_socket(actor& self) {
   const std::string& dir = self.socket_dir();
-  listen_for(self, ipc::uds_address{.dir = dir, .file = ipc::socket_file_name(self.name(), ::getpid(), dir)}, {.prepared = true});
+  const auto pid = static_cast<pid_t>(self.aid().pid.value());  // every boot comes by here: one call of the system less
+  // A dead file of that name is from an earlier process of this number.
+  listen_for(self, ipc::uds_address{.dir = dir, .file = ipc::socket_file_name(self.name(), pid, dir)},
+             {.replace_stale = true, .prepared = true});
 }
 
 std::vector<ipc::address> registered_addrs(actor& self) {

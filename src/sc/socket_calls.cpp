@@ -128,6 +128,14 @@ std::optional<tcp_endpoint> to_endpoint(const socket_name& name) {
   return std::nullopt;
 }
 
+std::optional<std::string> to_path(const socket_name& name) {
+  if (name.family() != AF_UNIX || name.length <= offsetof(sockaddr_un, sun_path)) return std::nullopt;
+  sockaddr_un named{};
+  std::memcpy(&named, &name.storage, sizeof named);
+  if (named.sun_path[0] == '\0') return std::nullopt;
+  return std::string(named.sun_path, ::strnlen(named.sun_path, name.length - offsetof(sockaddr_un, sun_path)));
+}
+
 std::string to_text(const std::string& host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);

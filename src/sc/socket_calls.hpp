@@ -40,6 +40,8 @@ enum class accept_failure { would_block, connection_lost, out_of_resources, fata
 [[nodiscard]] socket_name tcp_name(const char* doing, const std::string& host, std::uint16_t port);
 // Nothing for other families.
 [[nodiscard]] std::optional<tcp_endpoint> to_endpoint(const socket_name& name);
+// Nothing for other families, and for a socket without a file.
+[[nodiscard]] std::optional<std::string> to_path(const socket_name& name);
 
 // "127.0.0.1:80", "[::1]:80".
 [[nodiscard]] std::string to_text(const std::string& host, std::uint16_t port);

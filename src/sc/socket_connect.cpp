@@ -37,7 +37,7 @@ task<std::unique_ptr<socket_stream>> connect_unix(std::string path) {
   unique_fd fd = detail::open_socket(AF_UNIX);
   duration pause = back_off_first;
   for (int attempt = 1;; ++attempt) {
-    if (::connect(fd.get(), name.pointer(), name.length) == 0) co_return std::make_unique<socket_stream>(std::move(fd));
+    if (::connect(fd.get(), name.pointer(), name.length) == 0) co_return std::make_unique<socket_stream>(std::move(fd), prepared);
     // EAGAIN: the backlog is full. Nothing tells when it has room again.
     if (errno == EINTR) continue;
     if (errno != EAGAIN || attempt >= connect_attempts_max) throw_os_error("connect_unix(" + path + ")", errno);
@@ -58,7 +58,7 @@ task<std::unique_ptr<socket_stream>> connect_tcp(std::string host, std::uint16_t
   }
   if (error == 0 && connected_to_itself(fd.get())) error = ECONNREFUSED;
   if (error != 0) throw_os_error("connect_tcp(" + detail::to_text(host, port) + ")", error);
-  co_return std::make_unique<socket_stream>(std::move(fd));
+  co_return std::make_unique<socket_stream>(std::move(fd), prepared);
 }
 
 }  // namespace tractor::sc

@@ -71,6 +71,7 @@ bool is_stale(const std::string& path, const detail::socket_name& name) {
 }  // namespace
 
 socket_listener::socket_listener(unique_fd listening) : fd_(std::move(listening)) { detail::prepare_socket(fd_.get()); }
+socket_listener::socket_listener(unique_fd listening, prepared_t) noexcept : fd_(std::move(listening)) {}
 
 socket_listener::~socket_listener() {
   TRACTOR_ASSERT(!accepting_, "a listener is destroyed while a task accepts on it");
@@ -86,7 +87,7 @@ task<std::unique_ptr<socket_stream>> socket_listener::accept() {
     unique_fd connection(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
       back_off_ = back_off_first;
-      co_return std::make_unique<socket_stream>(std::move(connection));
+      co_return std::make_unique<socket_stream>(std::move(connection), prepared);
     }
     const int error = errno;
     switch (detail::classify_accept_error(error)) {
@@ -148,7 +149,7 @@ void socket_listener::remove_file() noexcept {
 
 std::unique_ptr<socket_listener> listen_unix(std::string path, unix_listen_options options) {
   const detail::socket_name name = detail::unix_name("listen_unix", path);
-  auto listener = std::make_unique<socket_listener>(detail::open_socket(AF_UNIX));
+  auto listener = std::make_unique<socket_listener>(detail::open_socket(AF_UNIX), prepared);
   // The mode of the socket becomes the mode of the file, without a moment at which others could connect.
   check_syscall(::fchmod(listener->fd(), S_IRUSR | S_IWUSR), "fchmod() of a socket");
   int error = ::bind(listener->fd(), name.pointer(), name.length) == 0 ? 0 : errno;
@@ -169,7 +170,7 @@ std::unique_ptr<socket_listener> listen_tcp(std::string host, std::uint16_t port
   detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");  // the accepted sockets inherit it
   if (::bind(fd.get(), name.pointer(), name.length) != 0 || ::listen(fd.get(), listen_backlog) != 0)
     throw_os_error("listen_tcp(" + detail::to_text(host, port) + ")", errno);
-  return std::make_unique<socket_listener>(std::move(fd));
+  return std::make_unique<socket_listener>(std::move(fd), prepared);
 }
 
 }  // namespace tractor::sc

@@ -10,6 +10,7 @@
 namespace tractor::sc {
 
 socket_stream::socket_stream(unique_fd connected) : fd_(std::move(connected)) { detail::prepare_socket(fd_.get()); }
+socket_stream::socket_stream(unique_fd connected, prepared_t) noexcept : fd_(std::move(connected)) {}
 
 socket_stream::~socket_stream() {
   TRACTOR_ASSERT(source_.reader == nullptr && source_.writer == nullptr, "a socket is destroyed while a task waits in it");
@@ -145,12 +146,26 @@ std::optional<tcp_endpoint> socket_stream::remote_endpoint() const {
   return detail::to_endpoint(name);
 }
 
+std::optional<std::string> socket_stream::unix_path() const {
+  check_open("unix_path()");
+  // Who connected has no name: the path is that of the accepting end.
+  for (const auto name_of : {&::getsockname, &::getpeername}) {
+    detail::socket_name name;
+    if (name_of(fd_.get(), name.pointer(), &name.length) != 0) {
+      if (errno == ENOTCONN) continue;
+      throw_os_error("unix_path()", errno);
+    }
+    if (auto path = detail::to_path(name)) return path;
+  }
+  return std::nullopt;
+}
+
 std::pair<std::unique_ptr<socket_stream>, std::unique_ptr<socket_stream>> open_socketpair() {
   int ends[2];
   check_syscall(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), "socketpair()");
   unique_fd first(ends[0]), second(ends[1]);
-  auto left = std::make_unique<socket_stream>(std::move(first));
-  return {std::move(left), std::make_unique<socket_stream>(std::move(second))};
+  auto left = std::make_unique<socket_stream>(std::move(first), prepared);
+  return {std::move(left), std::make_unique<socket_stream>(std::move(second), prepared)};
 }
 
 }  // namespace tractor::sc

@@ -46,14 +46,14 @@ TRACTOR_FORK_PATH void die_with_parent(pid_t parent) noexcept {
 }
 
 // Neither allocates nor formats: it is on the way of every fork, and each page of code costs.
-TRACTOR_FORK_PATH void set_actor_title(std::string_view name) noexcept {
+TRACTOR_FORK_PATH void set_actor_title(std::string_view name, pid_t self) noexcept {
   char title[title_bytes_max];
   char* end = std::ranges::copy(std::string_view("_subactor["), title).out;
   end = std::ranges::copy(name.substr(0, actor_name_bytes_max), end).out;
   *end++ = '@';
   std::array<char, 12> digits;
   char* first = digits.end();
-  for (int rest = ::getpid(); rest != 0; rest /= 10) *--first = static_cast<char>('0' + rest % 10);
+  for (int rest = self; rest != 0; rest /= 10) *--first = static_cast<char>('0' + rest % 10);
   end = std::copy(first, digits.end(), end);
   *end++ = ']';
   this_program.title.set({title, static_cast<std::size_t>(end - title)});
@@ -97,7 +97,7 @@ void open_standard_descriptors() {
 
 [[noreturn]] void run_executed_actor() {
   birth born = read_birth();
-  set_actor_title(born.name);
+  set_actor_title(born.name, ::getpid());
   std::exit(this_program.entry(std::move(born)));
 }
 

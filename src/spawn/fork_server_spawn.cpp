@@ -171,8 +171,9 @@ TRACTOR_FORK_PATH birth fork_server::become_actor(const requester& from, spawn_m
 
   born.link.reset(actor_link_fd);
   born.fork_server = {unique_fd(server_requests_write_fd), from.current};
-  set_actor_title(born.name);
-  write_actor_mark(mark_, pid_, ::getpid());
+  const pid_t self = ::getpid();  // each call of it is one of the system
+  set_actor_title(born.name, self);
+  write_actor_mark(mark_, pid_, self);
   // Not sigprocmask: it lies in two pages of the C library that nothing else here needs.
   const std::uint64_t none = 0;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof(none));

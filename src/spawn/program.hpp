@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <string_view>
 
 #include "process_title.hpp"
@@ -47,8 +49,8 @@ inline constexpr int role_failed_status = 127;
 // SIGKILL when the parent dies; ends the process where it has died already. `parent` is who it must be.
 void die_with_parent(pid_t parent) noexcept;
 
-// "_subactor[NAME@PID]" (S-RT-21).
-void set_actor_title(std::string_view name) noexcept;
+// "_subactor[NAME@PID]" (S-RT-21). `self` is the pid of this process, which the caller has asked for anyhow.
+void set_actor_title(std::string_view name, pid_t self) noexcept;
 
 [[noreturn]] void run_fork_server() noexcept;
 

@@ -46,6 +46,7 @@ class TRACTOR_API socket_listener final : public listener {
  public:
   // Takes a listening SOCK_STREAM descriptor; makes it non-blocking and close-on-exec if it is not.
   explicit socket_listener(unique_fd listening);
+  socket_listener(unique_fd listening, prepared_t) noexcept;
   ~socket_listener() override;
 
   [[nodiscard]] task<std::unique_ptr<socket_stream>> accept();

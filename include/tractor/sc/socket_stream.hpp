@@ -43,10 +43,17 @@ struct tcp_endpoint {
   friend bool operator==(const tcp_endpoint&, const tcp_endpoint&) = default;
 };
 
+// Of a socket that does not block and is closed on exec already, as those are that this layer opens: it is taken as it is.
+struct prepared_t {
+  explicit prepared_t() = default;
+};
+inline constexpr prepared_t prepared{};
+
 class TRACTOR_API socket_stream final : public byte_stream {
  public:
   // Takes a connected SOCK_STREAM descriptor; makes it non-blocking and close-on-exec if it is not. Throws os_error.
   explicit socket_stream(unique_fd connected);
+  socket_stream(unique_fd connected, prepared_t) noexcept;
   ~socket_stream() override;
 
   void send_eof() override;
@@ -65,6 +72,8 @@ class TRACTOR_API socket_stream final : public byte_stream {
   // Nothing for UDS, and for a peer that is gone.
   [[nodiscard]] std::optional<tcp_endpoint> local_endpoint() const;
   [[nodiscard]] std::optional<tcp_endpoint> remote_endpoint() const;
+  // Of the listener at which this connection was made, whichever end this is; nothing for TCP, and for a pair.
+  [[nodiscard]] std::optional<std::string> unix_path() const;
 
  private:
   // Joins the reactor if there is a run; gives 0 or why that failed.
