@@ -31,7 +31,8 @@ configure_package_config_file(cmake/tractorConfig.cmake.in tractorConfig.cmake I
 # Before 1.0 a minor version may break what the one before offered.
 write_basic_package_version_file(tractorConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/tractorConfig.cmake ${PROJECT_BINARY_DIR}/tractorConfigVersion.cmake
-              ${PROJECT_SOURCE_DIR}/cmake/tractor_add_module.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/tractor_add_module.cmake ${PROJECT_SOURCE_DIR}/cmake/tractor_add_test.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/tractor_test_main.cpp
         DESTINATION ${tractor_package_dir})
 
 # The .pc file finds its prefix from where it lies, so an installed tree can be moved.

@@ -51,7 +51,8 @@ def without_comments(text, keep_strings=False):
     return _TOKEN.sub(blank, text)
 
 
-_TEST = re.compile(r"^\s*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TRACTOR_TEST|TRACTOR_TEST_F)\((\w+),\s*(\w+)", re.MULTILINE)
+_TEST = re.compile(r"^\s*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TRACTOR_TEST|TRACTOR_ACTOR_TEST|TRACTOR_ACTOR_TEST_F)\((\w+),\s*(\w+)",
+                   re.MULTILINE)
 
 
 def tests_that_name(root, mentions):

@@ -89,11 +89,23 @@ pipe_ends open_pipe() {
   return ends;
 }
 
+unique_fd open_to_append(const std::string& path) {
+  if (path.empty()) throw usage_error("child_process: stdio::file is for output and error, with the name of a file");
+  const int fd = retry_eintr([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600); });
+  if (fd < 0) throw_os_error("open(" + path + ")", errno);
+  return above_stdio(unique_fd(fd));
+}
+
 // Plans one of the three; gives our stream for a piped one. `theirs` keeps the child's end open until the child exists.
-std::unique_ptr<pipe_stream> plan_stdio(spawn_plan& plan, stdio how, int target, unique_fd& theirs) {
+std::unique_ptr<pipe_stream> plan_stdio(spawn_plan& plan, stdio how, int target, unique_fd& theirs, const std::string& file = {}) {
   if (how == stdio::inherit) return nullptr;
   if (how == stdio::null) {
     plan.open_null(target);
+    return nullptr;
+  }
+  if (how == stdio::file) {
+    theirs = open_to_append(file);
+    plan.redirect(theirs.get(), target);
     return nullptr;
   }
   pipe_ends ends = open_pipe();
@@ -143,8 +155,8 @@ child_process::child_process(const process_options& options) {
   spawn_plan plan;
   unique_fd theirs[3];
   input_ = plan_stdio(plan, options.input, STDIN_FILENO, theirs[0]);
-  output_ = plan_stdio(plan, options.output, STDOUT_FILENO, theirs[1]);
-  error_ = plan_stdio(plan, options.error, STDERR_FILENO, theirs[2]);
+  output_ = plan_stdio(plan, options.output, STDOUT_FILENO, theirs[1], options.output_file);
+  error_ = plan_stdio(plan, options.error, STDERR_FILENO, theirs[2], options.error_file);
   plan.close_the_rest();
   if (!options.working_directory.empty()) plan.change_directory(options.working_directory);
   const auto arguments = as_argv(options.arguments);

@@ -75,7 +75,9 @@ process_options child_options(const run_process_options& options) {
           .working_directory = options.working_directory,
           .input = options.inherit_input ? stdio::inherit : given_input,
           .output = options.output,
-          .error = options.error};
+          .error = options.error,
+          .output_file = options.output_file,
+          .error_file = options.error_file};
 }
 
 bool feeds(const run_process_options& options) { return !options.inherit_input && !options.input.empty(); }

@@ -10,10 +10,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
+#include "processes.hpp"
 #include "spawn/descendants.hpp"
 #include "tractor/base/error.hpp"
 #include "tractor/sc/run.hpp"
@@ -28,38 +27,10 @@ namespace fs = std::filesystem;
 constexpr auto look_again_min = std::chrono::milliseconds(2);
 constexpr const char* segments_directory = "/dev/shm";
 
-// The entries of a directory; none where it cannot be read.
-template <class Visit>
-void for_each_entry(const std::string& path, Visit visit) {
-  std::error_code failed;
-  for (auto at = fs::directory_iterator(path, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) visit(*at);
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
+using detail::for_each_entry;
 
 // "1234 (_subactor[worker@1234])"
-std::string describe_process(pid_t pid) {
-  const std::string at = "/proc/" + std::to_string(pid);
-  std::string title = contents(at + "/cmdline");
-  for (char& c : title)
-    if (c == '\0') c = ' ';
-  title.erase(title.find_last_not_of(' ') + 1);
-  if (title.empty()) {
-    title = contents(at + "/comm");  // a zombie has no arguments left
-    if (title.ends_with('\n')) title.pop_back();
-  }
-  return std::to_string(pid) + " (" + title + ")";
-}
-
-// The letter of /proc/PID/stat; the name before it may hold anything but ends with the last parenthesis. 0: the process is gone.
-char process_state(pid_t pid) {
-  const std::string stat = contents("/proc/" + std::to_string(pid) + "/stat");
-  const auto end_of_name = stat.rfind(')');
-  return end_of_name != std::string::npos && end_of_name + 2 < stat.size() ? stat[end_of_name + 2] : '\0';
-}
+std::string describe_process(pid_t pid) { return std::to_string(pid) + " (" + detail::command_of(pid) + ")"; }
 
 const char* kind_of(const fs::file_status& status) {
   switch (status.type()) {
@@ -157,7 +128,7 @@ std::vector<std::string> leak_check::compare() const {
   std::vector<std::string> leaks;
   for (const pid_t pid : now.children) {
     if (before_.children.contains(pid)) continue;
-    const char state = process_state(pid);
+    const char state = detail::stat_of(pid).state;
     if (state == '\0') continue;
     leaks.push_back("child process " + describe_process(pid) + (state == 'Z' ? " is a zombie: nobody waited for it" : " is alive"));
   }

@@ -6,7 +6,7 @@
 # Installs the build into a folder of its own, moves the folder, and builds and runs a program against it, the way KIND says:
 #   find_package   CMake, from the installed package
 #   pkg_config     the compiler and the .pc file
-#   module         CMake, with a module in a static archive (tractor_add_module)
+#   module         CMake, with a module in a static archive (tractor_add_module), and a program of tests (tractor_add_test)
 #   subdirectory   CMake, with the source tree as a subdirectory: there as a static library, and that installed from there, used through
 #                  the package and through the .pc file
 
@@ -82,6 +82,24 @@ pkg_config_consumer() {
   "$compiler" -Wall -Wextra -Wpedantic -Werror "$here/$consumer/main.cpp" $flags -o "$temporary/$consumer"
 }
 
+# What tractor_add_test made of tests/install/module.
+tests_of_consumer() {
+  local listed
+  quietly ctest --test-dir "$temporary/module" --output-on-failure --no-tests=error
+  grep -q '100% tests passed, 0 tests failed out of 3' "$temporary/log" || { cat "$temporary/log" >&2; return 1; }
+  # A test that hangs is told of by its fixture, before ctest ends it.
+  listed="$(ctest --test-dir "$temporary/module" --show-only=json-v1 | tr -d ' \n')"
+  [[ $listed == *'TRACTOR_TEST_TIMEOUT=60'* && $listed == *'"TIMEOUT","value":120'* ]] ||
+    { printf 'the properties of the tests are not those that are wanted: %s\n' "$listed" >&2; return 1; }
+  # Without GoogleTest the project says what it lacks.
+  if cmake -S "$here/module" -B "$temporary/without_gtest" "${like_build[@]}" "-DCMAKE_PREFIX_PATH=$prefix" \
+      -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON >"$temporary/log" 2>&1; then
+    echo "tractor_add_test is content without GoogleTest" >&2; return 1
+  fi
+  tr -s ' \n' ' ' <"$temporary/log" | grep -q 'tractor_add_test(greeter_test): GoogleTest was not found' ||
+    { cat "$temporary/log" >&2; return 1; }
+}
+
 case "$kind" in
   find_package)
     install_from "$build"
@@ -117,6 +135,7 @@ case "$kind" in
     expect 0 "$temporary/module/consumer"
     expect 0 "$temporary/module/consumer_through_part"
     expect 3 "$temporary/module/consumer_without"
+    tests_of_consumer
     ;;
   subdirectory)
     # What it is by default, nothing to install, is looked at where that is configured.

@@ -14,6 +14,7 @@
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/memory_stream.hpp"
+#include "tractor/testing/bounded_run.hpp"
 
 namespace runtime_test {
 
@@ -25,29 +26,11 @@ std::vector<int> first_numbers(int count) {
   return all;
 }
 
-namespace {
-
-sc::task<> cancel_when_it_hangs(sc::nursery& around) {
-  co_await sc::sleep(hang_bound);
-  ADD_FAILURE() << "the test hangs:\n" << sc::to_text(sc::task_tree());
-  around.cancel("the test hangs");
-}
-
-}  // namespace
-
 std::exception_ptr outcome_of(const std::function<sc::task<>()>& body) {
-  try {
-    sc::run(sc::run_options{.swallow = sc::swallow_policy::fail}, [&]() -> sc::task<> {
-      co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
-        around.start_soon([&] { return cancel_when_it_hangs(around); });
-        co_await body();
-        around.cancel("the test is over");
-      });
-    });
-  } catch (...) {
-    return std::current_exception();
-  }
-  return nullptr;
+  tractor::testing::bounded_run_options bounds{.label = "the test",
+                                               .time_bound = tractor::testing::time_bound_from_environment(hang_bound),
+                                               .report = [](const std::string& text) { ADD_FAILURE() << text; }};
+  return tractor::testing::run_bounded(std::move(bounds), body).error;
 }
 
 std::exception_ptr outcome_in_nursery(const std::function<sc::task<>(actor_nursery&)>& body) {

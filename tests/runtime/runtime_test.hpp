@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Tests with real actors. A test leaves nothing behind (process_fixture) and never hangs: a run that takes too long is cancelled,
-// and the test fails with its task tree.
+// and the test fails with its task tree and those of its actors (testing/bounded_run.hpp).
 //
 // Those of dialogs (they call `start`) run over every kind of peer and both ways to start a process; see tests/CMakeLists.txt.
 
@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "endpoints.hpp"
-#include "tractor/sc/task_tree.hpp"
 #include "tractor/testing/process_fixture.hpp"
+#include "tractor/testing/require.hpp"
 #include "tractor/tractor.hpp"
 
 namespace runtime_test {
@@ -34,13 +34,7 @@ using tractor::spawn::start_method;
 
 inline constexpr auto hang_bound = 30s;
 
-// Ends the test body when `condition` does not hold: the ASSERT_ macros return, which a coroutine cannot.
-#define RT_REQUIRE(condition)                    \
-  if (!(condition)) {                            \
-    ADD_FAILURE() << "required: " << #condition; \
-    co_return;                                   \
-  }                                              \
-  static_assert(true)
+#define RT_REQUIRE(condition) TRACTOR_REQUIRE(condition)
 
 // The text of an error, type first, for failures.
 [[nodiscard]] std::string text_of(const std::exception_ptr& error);

@@ -10,6 +10,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "refused_call.hpp"
 #include "sc_test.hpp"
 #include "tractor/sc/readiness.hpp"
@@ -34,6 +38,11 @@ task<std::string> receive_all(sc::byte_stream& from) {
 
 // What /bin/sh makes of `script`.
 sc::process_options shell(std::string script) { return {.arguments = {"/bin/sh", "-c", std::move(script)}}; }
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
 
 bool exists(pid_t pid) { return ::kill(pid, 0) == 0; }
 
@@ -72,6 +81,33 @@ TRACTOR_TEST(child_process, pipes_lead_to_its_stdio) {
   EXPECT_TRUE((co_await child.wait()).success());
   EXPECT_EQ(output, text);
   EXPECT_EQ(error, "oops\n");
+}
+
+TRACTOR_TEST(child_process, files_get_its_output_at_their_end) {
+  char directory[] = "/tmp/tractor-process-XXXXXX";
+  TRACTOR_REQUIRE(::mkdtemp(directory) != nullptr);
+  const std::string out = directory + std::string("/out"), err = directory + std::string("/err");
+  std::ofstream(out) << "before\n";
+  auto options = shell("echo said; echo oops >&2");
+  options.output = options.error = sc::stdio::file;
+  options.output_file = out;
+  options.error_file = err;
+  sc::child_process child(options);
+  EXPECT_TRUE((co_await child.wait()).success());
+  EXPECT_EQ(contents(out), "before\nsaid\n");
+  EXPECT_EQ(contents(err), "oops\n");
+  std::filesystem::remove_all(directory);
+}
+
+TRACTOR_TEST(child_process, file_that_cannot_be_opened_is_an_error) {
+  auto options = shell("exit 0");
+  options.error = sc::stdio::file;
+  EXPECT_THROW(sc::child_process{options}, tractor::usage_error) << "none is named";
+  options.error_file = "/nonexistent/err";
+  EXPECT_THROW(sc::child_process{options}, tractor::os_error);
+  options.input = sc::stdio::file;
+  EXPECT_THROW(sc::child_process{options}, tractor::usage_error) << "what is read comes from elsewhere";
+  co_return;
 }
 
 TRACTOR_TEST(child_process, sending_to_one_that_is_gone_is_an_error_and_no_signal) {

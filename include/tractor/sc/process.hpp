@@ -33,7 +33,12 @@
 namespace tractor::sc {
 
 // Where one of the child's first three descriptors leads.
-enum class stdio : unsigned char { inherit, null, pipe };
+enum class stdio : unsigned char {
+  inherit,
+  null,
+  pipe,
+  file,  // the one that the options name: of output and error, appended to, and made with mode 0600 where it is missing
+};
 
 struct process_options {
   std::vector<std::string> arguments;                        // the program first
@@ -42,6 +47,8 @@ struct process_options {
   stdio input = stdio::null;
   stdio output = stdio::inherit;
   stdio error = stdio::inherit;
+  std::string output_file = {};  // for stdio::file
+  std::string error_file = {};
 };
 
 // How a process ended.
@@ -61,7 +68,7 @@ struct process_status {
 
 class TRACTOR_API child_process {
  public:
-  // Throws os_error when the program cannot be started, usage_error when no argument is given.
+  // Throws os_error when the program cannot be started, or a file not opened; usage_error when no argument is given, or no name of a file.
   explicit child_process(const process_options& options);
   child_process(const child_process&) = delete;
   child_process& operator=(const child_process&) = delete;

@@ -55,6 +55,8 @@ struct run_process_options {
   over_bound when_too_long = over_bound::fail;
   bool check = true;
   duration grace = stop_grace_default;  // between SIGTERM and SIGKILL
+  std::string output_file = {};         // for stdio::file
+  std::string error_file = {};
 };
 
 struct process_result {

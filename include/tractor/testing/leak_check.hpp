@@ -48,7 +48,8 @@ class TRACTOR_API leak_check {
   // ended, and nobody else waits for them. Not inside a sc::run.
   void reap_orphans() const;
 
-  // The directories that XDG_RUNTIME_DIR and TMPDIR name.
+  // The directories that XDG_RUNTIME_DIR and TMPDIR name, and the one that both are in.
+  [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
   [[nodiscard]] std::string runtime_directory() const { return directory_ + "/run"; }
   [[nodiscard]] std::string temporary_directory() const { return directory_ + "/tmp"; }
 

@@ -7,13 +7,8 @@
 //       tractor::sc::run([]() -> sc::task<> { co_await tractor::open_nursery(…); });
 //     }
 //
-// A test program that starts actors has a main of its own:
-//
-//     int main(int argc, char** argv) {
-//       tractor::child_entry(argc, argv);
-//       ::testing::InitGoogleTest(&argc, argv);
-//       return RUN_ALL_TESTS();
-//     }
+// actor_test.hpp is made of it: tests with a root actor, a registry of their own and a bound on their time. A test program that starts
+// actors has the main function of main.hpp.
 
 #pragma once
 

@@ -26,6 +26,7 @@
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/run.hpp"
 #include "tractor/sc/task.hpp"
+#include "tractor/testing/require.hpp"
 #include "tractor/testing/seed_note.hpp"
 
 namespace tractor::testing {
@@ -64,11 +65,3 @@ inline void run_test(const std::function<sc::task<>()>& body) {
     ::tractor::testing::run_test([] { return suite##_##name##_body(); }); \
   }                                                                       \
   static ::tractor::sc::task<> suite##_##name##_body()
-
-// Ends the coroutine it stands in, a task<>, when `condition` does not hold; in the test's body, the test.
-#define TRACTOR_REQUIRE(condition)               \
-  if (!(condition)) {                            \
-    ADD_FAILURE() << "required: " << #condition; \
-    co_return;                                   \
-  }                                              \
-  static_assert(true)
