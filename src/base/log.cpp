@@ -321,6 +321,37 @@ void set_log_level(std::string_view spec) {
   detail::log_generation.fetch_add(1);
 }
 
+void check_log_spec(std::string_view spec) {
+  if (trimmed(spec).empty()) return;
+  const std::lock_guard held(settings_lock);
+  settings tried = current();
+  apply(tried, spec);
+}
+
+struct log_level_scope::levels {
+  log_level of_all;
+  std::vector<part_level> parts;
+};
+
+log_level_scope::log_level_scope(std::string_view spec) {
+  if (trimmed(spec).empty()) return;
+  {
+    const std::lock_guard held(settings_lock);
+    read_environment(current());
+    before_ = std::make_unique<levels>(current().of_all, current().parts);
+  }
+  set_log_level(spec);
+}
+
+log_level_scope::~log_level_scope() {
+  if (!before_) return;
+  const std::lock_guard held(settings_lock);
+  current().of_all = before_->of_all;
+  current().parts = std::move(before_->parts);
+  current().environment_read = true;  // its word was in what was kept
+  detail::log_generation.fetch_add(1);
+}
+
 std::string log_spec() {
   const std::lock_guard held(settings_lock);
   read_environment(current());

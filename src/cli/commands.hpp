@@ -38,6 +38,7 @@ struct call_request {
 
 // --- what is left behind, and what will hurt: reap.cpp, doctor.cpp ---
 struct reap_request {
+  int parent = 0;      // the actors below that process; 0: those that have no parent left
   double grace_s = 3;  // between SIGINT and SIGKILL
   bool look_only = false;
   bool sockets = true;

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,9 @@ int main(int argc, char** argv) {
   with_registry(add("registrar", "runs a registrar and nothing else", [&] { return run([&] { return cli::registrar(where()); }); }));
 
   command = add("reap", "ends orphaned actors and removes what they left", [&] { return run([&] { return cli::reap(reap); }); });
+  command->add_option("--parent", reap.parent, "the actors below this process, whose own parent lives, instead of orphans")
+      ->type_name("PID")
+      ->check(CLI::Range(2, std::numeric_limits<int>::max()));  // all actors of the user are below the first
   command->add_option("--grace", reap.grace_s, "seconds between SIGINT and SIGKILL")->capture_default_str()->check(CLI::NonNegativeNumber);
   command->add_flag("-n,--dry-run", reap.look_only, "only say what would be done");
   command->add_flag("--registry-file", reap.registry, "also the registry's socket file, when nobody listens on it");

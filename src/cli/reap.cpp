@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Ends what is left of trees whose root is gone, and removes their socket files (S-REAP, S-SCR-1). Only what is provably ours: processes of
-// this user whose title says that they are actors and that have no parent left, and what descends from them; socket files NAME@PID.sock of
-// processes that are gone, on which nobody listens.
+// this user whose title says that they are actors and that have no parent left (or are below a process that was named), and what descends
+// from them; socket files NAME@PID.sock of processes that are gone, on which nobody listens.
 
 #include <signal.h>
 #include <time.h>
@@ -39,16 +39,30 @@ bool is_nobodys(const process_facts& process, const std::map<pid_t, process_fact
   return parent != all.end() && parent->second.command.find("systemd --user") != std::string::npos;
 }
 
-std::vector<target> orphans() {
+bool is_below(pid_t ancestor, const process_facts& process, const std::map<pid_t, process_facts>& all) {
+  const process_facts* at = &process;
+  for (std::size_t steps = 0; steps < all.size(); ++steps) {  // what was read one after the other may go in a circle
+    if (at->parent == ancestor) return true;
+    const auto parent = all.find(at->parent);
+    if (parent == all.end()) return false;
+    at = &parent->second;
+  }
+  return false;
+}
+
+std::vector<target> targets_of(const reap_request& request) {
   std::map<pid_t, process_facts> all;
   for (auto& process : own_processes()) all.emplace(process.pid, process);
   std::set<pid_t> meant;
+  const auto is_meant = [&](const process_facts& process) {
+    return request.parent != 0 ? is_below(request.parent, process, all) : is_nobodys(process, all);
+  };
   for (const auto& [pid, process] : all)
-    if (is_subactor(process) && process.state != 'Z' && is_nobodys(process, all)) meant.insert(pid);
+    if (is_subactor(process) && process.state != 'Z' && is_meant(process)) meant.insert(pid);
   for (bool grows = true; grows;) {
     grows = false;
     for (const auto& [pid, process] : all)
-      if (meant.contains(process.parent)) grows = meant.insert(pid).second || grows;
+      if (process.state != 'Z' && meant.contains(process.parent)) grows = meant.insert(pid).second || grows;
   }
   std::vector<target> found;
   for (const pid_t pid : meant) {
@@ -59,7 +73,8 @@ std::vector<target> orphans() {
   return found;
 }
 
-bool is_gone(const target& of) { return spawn::detail::signal_pidfd(of.pidfd.get(), 0) != 0; }
+// A zombie is gone: it is for who adopted it.
+bool is_gone(const target& of) { return spawn::detail::has_ended(of.pidfd.get()); }
 
 void signal_all(std::vector<target>& targets, int number) {
   for (auto& of : targets) static_cast<void>(spawn::detail::signal_pidfd(of.pidfd.get(), number));
@@ -79,7 +94,7 @@ void wait_for(std::vector<target>& targets, double seconds) {
 }  // namespace
 
 int reap(const reap_request& request) {
-  auto targets = orphans();
+  auto targets = targets_of(request);
   nlohmann::ordered_json report{{"processes", nlohmann::ordered_json::array()}};
   std::string text;
   for (const auto& of : targets) {

@@ -22,9 +22,12 @@ bool is_ipv4(const std::string& host) noexcept {
   return ::inet_pton(AF_INET, host.c_str(), &parsed) == 1;
 }
 
-bool is_ipv6(const std::string& host) noexcept {
+// Of a link-local address the link is a part: fe80::1%eth0.
+bool is_ipv6(const std::string& host) {
   in6_addr parsed{};
-  return ::inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
+  const std::size_t zone = std::min(host.find('%'), host.size());
+  return ::inet_pton(AF_INET6, host.substr(0, zone).c_str(), &parsed) == 1 && zone + 1 != host.size() &&
+         host.find('/', zone) == std::string::npos;
 }
 
 void check(const tcp_address& where) {

@@ -9,6 +9,7 @@
 #include "tractor/msg/errors.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
+#include "tractor/sc/socket_stream.hpp"
 
 namespace tractor {
 
@@ -47,6 +48,30 @@ class channel::waiter {
  private:
   channel& in_;
 };
+
+std::optional<channel_ends> channel::ends() const {
+  const auto* const socket = dynamic_cast<const sc::socket_stream*>(stream_.get());
+  if (socket == nullptr || socket->closed()) return std::nullopt;
+  if (const auto path = socket->unix_path()) {
+    if (!path->starts_with('/')) return std::nullopt;  // made by somebody else, at a path that is relative
+    const std::size_t slash = path->rfind('/');
+    const uds_address both{.dir = slash == 0 ? "/" : path->substr(0, slash), .file = path->substr(slash + 1)};
+    return channel_ends{.local = both, .remote = both};
+  }
+  const auto local = socket->local_endpoint(), remote = socket->remote_endpoint();
+  if (!local || !remote) return std::nullopt;
+  return channel_ends{.local = tcp_address{.host = local->host, .port = local->port},
+                      .remote = tcp_address{.host = remote->host, .port = remote->port}};
+}
+
+std::string channel::text() const {
+  if (closed_) return peer_name_ + ", closed: " + why_closed_;
+  std::string shown = peer_name_ + (mute_ ? ", takes nothing any more: " + why_closed_ + ";" : ", open") + " over ";
+  const auto between = ends();
+  if (!between) return shown + "a link without an address";
+  shown += std::string(key_of(between->local.transport())) + ", " + between->local.text();
+  return between->local == between->remote ? shown : shown + " to " + between->remote.text();
+}
 
 void channel::throw_closed() const { throw transport_closed(why_closed_); }
 

@@ -2,6 +2,7 @@
 
 #include "tractor/ipc/listener.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,11 +36,18 @@ bool may_talk(const sc::socket_stream& stream, const std::optional<sc::peer_cred
   return peer && (may_connect(*peer, ::geteuid(), group) || (group && sc::detail::peer_has_group(stream.fd(), *group)));
 }
 
-// Its group may connect to it; the rest is for accept() to tell.
+// Its group may connect to it; the rest is for accept() to tell. On a descriptor: whoever may write the directory can put something else
+// in the file's place.
 void give_to_group(const std::string& path, gid_t group) {
-  if (::chown(path.c_str(), static_cast<uid_t>(-1), group) != 0)
+  const unique_fd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat found{};
+  if (!file || ::fstat(file.get(), &found) != 0) throw_os_error("open(" + path + ")", errno);
+  if (!S_ISSOCK(found.st_mode) || found.st_uid != ::geteuid())
+    throw_os_error("listen(" + path + "): it is not this socket any more", EEXIST);
+  if (::fchownat(file.get(), "", static_cast<uid_t>(-1), group, AT_EMPTY_PATH) != 0)
     throw_os_error("chown(" + path + ", group " + std::to_string(group) + ")", errno);
-  if (::chmod(path.c_str(), 0660) != 0) throw_os_error("chmod(" + path + ")", errno);
+  const std::string same = "/proc/self/fd/" + std::to_string(file.get());
+  if (::chmod(same.c_str(), 0660) != 0) throw_os_error("chmod(" + path + ")", errno);
 }
 
 [[noreturn]] void refuse_inproc(const char* doing, const address& where) {

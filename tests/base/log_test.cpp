@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <type_traits>
 
 #include "tractor/base/error.hpp"
 
@@ -132,6 +133,30 @@ TEST_F(log_test, environment_has_the_last_word) {
   EXPECT_THAT(shown([] { EXPECT_TRUE(shop.enabled(log_level::critical)); }), HasSubstr("TRACTOR_LOGLEVEL: there is no log level 'loud'"));
 }
 
+TEST_F(log_test, scope_sets_levels_and_puts_back_what_was_there) {
+  set_log_level("warning");
+  set_log_level("shop:info");
+  {
+    const log_level_scope debug("debug");
+    EXPECT_EQ("debug", log_spec());
+    const log_level_scope nothing("");
+    EXPECT_EQ("debug", log_spec());
+    EXPECT_THROW(log_level_scope("loud"), usage_error);
+    EXPECT_EQ("debug", log_spec());
+  }
+  EXPECT_EQ("shop:info", log_spec());
+  EXPECT_TRUE(shop.enabled(log_level::info));
+  EXPECT_FALSE(shopping.enabled(log_level::info));
+  EXPECT_TRUE(shopping.enabled(log_level::warning));
+}
+
+TEST_F(log_test, spec_is_checked_without_being_set) {
+  check_log_spec("");
+  check_log_spec("shop:debug");
+  EXPECT_THROW(check_log_spec("shop:loud"), usage_error);
+  EXPECT_EQ("error", log_spec());
+}
+
 struct never_rendered {};
 int rendered = 0;
 void log_append(std::string& to, const never_rendered&) {
@@ -139,12 +164,24 @@ void log_append(std::string& to, const never_rendered&) {
   to += "rendered";
 }
 
-// S-LOG-12
+// S-LOG-12, S-CHN-3: a channel logs no payload at all.
 TEST_F(log_test, suppressed_record_is_not_rendered) {
   EXPECT_EQ("", shown([] { shop.info("value ", never_rendered()); }));
   EXPECT_EQ(0, rendered);
   EXPECT_THAT(shown([] { shop.error("value ", never_rendered()); }), HasSubstr("value rendered"));
   EXPECT_EQ(1, rendered);
+}
+
+// S-LZY-5: the compiler makes it (or this does not compile), so a start runs nothing for it, nor does an exit; it looks its level up when
+// it is first asked.
+TEST_F(log_test, logger_costs_nothing_until_it_is_asked) {
+  static_assert(std::is_trivially_destructible_v<logger>);
+  set_log_level("made:info");
+
+  static constinit logger made("made.by.the.compiler");
+
+  EXPECT_EQ("made.by.the.compiler", made.name());
+  EXPECT_TRUE(made.enabled(log_level::info));
 }
 
 TEST_F(log_test, json_is_one_object_a_line) {

@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent.parent / "examples"))
-from example_tools import Checks, adopt_orphans, children, send, state, title, wait_until  # noqa: E402
+from example_tools import Checks, adopt_orphans, children, descendants, send, state, title, wait_until  # noqa: E402
 
 COMMAND_TIMEOUT_S = 30
 
@@ -236,6 +236,7 @@ def check_survival(checks, machine, text):
     checks.that(wait_until(lambda: machine.left() == []), f"{text}: no socket is left", machine.left())
 
 
+# S-REAP-4
 def check_reap(checks, machine):
     runtime = machine.directory / "tractor"
     runtime.mkdir(mode=0o700, exist_ok=True)
@@ -261,6 +262,84 @@ def check_reap(checks, machine):
     checks.equal(done.stdout, "removed registry@1616.sock\n", "reap: the registry's on request")
     live.unlink()
     other.unlink()
+
+
+# A service manager of the user, the parent of whoever has none: it has adopted what the environment names, prints their pids, and ends with
+# the last of them. With job control of their own the shells leave SIGINT to what they start.
+ADOPTER = r'''
+set -m
+(exec -a "_subactor[quiet@1]" bash -c 'set -m; sleep 1000 & wait') &
+quiet=$!
+(exec -a "not _subactor[quiet@1]" sleep 1000) &
+stranger=$!
+deaf=
+if [[ $1 = with_a_deaf_one ]]; then
+  (trap "" INT; exec -a "_subactor[deaf@2]" sleep 1000) &
+  deaf=$!
+fi
+title() { tr '\0' ' ' < /proc/$1/cmdline; }
+until [[ $(cat /proc/$quiet/task/$quiet/children) && $(title $stranger) = not* ]]; do sleep 0.01; done
+until [[ ! $deaf || $(title $deaf) = _subactor* ]]; do sleep 0.01; done
+echo $quiet $(cat /proc/$quiet/task/$quiet/children) $stranger $deaf
+wait
+'''
+
+
+class Adopted:
+    """Processes that call themselves actors, one with a process of its own, and a stranger; their parent is `adopter`."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(["systemd --user", "-c", ADOPTER, "bash", *arguments], executable=shutil.which("bash"),
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.adopter = self.process.pid
+        self.quiet, self.below, self.stranger, *self.deaf = [int(pid) for pid in self.process.stdout.readline().split()]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for pid in [*descendants(self.adopter), self.adopter]:
+            send(pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def is_there(self, pid):
+        return state(pid) not in "ZX"
+
+
+# S-REAP-1, S-REAP-2, S-PRC-2, S-SCR-1: actors by their titles and what they have started; nobody else.
+def check_reap_processes(checks, machine):
+    with Adopted() as left:
+        done = machine.run("reap", "-n", "--json")
+        pids = [process["pid"] for process in json.loads(done.stdout)["processes"]]
+        checks.equal((done.returncode, sorted(pids)), (0, sorted([left.quiet, left.below])), "reap -n: an orphan and what is below it")
+        checks.that(left.is_there(left.quiet) and left.is_there(left.below), "reap -n: only says")
+        # A manager that does not reap just now: what is dead is gone all the same.
+        send(left.adopter, signal.SIGSTOP)
+        done = machine.run("reap", "--grace", "20")
+        checks.equal(done.returncode, 0, "reap: SIGINT was enough", done.stdout)
+        checks.that(f"ended _subactor[quiet@1] -c set -m; sleep 1000 & wait (pid {left.quiet})\n" in done.stdout, "reap: says whom",
+                    done.stdout)
+        checks.that(not left.is_there(left.quiet) and not left.is_there(left.below), "reap: the whole subtree has ended")
+        checks.that(left.is_there(left.stranger), "reap: who is no actor is spared")
+        checks.equal(machine.run("reap").stdout, "nothing is left behind\n", "reap: no more, and no zombies")
+    with Adopted("with_a_deaf_one") as left:
+        done = machine.run("reap", "--grace", "0.3", "--json")
+        said = json.loads(done.stdout)
+        checks.equal((done.returncode, said["killed"], said["stayed"]), (1, 1, 0), "reap: ends with 1 when a SIGKILL was needed", said)
+        checks.equal(len(said["processes"]), 3, "reap: all of them", said)
+        checks.that(not left.is_there(left.deaf[0]) and not left.is_there(left.quiet), "reap: the deaf one, too")
+        checks.that(left.is_there(left.stranger), "reap: who is no actor is spared by SIGKILL, too")
+    service, greeter = machine.serve()
+    with service:
+        checks.equal(machine.run("reap").stdout, "nothing is left behind\n", "reap: an actor with a parent is no orphan")
+        done = machine.run("reap", "-n", "--parent", str(greeter))
+        checks.equal(done.stdout, "nothing is left behind\n", "reap --parent: nobody is below that one")
+        done = machine.run("reap", "--parent", str(service.pid))
+        checks.equal((done.returncode, done.stdout), (0, f"ended _subactor[greeter@{greeter}] (pid {greeter})\n"), "reap --parent")
+        checks.that(wait_until(lambda: state(greeter) in "ZX"), "reap --parent: it has ended")
+        checks.that(state(service.pid) not in "ZX", "reap --parent: an actor that is told to end is no loss to its parent")
+    checks.equal(machine.run("reap", "--parent", "nobody").returncode > 100, True, "reap --parent: a pid")
 
 
 def check_rest(checks, machine):
@@ -299,7 +378,7 @@ def main():
     arguments = parser.parse_args()
     adopt_orphans()
     checks = Checks()
-    for check in (check_show, check_registrar, check_reap, check_rest):
+    for check in (check_show, check_registrar, check_reap, check_reap_processes, check_rest):
         with Machine(arguments.build) as machine:
             check(checks, machine)
         check_nothing_left(checks, check.__name__)

@@ -65,13 +65,28 @@ TEST(address, loopback_is_told_from_what_others_reach) {
     EXPECT_FALSE(tcp(host, 1).tcp()->is_loopback()) << host;
 }
 
+// S-TCP-3: which of them may be listened at without a word is the listener's business.
+TEST(address, hosts_of_every_scope_and_ports_up_to_65535_are_valid) {
+  for (const char* host : {"8.8.8.8", "0.0.0.0", "240.0.0.1", "224.0.0.1", "169.254.1.1", "2001:4860:4860::8888", "::", "::1", "ff02::1",
+                           "fe80::1", "fe80::1%eth0"}) {
+    const address where = tcp(host, 65535);
+    EXPECT_EQ(where.tcp()->host, host);
+    EXPECT_EQ(address::parse(where.text()), where) << "it can be given to others";
+    EXPECT_EQ(address::from_wire(where.wire()), where) << host;
+  }
+  for (const char* host : {"fe80::1%", "fe80::1%a/b", "1.2.3.4%eth0", "%eth0"})
+    EXPECT_THAT(error_from([&] { return tcp(host, 1); }), HasSubstr("literal")) << host;
+  EXPECT_NE(error_from([] { return address::parse("/ip6/::1/tcp/65536"); }), "");
+  EXPECT_NE(error_from([] { return address::from_wire({"::1", std::int64_t{65536}}); }), "");
+}
+
 // S-TPT-5, S-FRM-12
 TEST(address, transports_have_keys_and_an_unknown_one_lists_them) {
   for (const transport known : {transport::uds, transport::tcp, transport::inproc}) EXPECT_EQ(transport_named(key_of(known)), known);
   EXPECT_EQ(error_from([] { return transport_named("quic"); }), "there is no transport 'quic'; there are uds, tcp and inproc");
 }
 
-// S-MAD-2, S-MAD-5
+// S-MAD-1, S-MAD-2, S-MAD-5
 TEST(address, text_form_round_trips) {
   const std::pair<address, const char*> cases[] = {
       {tcp("127.0.0.1", 1616), "/ip4/127.0.0.1/tcp/1616"},
@@ -95,7 +110,7 @@ TEST(address, text_form_tolerates_slashes_and_leading_zeros) {
   EXPECT_EQ(address::parse("/unix/a/b/"), uds("/a", "b"));
 }
 
-// S-MAD-3, S-MAD-4
+// S-MAD-1, S-MAD-3, S-MAD-4: not even by the other name of a transport.
 TEST(address, text_that_is_no_address_is_refused_with_the_reason) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "does not begin with '/'"},

@@ -6,7 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include "tests/sc/sc_test.hpp"
+#include "tractor/ipc/listener.hpp"
 #include "tractor/sc/memory_stream.hpp"
 #include "tractor/sc/socket_stream.hpp"
 
@@ -78,7 +82,7 @@ sc::task<std::string> receive_stops(ipc::channel& from, std::function<void(const
   co_return why;
 }
 
-// S-OOB-7, S-RPC-5, S-FRM-11: the last words of a peer that has gone arrive, though none of them can be answered.
+// S-OOB-7, S-RPC-5, S-FRM-11, S-CHN-4: the last words of a peer that has gone arrive, though none of them can be answered.
 TRACTOR_TEST(channel, peer_that_has_gone_is_heard_to_its_last_frame) {
   auto [near, far] = sc::open_socketpair();
   ipc::channel channel(std::move(near));
@@ -111,7 +115,7 @@ TRACTOR_TEST(channel, sink_that_throws_is_not_taken_for_a_bad_frame) {
   EXPECT_FALSE(channel.closed());
 }
 
-// S-FRM-7
+// S-FRM-7, S-CHN-4
 TRACTOR_TEST(channel, peer_that_sends_no_msgpack_is_blamed) {
   auto [near, far] = sc::open_memory_streams();
   ipc::channel channel(std::move(near)), other(std::move(far));
@@ -164,7 +168,7 @@ TRACTOR_TEST(channel, send_that_fails_for_want_of_memory_ends_the_reception_too)
   EXPECT_THROW(send_stop(channel, "another"), tractor::transport_closed);
 }
 
-// S-FRM-9: only a peer that has gone is the end of the stream itself; for who sends it is the end of the connection in any case.
+// S-FRM-9, S-CHN-3: only a peer that has gone is the end of the stream itself; for who sends it is the end of the connection in any case.
 TRACTOR_TEST(channel, send_that_fails_closes_the_connection_for_who_sends) {
   struct failure {
     int errno_value;
@@ -359,6 +363,69 @@ TRACTOR_TEST(channel, long_frames_in_a_row_are_received_one_by_one) {
   const std::size_t frame_bytes = totals.back() / count;
   for (std::size_t i = 1; i < totals.size(); ++i)
     if (totals[i - 1] / frame_bytes != totals[i] / frame_bytes) EXPECT_LE(totals[i] % frame_bytes, ipc::read_bytes_first) << i;
+}
+
+// Both ends of a connection to a listener there, the one that connected first.
+sc::task<std::pair<std::unique_ptr<ipc::channel>, std::unique_ptr<ipc::channel>>> connected(ipc::listener& to) {
+  auto dialled = std::make_unique<ipc::channel>(co_await ipc::connect(to.local()));
+  auto accepted = std::make_unique<ipc::channel>((co_await to.accept()).stream);
+  dialled->set_peer_name("actor 'server'");
+  accepted->set_peer_name("actor 'client'");
+  co_return std::pair(std::move(dialled), std::move(accepted));
+}
+
+// S-CHN-1, S-CHN-6
+TRACTOR_TEST(channel, over_tcp_knows_and_shows_both_addresses_whoever_dialled) {
+  const auto listener = ipc::listen(ipc::tcp_address{.host = "127.0.0.1", .port = 0});
+  const auto [dialled, accepted] = co_await connected(*listener);
+
+  const auto client = dialled->ends(), server = accepted->ends();
+
+  TRACTOR_REQUIRE(client && server);
+  EXPECT_EQ(client->remote, listener->local());
+  EXPECT_EQ(server->local, listener->local());
+  EXPECT_EQ(client->local, server->remote);
+  EXPECT_NE(client->local, client->remote);
+  EXPECT_EQ(dialled->text(), "actor 'server', open over tcp, " + client->local.text() + " to " + listener->local().text());
+  EXPECT_EQ(accepted->text(), "actor 'client', open over tcp, " + listener->local().text() + " to " + client->local.text());
+}
+
+// S-CHN-1, S-CHN-6, S-UDS-8
+TRACTOR_TEST(channel, over_uds_has_the_listeners_path_at_both_ends) {
+  const ipc::address where =
+      ipc::uds_address{.dir = testing::TempDir() + "tractor-channel-" + std::to_string(::getpid()), .file = "a.sock"};
+  {
+    const auto listener = ipc::listen(where);
+    const auto [dialled, accepted] = co_await connected(*listener);
+    for (const auto* end : {dialled.get(), accepted.get()}) {
+      const auto between = end->ends();
+      TRACTOR_REQUIRE(between);
+      EXPECT_EQ(between->local, where);
+      EXPECT_EQ(between->remote, where);
+    }
+    EXPECT_EQ(dialled->text(), "actor 'server', open over uds, " + where.text());
+  }
+  std::filesystem::remove(where.uds()->dir);
+}
+
+// S-CHN-6
+TRACTOR_TEST(channel, text_says_why_it_is_closed) {
+  auto [near, far] = sc::open_socketpair();
+  ipc::channel channel(std::move(near)), other(std::move(far));
+  EXPECT_EQ(channel.text(), "a peer that has not said who it is, open over a link without an address");
+  channel.set_peer_name("actor 'x'");
+  other.close("done");
+  send_stop(channel, "into the void");
+  channel.flush();
+  EXPECT_TRUE(channel.text().starts_with("actor 'x', takes nothing any more: the connection to actor 'x' broke while sending [EPIPE"))
+      << channel.text();
+
+  channel.close("enough");
+
+  EXPECT_TRUE(channel.text().starts_with("actor 'x', closed: the connection to actor 'x' broke while sending")) << channel.text();
+  EXPECT_EQ(other.text(), "a peer that has not said who it is, closed: done");
+  EXPECT_FALSE(other.ends());
+  co_await sc_test::settle();
 }
 
 // S-CHN-2: what a stranger may make us hold is little, until it has said who it is.

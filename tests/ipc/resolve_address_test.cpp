@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/sc/sc_test.hpp"
+#include "tests/sc/socket_test.hpp"
 #include "tractor/ipc/listener.hpp"
 #include "tractor/sc/run.hpp"
 
@@ -25,6 +25,17 @@ TEST(resolve_address, name_becomes_an_address_and_others_stay) {
     EXPECT_EQ(co_await resolve_address(here), here);
     const address file = uds_address{.dir = "/run", .file = "x"};
     EXPECT_EQ(co_await resolve_addresses({file, by_name(80)}), (std::vector<address>{file, here}));
+  });
+}
+
+// One that is not known harms nobody, as long as another one is.
+TEST(resolve_address, name_without_an_address_is_left_out_where_one_is_enough) {
+  sc::run([]() -> sc::task<> {
+    const address nowhere = dns_address{.host = "nowhere.invalid", .port = 1};  // RFC 6761
+    const address here = tcp_address{.host = "127.0.0.1", .port = 80};
+    EXPECT_EQ(co_await resolve_known_addresses({nowhere, by_name(80)}), (std::vector<address>{here}));
+    EXPECT_NE(co_await test::error_of<sc::resolve_error>([&] { return resolve_known_addresses({nowhere}); }), "");
+    EXPECT_NE(co_await test::error_of<sc::resolve_error>([&] { return resolve_addresses({here, nowhere}); }), "");
   });
 }
 

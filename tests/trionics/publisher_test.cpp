@@ -138,7 +138,7 @@ std::vector<int> numbers(int from, int to) {
   return all;
 }
 
-// S-PUB-3
+// S-PUB-3, S-PBX-2
 TRACTOR_TEST(publisher, each_gets_the_topics_that_it_asked_for) {
   co_await in_actor([](nursery& n) -> task<> {
     for (const auto& topics : {names{"a"}, names{"b", "c"}, names{"a", "c", "a"}}) {
@@ -158,7 +158,7 @@ TRACTOR_TEST(publisher, each_gets_the_topics_that_it_asked_for) {
   });
 }
 
-// S-PUB-3
+// S-PUB-3, S-PBX-2
 TRACTOR_TEST(publisher, one_generator_feeds_all) {
   std::vector<std::vector<int>> got(5);
   co_await in_actor([&](nursery& n) -> task<> {
@@ -202,7 +202,7 @@ TRACTOR_TEST(publisher, topics_are_those_of_who_is_subscribed_now) {
   EXPECT_THAT(asked_for->get(), IsEmpty());
 }
 
-// S-PUB-3: each leaves when all wait for the next value.
+// S-PUB-3, S-PBX-2: each leaves when all wait for the next value.
 TRACTOR_TEST(publisher, next_in_line_goes_on_with_an_instance_of_its_own) {
   std::vector<int> first, second, third;
   co_await in_actor([&](nursery& n) -> task<> {
@@ -385,7 +385,7 @@ TRACTOR_TEST(publisher, values_that_nobody_asked_for_do_not_stop_the_actor) {
   EXPECT_EQ(started, 1);
 }
 
-// S-PUB-3
+// S-PUB-3, S-PBX-2
 TRACTOR_TEST(publisher, each_task_name_has_a_generator) {
   constexpr auto spot_or_futures = published<&prices, "spot", "futures">;
   std::vector<int> spot, also_spot, futures;
@@ -402,7 +402,7 @@ TRACTOR_TEST(publisher, each_task_name_has_a_generator) {
   EXPECT_THAT(futures, ElementsAre(100, 101, 102));
 }
 
-// S-PUB-2
+// S-PUB-2, S-PBX-1
 // Reference: pub::test_required_args.
 TRACTOR_TEST(publisher, task_name_is_one_that_was_declared) {
   co_await in_actor([](nursery&) -> task<> {
@@ -414,7 +414,7 @@ TRACTOR_TEST(publisher, task_name_is_one_that_was_declared) {
   });
 }
 
-// S-PUB-2
+// S-PUB-2, S-PBX-1
 // Reference: pub::test_required_args.
 TRACTOR_TEST(publisher, subscriber_says_to_which_topics) {
   co_await in_actor([](nursery&) -> task<> {
@@ -430,7 +430,7 @@ TRACTOR_TEST(publisher, belongs_to_an_actor) {
   EXPECT_THAT(text_of(error), HasSubstr("tractor::no_runtime: "));
 }
 
-// S-PUB-3
+// S-PUB-3, S-PBX-1
 TRACTOR_TEST(publisher, packetizer_says_what_is_sent) {
   co_await in_actor([](nursery&) -> task<> {
     co_await sc::aclosing(published_as<&prices, &as_pair>({"a", "b"}, 7), [](auto& values) -> task<> {
@@ -460,7 +460,7 @@ class publisher_test : public actors_test {
   }
 };
 
-// S-PUB-3, S-PUB-4
+// S-PUB-3, S-PUB-4, S-PBX-2
 // Reference: pub::test_multi_actor_subs_arbiter_pub.
 TEST_F(publisher_test, topics_appear_and_vanish_with_the_actors_that_ask_for_them) {
   with_publisher([](tractor::actor_nursery& an, portal publisher) -> task<> {
@@ -493,7 +493,7 @@ TEST_F(publisher_test, topics_appear_and_vanish_with_the_actors_that_ask_for_the
   });
 }
 
-// S-PUB-3
+// S-PUB-3, S-PBX-2
 // Reference: pub::test_single_subactor_pub_multitask_subs.
 TEST_F(publisher_test, streams_of_one_generator_end_with_it) {
   with_publisher([](tractor::actor_nursery&, portal publisher) -> task<> {

@@ -19,7 +19,7 @@ using packet = std::map<std::string, int>;
 template <class Function>
 constexpr bool is_publisher = tractor::trionics::detail::publisher_traits<Function*>::is_publisher;
 
-// S-PUB-1: what is no publisher does not compile.
+// S-PUB-1, S-PBX-1: what is no publisher does not compile.
 // Reference: pub::test_type_checks.
 TEST(publisher_type, is_a_generator_of_values_by_topic_that_takes_the_live_topics) {
   static_assert(is_publisher<sc::generator<packet>(live_topics)>);

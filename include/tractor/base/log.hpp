@@ -30,6 +30,7 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -72,6 +73,20 @@ TRACTOR_API void add_log_level(std::string_view name, log_level value, log_color
 // Sets levels by a log spec (above); an empty one changes nothing. Throws usage_error for what is none: a level that does not exist, a
 // level beside parts, a part without a level. TRACTOR_LOGLEVEL, where it is set, comes after it.
 TRACTOR_API void set_log_level(std::string_view spec);
+// Throws as set_log_level does, and changes nothing.
+TRACTOR_API void check_log_spec(std::string_view spec);
+// Sets levels while it lives; then those from before hold again.
+class TRACTOR_API log_level_scope {
+ public:
+  explicit log_level_scope(std::string_view spec);  // throws as set_log_level does
+  log_level_scope(const log_level_scope&) = delete;
+  log_level_scope& operator=(const log_level_scope&) = delete;
+  ~log_level_scope();
+
+ private:
+  struct levels;
+  std::unique_ptr<levels> before_;  // null: the spec was empty
+};
 // The levels as a log spec.
 [[nodiscard]] TRACTOR_API std::string log_spec();
 

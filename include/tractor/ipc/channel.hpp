@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "tractor/base/error.hpp"
+#include "tractor/ipc/address.hpp"
 #include "tractor/msg/framing.hpp"
 #include "tractor/msg/protocol.hpp"
 #include "tractor/sc/byte_stream.hpp"
@@ -48,6 +49,12 @@ inline constexpr std::size_t outgoing_bytes_kept = 64 * 1024;                   
 inline constexpr std::size_t read_bytes_first = 4 * 1024;                            // the first reads
 inline constexpr std::size_t read_bytes_busy = 64 * 1024;  // after a read that got that much; an idle channel holds no more
 inline constexpr std::size_t read_bytes_max = 256 * 1024;  // of a frame that is longer than that
+
+// The addresses that a connection is between. Over UDS both are the listener's (S-UDS-8).
+struct channel_ends {
+  address local;
+  address remote;
+};
 
 class TRACTOR_API channel {
  public:
@@ -100,6 +107,10 @@ class TRACTOR_API channel {
   // Who is at the other end; set after the handshake, for messages.
   void set_peer_name(std::string name) { peer_name_ = std::move(name); }
   [[nodiscard]] const std::string& peer_name() const noexcept { return peer_name_; }
+  // Nothing for the link that a child is born with, a stream in memory, a peer that is gone, and once closed.
+  [[nodiscard]] std::optional<channel_ends> ends() const;
+  // For people: "actor 'x', open over tcp, /ip4/127.0.0.1/tcp/40112 to /ip4/127.0.0.1/tcp/1616", "actor 'x', closed: WHY".
+  [[nodiscard]] std::string text() const;
 
  private:
   struct flush_work : sc::detail::deferred {

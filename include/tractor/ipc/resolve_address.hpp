@@ -22,4 +22,7 @@ namespace tractor::ipc {
 // Each of them, in order.
 [[nodiscard]] TRACTOR_API sc::task<std::vector<address>> resolve_addresses(std::vector<address> all);
 
+// The same where one of them is enough: without those that have no address. Throws what the last one failed with when none has.
+[[nodiscard]] TRACTOR_API sc::task<std::vector<address>> resolve_known_addresses(std::vector<address> all);
+
 }  // namespace tractor::ipc
