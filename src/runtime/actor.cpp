@@ -25,6 +25,8 @@ std::string make_uuid() {
 
 namespace {
 
+constinit logger log_of_actor("tractor.runtime.actor");
+
 // Who logs: the actor and the task that run.
 void identify(log_identity& who) {
   const sc::runner* const run = sc::runner::current();
@@ -100,7 +102,10 @@ void actor::acknowledge_cancel(const std::shared_ptr<detail::peer>& to, std::str
     to->send([&](msg::buffer& out) { msg::encode_cancel_ack(out, cid, true); });
     return;
   }
-  if (cancel_acks_.size() >= detail::cancel_requests_per_task_max) return;  // enough have been promised an answer
+  if (cancel_acks_.size() >= detail::cancel_requests_per_task_max) {  // enough have been promised to be told when it is done
+    to->send([&](msg::buffer& out) { msg::encode_cancel_ack(out, cid, false); });
+    return;
+  }
   cancel_acks_.push_back({.to = to, .cid = std::string(cid)});
 }
 
@@ -122,11 +127,15 @@ sc::task<> actor::finish_cancel() {
     }
   }
   if (!parent_asked) tell_parent(true);
-  // The last words have to reach the socket before the channels close; a peer that does not read them holds nobody up for long.
-  co_await sc::move_on_after(last_words_timeout, [&]() -> sc::task<> {
-    const auto connected = peers_;
-    for (const auto& to : connected) co_await to->channel().flushed();
+  // The last words have to reach the socket before the channels close; a peer that does not read them holds nobody up for long (S-SRV-13).
+  const auto connected = peers_;
+  auto waited_for = connected.begin();
+  const bool taken = co_await sc::move_on_after(last_words_timeout, [&]() -> sc::task<> {
+    for (; waited_for != connected.end(); ++waited_for) co_await (*waited_for)->channel().flushed();
   });
+  if (!taken)
+    log_of_actor.warning("what was still to be sent to ", (*waited_for)->channel().peer_name(), " was not read within ",
+                         last_words_timeout.count(), " ms, and is lost (last_words_timeout)");
 }
 
 void actor::tell_parent(bool complete) {

@@ -10,6 +10,7 @@
 #include "lookup.hpp"
 #include "registration.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/base/log.hpp"
 #include "tractor/ipc/resolve_address.hpp"
 #include "tractor/ipc/socket_file.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -114,7 +115,7 @@ msg::bytes key_of(const std::optional<ipc::tree_secret>& secret) {
 }
 
 // What of a whole tree is the same, its parts inherit here.
-detail::boot_record boot_record_for(const actor& owner, const uid& child) {
+detail::boot_record boot_record_for(const actor& owner, const uid& child, const actor_options& options) {
   const auto root = detail::root_of(owner);
   return {.uuid = child.uuid,
           .parent_name = owner.name(),
@@ -122,7 +123,7 @@ detail::boot_record boot_record_for(const actor& owner, const uid& child) {
           .socket_dir = owner.socket_dir(),
           .secret_key = key_of(owner.secret()),
           .insecure = owner.insecure(),
-          .loglevel = owner.loglevel(),
+          .loglevel = options.loglevel.empty() ? owner.loglevel() : options.loglevel,
           .group = owner.group(),
           .stall_bound_ms = std::chrono::duration_cast<std::chrono::milliseconds>(owner.stall_bound()).count(),
           .attributes_output = owner.attributes_output(),
@@ -170,6 +171,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, ac
                                ": no TRACTOR_MODULE of that name "
                                "was linked into this program. A static library's module that nothing refers to is dropped by the linker: "
                                "build it with tractor_add_module(), or link it whole");
+  check_log_spec(options.loglevel);
   options.bind_addrs = co_await ipc::resolve_addresses(std::move(options.bind_addrs));
   const auto method = method_for(options);
   if (method == spawn::start_method::inproc)
@@ -190,7 +192,7 @@ sc::task<std::shared_ptr<child_actor>> actor_nursery::launch(std::string name, a
   child->options = std::move(options);
   child->executed = method == spawn::start_method::exec;
   msg::buffer boot;
-  msg::encode(boot, boot_record_for(owner_, child->who));
+  msg::encode(boot, boot_record_for(owner_, child->who, child->options));
   try {
     child->process = owner_.processes().start(
         method, {.name = child->who.name, .boot = boot.view(), .environment = child->options.environment}, child->options.executable);
@@ -306,6 +308,10 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     child->booted = true;
     // A nursery that is ending waits for this one too, and one that joins for whoever asks for its end.
     child->link->on_cancel_called([this] { changed_.unpark_all(); });
+    // And whatever the block does, the rest of the ladder follows on a request (S-KIL-11).
+    child->link->on_cancel_over([this, told = std::weak_ptr<child_actor>(child)] {
+      if (const auto asked = told.lock()) start_ending(asked, false);
+    });
     if (child->unwanted) start_ending(child, false);
     changed_.unpark_all();
   } catch (...) {
@@ -490,6 +496,7 @@ void detail::child_actor::process_exited() noexcept {
 
 void actor_nursery::reaped(const child_ptr& child) {
   if (child->drain.armed()) sc::runner::current()->disarm(child->drain);
+  child->link->forget_hooks();
   owner_.remove_peer(*child->link);
   std::erase(children_, child);
   changed_.unpark_all();

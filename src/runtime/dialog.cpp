@@ -385,6 +385,7 @@ std::optional<bool> dialog::poll_yield() const {
   // The sender is told and fails by it, which is the error to raise; one that had ended already never learns of it.
   if (overrun_ && return_received_ && !stream_closed_) std::rethrow_exception(overrun_);
   if (stream_closed_ || return_received_ || (stop_received_ && !overrun_)) return false;
+  if (via_->lost()) via_->throw_lost();
   return std::nullopt;
 }
 
@@ -480,6 +481,13 @@ sc::task<> dialog::cancel_remote(sc::duration timeout, bool by_user) {
   if (by_opener) opener_cancels_ = true;
   co_await sc::shielded([&] { return via_->request_cancel_task(cid_); }, timeout);
   if (by_opener) opener_cancels_ = false;  // an acknowledgement that comes later finds it elsewhere, and wakes it (S-CTX-48)
+}
+
+// A checkpoint, also where there is nothing left to cancel: who asks again and again lets others run.
+sc::task<> dialog::cancel_by_user(sc::duration timeout) {
+  const bool nothing_to_do = peer_ended_ || via_->lost();
+  co_await cancel_remote(timeout, true);
+  if (nothing_to_do) co_await sc::checkpoint();
 }
 
 void dialog::cancel_self() {

@@ -34,10 +34,10 @@ std::string now_text() {
 
 std::string dump_text(const actor& self) {
   const std::string who = "actor " + msg::quoted(self.name()) + " (" + self.uid().uuid + ", pid " + std::to_string(::getpid()) + ")";
-  std::string text = "---- task tree of " + who + ", " + now_text() + " ----\n";
+  std::string text = std::string(dump_begin) + who + ", " + now_text() + " ----\n";
   text += sc::to_text(sc::task_tree());
   if (!text.ends_with('\n')) text += '\n';
-  text += "---- end of the task tree of " + who + " ----\n";
+  text += std::string(dump_end) + who + " ----\n";
   return text;
 }
 
@@ -53,8 +53,10 @@ void append_to(const std::string& path, std::string_view text) noexcept {
 }  // namespace
 
 std::string dump_file(const actor& self) {
-  return (self.socket_dir().empty() ? "/tmp" : self.socket_dir()) + "/tractor-dump-" + std::to_string(::getpid()) + ".log";
+  return dump_file(self.socket_dir().empty() ? dump_directory_otherwise : self.socket_dir(), ::getpid());
 }
+
+std::string dump_file(const std::string& directory, pid_t pid) { return directory + "/tractor-dump-" + std::to_string(pid) + ".log"; }
 
 void dump_and_pass_on(actor& self) noexcept {
   try {

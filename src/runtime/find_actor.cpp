@@ -25,7 +25,7 @@ namespace tractor {
 namespace detail {
 
 sc::task<std::vector<ipc::address>> registrars_for(directory& known, std::vector<ipc::address> asked_for) {
-  if (!asked_for.empty()) co_return co_await ipc::resolve_addresses(std::move(asked_for));
+  if (!asked_for.empty()) co_return co_await ipc::resolve_known_addresses(std::move(asked_for));
   if (!known.enabled())
     throw runtime_failure(
         "this tree has no registry, so that actors cannot be found by name" +
@@ -91,7 +91,10 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
     } catch (const error&) {
       failed = std::current_exception();
     }
-    const bool is_gone = is_nobody(failed) || exception_ptr_cast<transport_closed>(failed) != nullptr;
+    // (A TCP connection that was made with one that dies is reset.)
+    const auto* const by_system = exception_ptr_cast<os_error>(failed);
+    const bool is_reset = by_system != nullptr && by_system->errno_value() == ECONNRESET;
+    const bool is_gone = is_nobody(failed) || is_reset || exception_ptr_cast<transport_closed>(failed) != nullptr;
     if (!give_up) give_up = sc::current_time() + registry_failover_timeout;
     if (!of_this_tree || !is_gone || sc::current_time() + pause > *give_up) std::rethrow_exception(failed);
     co_await sc::sleep(pause);

@@ -32,7 +32,14 @@ sc::task<> with_root(std::function<sc::task<>(portal&)> body) {
   for (const auto& where : by_distance(root.addrs, nullptr)) {
     try {
       link = co_await connect_peer(self, where);
-      break;
+      if (link->remote_uid() == root.who) break;
+      // Somebody else has that address by now.
+      const auto stranger =
+          std::make_exception_ptr(transport_closed("who listens at " + where.text() + " is not this tree's root any more"));
+      link->fail(stranger);
+      self.remove_peer(*link);
+      link = nullptr;
+      failed = stranger;
     } catch (const error&) {
       failed = std::current_exception();
     }

@@ -183,8 +183,8 @@ void peer::fail(const std::exception_ptr& why) {
     if (entry.link != nullptr) entry.link->on_lost(why);
     if (entry.ack != nullptr) entry.ack->done.set();
   });
-  calls_.for_each([](incoming_call* call) { call->link().wake_senders(); });
   if (!calls_.empty()) cancel_calls(std::nullopt, "the actor that asked for this task is gone: " + sc::describe_briefly(why));
+  calls_.for_each([](incoming_call* call) { call->link().wake_all(); });  // who waits out of reach of that sees the loss, and ends by it
 }
 
 void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
@@ -399,9 +399,9 @@ void peer::on_runtime_request(const msg::start& request, msg::bytes_view body) {
       return;
     }
     incoming_call& call = **found;
+    // Many tasks may cancel one. So many are told when it has ended; the others, at once, that it has not yet.
     if (call.cancel_requests() >= cancel_requests_per_task_max) {
-      channel_.close(named(remote_uid_) + " asked " + std::to_string(cancel_requests_per_task_max) +
-                     " times for the cancellation of one task");
+      answer([&](msg::buffer& out) { msg::encode_cancel_ack(out, request.cid, false); });
       return;
     }
     call.acknowledge_when_done(request.cid);

@@ -11,10 +11,20 @@ namespace tractor {
 
 portal::portal(std::shared_ptr<detail::peer> to, std::shared_ptr<detail::main_result> main) : to_(std::move(to)), main_(std::move(main)) {}
 
+std::string portal::text() const {
+  const auto process = pid();
+  return "portal to " + to_->channel().text() + " (" + msg::escaped(peer_uid().uuid) +
+         (process ? ", pid " + std::to_string(*process) : "") + ")";
+}
+
 sc::task<bool> portal::cancel_actor(cancel_options options) const {
   const auto to = to_;
-  if (to->lost()) co_return false;
+  if (to->lost()) {
+    co_await sc::checkpoint();
+    co_return false;
+  }
   const auto acknowledged = co_await sc::shielded([&] { return to->request_cancel_actor(); }, options.timeout);
+  to->cancel_over();
   if (acknowledged) co_return *acknowledged;
   if (options.raise_on_timeout)
     throw actor_too_slow_error("actor " + msg::quoted(to->remote_uid().name) + " did not acknowledge its cancellation within " +

@@ -116,11 +116,11 @@ sc::task<> open_directory(actor& self, const root_options& options) {
   directory& known = self.directory();
   if (options.registry_addrs) {
     if (options.registry_addrs->empty()) co_return;
-    co_await known.open(co_await ipc::resolve_addresses(*options.registry_addrs), options.ensure_registry);
+    co_await known.open(co_await ipc::resolve_known_addresses(*options.registry_addrs), options.ensure_registry);
   } else {
     // Nobody asked for it in as many words: a program that needs none runs also where there can be none.
     try {
-      const auto addrs = is_simulated() ? std::vector<ipc::address>() : co_await ipc::resolve_addresses(default_registry_addrs());
+      const auto addrs = is_simulated() ? std::vector<ipc::address>() : co_await ipc::resolve_known_addresses(default_registry_addrs());
       if (addrs.empty()) co_return;
       co_await known.open(addrs, options.ensure_registry);
     } catch (const error& why) {
@@ -158,7 +158,7 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
                           error_category::usage);
   if (!msg::is_utf8(options.name)) throw usage_error("the root actor's name is not UTF-8: " + msg::value(options.name).text());
   actor self(msg::aid{.name = options.name, .uuid = make_uuid(), .pid = ::getpid(), .is_registrar = false, .is_probe = false});
-  if (!options.loglevel.empty()) set_log_level(options.loglevel);
+  const log_level_scope levels(options.loglevel);
   self.set_root();
   self.set_loglevel(options.loglevel);
   self.set_secret(options.secret ? options.secret : ipc::tree_secret::from_environment());

@@ -137,7 +137,10 @@ sc::task<> use_portal(actor& self, std::shared_ptr<peer> link, std::function<sc:
 }  // namespace detail
 
 ipc::address listen_on(const ipc::address& where, ipc::listen_options options) {
-  return detail::listen_for(current_actor(), where, options);
+  actor& self = current_actor();
+  if (self.cancel_complete())
+    throw runtime_failure("actor " + msg::quoted(self.name()) + " has ended its tasks and listens nowhere any more", error_category::usage);
+  return detail::listen_for(self, where, options);
 }
 
 std::vector<ipc::address> accept_addresses() {

@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include <limits.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +18,8 @@
 
 namespace tractor::detail {
 
-inline constexpr std::size_t stall_line_bytes_max = 8 * 1024;  // a report of more frames is cut
+// A report of more frames is cut: so much goes into a pipe at once, or not at all.
+inline constexpr std::size_t stall_line_bytes_max = PIPE_BUF;
 
 // Of a child.
 class child_stall_reports {

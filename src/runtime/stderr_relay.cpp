@@ -161,29 +161,48 @@ void stderr_relay::take(std::string_view text) {
   line_.erase(0, end + 1);
 }
 
+namespace {
+
+bool is_mark(char c) noexcept { return c == attributed_mark || c == stall_mark; }
+
+// Where the next line begins: behind the end of this one, or at a mark in it. A mark stands where its writer began a line; what is before
+// it somebody else has left unfinished. (In a report there are more of them.)
+std::size_t next_line(std::string_view lines) noexcept {
+  const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
+  if (lines.front() == stall_mark) return end;
+  const auto mark = std::find_if(lines.begin() + 1, lines.begin() + static_cast<std::ptrdiff_t>(end), is_mark);
+  return static_cast<std::size_t>(mark - lines.begin());
+}
+
+}  // namespace
+
 // Each line with the name of who wrote it, unless it is there; marked when it goes on to another relay.
 void stderr_relay::pass_on(std::string_view lines) {
   const bool goes_on = stderr_is_relayed.load(std::memory_order_relaxed);
   std::string text;
   text.reserve(lines.size() + 64);
   while (!lines.empty()) {
-    const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
-    std::string_view line = lines.substr(0, end);
-    lines.remove_prefix(end);
+    std::string_view line = lines.substr(0, next_line(lines));
+    lines.remove_prefix(line.size());
     const bool is_attributed = line.starts_with(attributed_mark);
-    if (is_attributed) line.remove_prefix(1);
     const bool may_be_stall = line.starts_with(stall_mark) && line.ends_with('\n');
-    const auto stall = may_be_stall ? stall_text(line.substr(1, line.size() - 2)) : std::nullopt;
-    if (stall) {
+    if (const auto stall = may_be_stall ? stall_text(line.substr(1, line.size() - 2)) : std::nullopt) {
       const std::string lines_of_it = "tractor: " + *stall + '\n';
       tail_ += lines_of_it;
       text += attributed(who_ + lines_of_it);
       continue;
     }
-    tail_ += line;
-    if (goes_on) text += attributed_mark;
-    if (!is_attributed) text += who_;
-    text += line;
+    std::string plain(line);
+    std::erase_if(plain, is_mark);  // it may be none of ours
+    if (!lines.empty() && !plain.ends_with('\n')) plain += '\n';
+    // The rest of a line that was too long for one piece says whose it is in its first.
+    if (!within_line_) {
+      if (goes_on) text += attributed_mark;
+      if (!is_attributed) text += who_;
+    }
+    within_line_ = !plain.ends_with('\n');
+    tail_ += plain;
+    text += plain;
   }
   if (tail_.size() > 2 * stderr_tail_bytes) tail_.erase(0, tail_.size() - stderr_tail_bytes);
   outlet_.pass_on(text);
@@ -203,7 +222,8 @@ void stderr_relay::finish() noexcept {
 }
 
 std::string stderr_relay::tail() const {
-  const std::string text = tail_ + line_;
+  std::string text = tail_ + line_;
+  std::erase_if(text, is_mark);
   return text.size() > stderr_tail_bytes ? text.substr(text.size() - stderr_tail_bytes) : text;
 }
 

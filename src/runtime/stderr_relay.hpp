@@ -82,6 +82,7 @@ class stderr_relay {
   sc::detail::io_source source_;
   waiter waiter_;
   std::string who_;
+  bool within_line_ = false;  // of which the first piece was passed on
   std::string line_;
   std::string tail_;
 };

@@ -28,22 +28,20 @@ timespec as_timespec(duration of) noexcept {
 
 stall_alarm::stall_alarm(runner& run, duration bound, reporter report, void* self) noexcept
     : run_(run), bound_(bound), report_(report), self_(self) {
-  stall_sighting::ready();
-  struct sigaction before{};
   struct sigaction ours{};
   ours.sa_sigaction = &handle;
-  ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  ours.sa_flags = SA_SIGINFO | SA_RESTART;  // on the stack that it looks at: another may be too small for a report
   sigemptyset(&ours.sa_mask);
-  if (::sigaction(SIGURG, &ours, &before) != 0) return;
-  const bool is_free =
-      (before.sa_flags & SA_SIGINFO) == 0 ? before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN : before.sa_sigaction == &handle;
+  if (::sigaction(SIGURG, &ours, &before_) != 0) return;
+  const bool is_free = (before_.sa_flags & SA_SIGINFO) == 0 ? before_.sa_handler == SIG_DFL || before_.sa_handler == SIG_IGN
+                                                            : before_.sa_sigaction == &handle;
   sigevent event{};
   event.sigev_notify = SIGEV_THREAD_ID;
   event.sigev_signo = SIGURG;
   event.sigev_value.sival_ptr = this;
   event._sigev_un._tid = static_cast<pid_t>(::syscall(SYS_gettid));
   if (!is_free || ::timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) {
-    ::sigaction(SIGURG, &before, nullptr);
+    ::sigaction(SIGURG, &before_, nullptr);
     return;
   }
   watching_ = true;
@@ -56,6 +54,10 @@ stall_alarm::~stall_alarm() {
   if (!watching_) return;
   run_.set_alarm(nullptr);
   ::timer_delete(timer_);
+  // Who has installed a handler since keeps it. (A late tick is ignored, as SIGURG is by itself.)
+  struct sigaction now{};
+  if (::sigaction(SIGURG, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &handle)
+    ::sigaction(SIGURG, &before_, nullptr);
 }
 
 // The flag is set before the timer: a tick in between takes both down.
@@ -91,9 +93,11 @@ void stall_alarm::tick(void* context) noexcept {
   }
   if (now_at != step_) return note(now_at);
   if (reported_) return;
-  const times now = times_now();
   const duration held = monotonic_now() - since_;
-  if (held - (now.waiting - then_.waiting) < bound_) return;
+  times now = times_now();
+  if (!now.known || !then_.known) now = then_ = {};  // all time counts
+  // A little less will do: the ticks are not quite even, and a bound missed by microseconds would be seen half a bound later.
+  if (held - (now.waiting - then_.waiting) < bound_ - bound_ / 8) return;
   reported_ = true;
   stall_sighting seen;
   seen.take(run_, context);
@@ -110,7 +114,7 @@ stall_alarm::times stall_alarm::times_now() noexcept {
   std::int64_t on_processor = 0, waiting = 0;
   const auto first = std::from_chars(std::data(text), end, on_processor);
   if (first.ec != std::errc() || first.ptr == end || std::from_chars(first.ptr + 1, end, waiting).ec != std::errc()) return {};
-  return {.on_processor = std::chrono::nanoseconds(on_processor), .waiting = std::chrono::nanoseconds(waiting)};
+  return {.known = true, .on_processor = std::chrono::nanoseconds(on_processor), .waiting = std::chrono::nanoseconds(waiting)};
 }
 
 }  // namespace tractor::sc::detail

@@ -48,6 +48,7 @@ class stall_alarm {
   void note(std::uint64_t at) noexcept;
   // On a processor, and ready to run without one.
   struct times {
+    bool known = false;
     duration on_processor{};
     duration waiting{};
   };
@@ -57,6 +58,7 @@ class stall_alarm {
   const duration bound_;
   const reporter report_;
   void* const self_;
+  struct sigaction before_{};
   timer_t timer_{};
   bool watching_ = false;
   std::atomic<bool> ticking_ = false;

@@ -2,8 +2,8 @@
 
 #include "stall_sighting.hpp"
 
-#include <execinfo.h>
 #include <ucontext.h>
+#include <unwind.h>
 
 #include <algorithm>
 
@@ -27,15 +27,34 @@ void* interrupted_at(void* context) noexcept {
 
 }  // namespace
 
-void stall_sighting::ready() noexcept {
-  void* none[1];
-  static_cast<void>(::backtrace(none, 1));
+namespace {
+
+struct stack_taker {
+  std::span<void*> into;
+  std::size_t count = 0;
+};
+
+_Unwind_Reason_Code take_frame(_Unwind_Context* frame, void* into) {
+  auto& taker = *static_cast<stack_taker*>(into);
+  if (taker.count == taker.into.size()) return _URC_END_OF_STACK;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): it is shown, not followed
+  if (const auto at = ::_Unwind_GetIP(frame); at != 0) taker.into[taker.count++] = reinterpret_cast<void*>(at);
+  return _URC_NO_REASON;
 }
+
+// As backtrace(), which is not for a handler: its first call loads the unwinder, that every C++ program has loaded already.
+std::size_t take_stack(std::span<void*> into) noexcept {
+  stack_taker taker{.into = into};
+  ::_Unwind_Backtrace(&take_frame, &taker);
+  return taker.count;
+}
+
+}  // namespace
 
 // Anywhere in the run's thread. What it reads of the run is whole all the same: the running task is one word, it is taken out before the
 // memory of its record goes (nursery::child_done), and the name is taken out of the record before that goes.
 void stall_sighting::take(const runner& run, void* context) noexcept {
-  frame_count_ = static_cast<std::size_t>(std::max(0, ::backtrace(frames_.data(), static_cast<int>(frames_.size()))));
+  frame_count_ = take_stack(frames_);
   const auto end = frames_.begin() + static_cast<std::ptrdiff_t>(frame_count_);
   const auto found = std::find(frames_.begin(), end, interrupted_at(context));
   first_frame_ = found == end ? 0 : static_cast<std::size_t>(found - frames_.begin());

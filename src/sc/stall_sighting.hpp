@@ -20,12 +20,9 @@ class runner;
 
 namespace tractor::sc::detail {
 
-// Filled in by a handler in the run's thread; `ready` was called in the process before.
+// Filled in by a handler in the run's thread.
 class stall_sighting {
  public:
-  // Loads the unwinder, which a handler must not.
-  static void ready() noexcept;
-
   // In the handler, with the context that it was given.
   void take(const runner& run, void* context) noexcept;
 

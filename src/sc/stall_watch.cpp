@@ -21,7 +21,6 @@ struct sigaction before_us{};  // written before the handler is installed, and r
 
 stall_watch::stall_watch() {
   check_syscall(::sem_init(&answered_, 0, 0), "sem_init()");
-  stall_sighting::ready();
   const std::lock_guard<std::mutex> lock(handler_mutex);
   if (handler_users++ > 0) return;
   check_syscall(::sigaction(SIGURG, nullptr, &before_us), "sigaction(SIGURG)");

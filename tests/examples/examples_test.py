@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The small example programs: what they print, how they end, and that nothing of them is left.
+"""The small example programs: what they print, how they end, and that nothing of them is left (S-TST-9). The others are run by
+wordcount_test.py and, beside each other, by tests/cli.
 
     examples_test.py BUILD_DIR
 """
@@ -50,6 +51,7 @@ def check_processes(checks, programs):
         + rb"  in crash_with_a_fleet at \S*we_are_processes.cpp:\d+\nRuntimeError: self-destructed: the root crashed on purpose\n"
     )
     check(checks, programs / "we_are_processes", status=1, out=printed(False), err=crashed)
+    # S-LZY-4
     check(checks, programs / "we_are_processes", "--overlapped", status=1, out=printed(True), err=crashed)
 
 

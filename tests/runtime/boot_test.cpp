@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "runtime_test.hpp"
 
@@ -63,14 +64,26 @@ TEST_P(boot_test, actors_of_one_name_are_told_apart_by_uuid_and_pid) {
   });
 }
 
-// S-RT-21
+std::string text_of_process(int pid, const char* file) {
+  std::ifstream of("/proc/" + std::to_string(pid) + "/" + file);
+  std::string text;
+  std::getline(of, text);
+  return text;
+}
+
+// S-RT-21, S-PRC-1, S-PRC-2: in /proc, for tools; of its comm the kernel shows the beginning. The root's is the program's own.
 TEST_P(boot_test, title_names_actor_and_pid) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+  const std::string own = text_of_process(::getpid(), "cmdline");
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor("some worker", options());
     const auto self = co_await worker.run<&kit::who>();
     EXPECT_EQ("_subactor[some worker@" + std::to_string(self.pid) + "]", self.title);
+    EXPECT_EQ(self.title, text_of_process(self.pid, "cmdline").c_str());
+    EXPECT_EQ("_subactor[some ", text_of_process(self.pid, "comm"));
+    EXPECT_EQ(own, text_of_process(::getpid(), "cmdline"));
     co_await an.cancel();
   });
+  EXPECT_THAT(own, ::testing::Not(HasSubstr("_subactor")));
 }
 
 // S-NUR-3
@@ -277,14 +290,17 @@ TEST_F(root_test, roots_can_follow_one_another) {
     });
 }
 
-// S-RT-5
+// S-RT-5, S-RTV-4: with advice; or nothing, on request.
 // Reference: local::test_no_runtime.
 TEST_F(root_test, without_a_runtime_there_is_no_current_actor) {
   const auto error = outcome_of([]() -> sc::task<> {
     static_cast<void>(tractor::current_actor());
     co_return;
   });
-  static_cast<void>(as<tractor::no_runtime>(error));
+  const auto* const none = as<tractor::no_runtime>(error);
+  ASSERT_NE(nullptr, none);
+  EXPECT_THAT(none->what(), HasSubstr("call this inside tractor::run, below tractor::open_nursery"));
+  EXPECT_EQ(nullptr, tractor::current_actor_or_null());
 }
 
 // S-RT-11: the body's error as it was, the same type, not wrapped.

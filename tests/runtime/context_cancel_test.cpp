@@ -124,8 +124,27 @@ TEST_F(context_cancel_test, cancel_after_the_end_keeps_the_result) {
       EXPECT_EQ("yo", co_await ctx.wait_for_result());
       co_await ctx.cancel();
       EXPECT_FALSE(ctx.cancel_acked());
+      // Asking again and again keeps nobody from anything.
+      EXPECT_FALSE(co_await sc::move_on_after(1ms, [&]() -> sc::task<> {
+        for (;;) co_await ctx.cancel();
+      }));
     });
     EXPECT_EQ("yo", result);
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-47, S-CTX-49: however many tasks ask, the connection and the actor are as good as before.
+TEST_F(context_cancel_test, context_is_cancelled_by_many_tasks_at_once) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    co_await worker.open_context<&kit::slow_to_end>({50}, [&](auto& ctx) -> sc::task<> {
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        for (int i = 0; i < 200; ++i) n.start_soon([&]() -> sc::task<> { co_await ctx.cancel(); });
+        co_return;
+      });
+    });
+    EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
     co_await an.cancel();
   });
 }

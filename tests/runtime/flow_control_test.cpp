@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "runtime_test.hpp"
+#include "tractor/sc/task_tree.hpp"
 
 namespace runtime_test {
 namespace {

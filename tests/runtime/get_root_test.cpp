@@ -69,6 +69,7 @@ TEST_P(get_root, root_that_listens_nowhere_is_reached_by_those_that_it_has_start
 }
 
 // S-DSC-6, S-RT-18
+// Reference: local::test_self_is_registered_localportal.
 TEST_P(get_root, registrar_is_reached_also_by_itself) {
   run_in_root({}, [](actor_nursery& an) -> sc::task<> {
     const std::string uuid = tractor::current_actor().uid().uuid;
@@ -79,6 +80,7 @@ TEST_P(get_root, registrar_is_reached_also_by_itself) {
 }
 
 // S-RT-18
+// Reference: local::test_self_is_registered.
 TEST_P(get_root, root_finds_itself_by_its_name) {
   run_in_root({.name = "the root"}, [](actor_nursery&) -> sc::task<> {
     EXPECT_EQ("the root", co_await ask_name_when_there("the root"));

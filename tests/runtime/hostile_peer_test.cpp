@@ -129,6 +129,20 @@ TEST_P(hostile_peer, that_hangs_up_while_a_send_waits_for_its_credit_ends_the_se
   });
 }
 
+// S-OOB-3, S-RPC-10: so does a receive.
+TEST_P(hostile_peer, that_hangs_up_while_a_shielded_receive_waits_ends_it) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    peer.send_start("c1", "hostile_target", "await_stubbornly", {});
+    for (const char* answer : {"StartAck", "Started"}) EXPECT_EQ(co_await peer.answer(), answer);
+    EXPECT_EQ(tractor::current_actor().running_calls(), 1u);
+    peer.hang_up();
+    EXPECT_TRUE(co_await sc::move_on_after(1h, []() -> sc::task<> {
+      while (tractor::current_actor().running_calls() != 0) co_await sc::sleep(1ms);
+    }));
+  });
+}
+
 TEST_P(hostile_peer, whose_credit_is_no_number_loses_its_channel) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();

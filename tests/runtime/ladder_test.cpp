@@ -132,6 +132,26 @@ TEST_P(ladder_test, ladder_runs_to_its_end_after_an_explicit_cancel) {
   }
 }
 
+// S-KIL-11: whatever the block does meanwhile.
+TEST_P(ladder_test, ladder_follows_on_a_request_while_the_body_goes_on) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", options());
+    const watched_process process(static_cast<pid_t>(*worker.pid()));
+    static_cast<void>(co_await catch_as<tractor::transport_closed>([&] {
+      return with_blocked(worker, "busy", true, [&]() -> sc::task<> {
+        EXPECT_FALSE(co_await worker.cancel_actor());
+        co_await sc::sleep_forever();
+      });
+    }));
+    while (an.actor_count() != 0) co_await sc::checkpoint();
+    EXPECT_TRUE(process.gone());
+    // The nursery is as good as before.
+    auto next = co_await an.start_actor("next", options());
+    EXPECT_EQ(3, co_await next.run<&kit::add>(1, 2));
+    co_await an.cancel();
+  });
+}
+
 // S-OOB-2: no request reaches it.
 // Reference: faults::test_stream_closed_right_after_ipc_break_and_zombie_lord_engages.
 TEST_P(ladder_test, stuck_actor_without_a_connection_is_killed_when_the_body_is_interrupted) {
@@ -153,7 +173,7 @@ TEST_P(ladder_test, stuck_actor_without_a_connection_is_killed_when_the_body_is_
   EXPECT_TRUE(process->gone());
 }
 
-// S-KIL-1, S-KIL-10, S-RT-15: those above a stuck actor are not stuck. Each has the time to end it, and then to end itself.
+// S-KIL-1, S-KIL-10, S-RT-15, S-SRV-8: those above a stuck actor are not stuck. Each has the time to end it, and then to end itself.
 TEST_P(ladder_test, healthy_actors_above_a_stuck_one_end_in_good_order) {
   const std::string of_the_upper = left_behind().temporary_directory() + "/upper";
   const std::string of_the_lower = left_behind().temporary_directory() + "/lower";

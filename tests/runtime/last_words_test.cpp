@@ -68,7 +68,7 @@ TEST_F(last_words_test, cancel_that_comes_with_a_message_ends_a_body_that_handle
   });
 }
 
-// S-KIL-8: neither the last message of a task nor what became of the others is lost when the actor goes.
+// S-KIL-8, S-SRV-8: neither the last message of a task nor what became of the others is lost when the actor goes.
 TEST_F(last_words_test, what_a_cancelled_actor_says_last_arrives) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit", "last_words"}});

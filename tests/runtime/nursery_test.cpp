@@ -358,13 +358,20 @@ TEST_F(actor_nursery_test, cancel_ends_all_and_the_body_goes_on) {
   });
 }
 
-// S-NUR-20
+// S-NUR-20: by a signal, which comes before any request.
 TEST_F(actor_nursery_test, hard_cancel_terminates_at_once) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
-    co_await start(an, "one");
-    co_await start(an, "two");
-    co_await an.cancel(true);
-    while (an.actor_count() != 0) co_await sc::checkpoint();
+    for (const bool hard : {true, false}) {
+      auto worker = co_await start(an);
+      std::exception_ptr ended;
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> { ended = co_await caught([&] { return worker.run<&kit::forever>(); }); });
+        while (co_await worker.run<&kit::running_calls>() != 2) continue;
+        co_await an.cancel(hard);
+      });
+      EXPECT_THAT(text_of(ended), HasSubstr(hard ? "SIGTERM" : "by actor 'root'"));
+      while (an.actor_count() != 0) co_await sc::checkpoint();
+    }
   });
 }
 
@@ -377,6 +384,26 @@ TEST_F(actor_nursery_test, cancel_reaches_an_actor_that_is_still_booting) {
       co_await an.cancel();
       EXPECT_TRUE(an.cancel_called());
     });
+  });
+}
+
+// S-LZY-4, S-LZY-5: each of several tasks that start an actor waits for its own only.
+TEST_F(actor_nursery_test, starts_by_several_tasks_overlap) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    constexpr std::size_t at_once = 5;
+    std::size_t answered = 0;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      for (std::size_t i = 0; i < at_once; ++i)
+        n.start_soon([&]() -> sc::task<> {
+          const portal actor = co_await start(an);
+          EXPECT_EQ(3, (co_await actor.run<&kit::add>(1, 2)));
+          ++answered;
+        });
+      while (an.actor_count() < at_once) co_await sc::checkpoint();
+      EXPECT_EQ(0u, answered) << "the last start began when one before it was over";
+    });
+    EXPECT_EQ(at_once, answered);
+    co_await an.cancel();
   });
 }
 

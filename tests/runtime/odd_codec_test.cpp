@@ -26,6 +26,17 @@ sc::task<colour> streams(tractor::context<colour, void, colour>& ctx, int starte
   co_return colour{result};
 }
 
+sc::task<std::string> starts_again(tractor::context<colour>& ctx) {
+  std::string why;
+  try {
+    co_await ctx.started(colour{-1});
+  } catch (const tractor::msg_type_error& refused) {
+    why = refused.what();
+  }
+  co_await ctx.started(colour{7});
+  co_return why;
+}
+
 }  // namespace
 }  // namespace odd_codec
 
@@ -42,6 +53,7 @@ struct tractor::msg::codec<odd_codec::colour> {
 
 TRACTOR_MODULE(odd_codec) {
   mod.def<&odd_codec::gives>("gives", "number");
+  mod.def<&odd_codec::starts_again>("starts_again");
   mod.def<&odd_codec::streams>("streams", "started", "streamed", "result");
 }
 
@@ -64,6 +76,19 @@ TEST_F(odd_codec_test, what_a_codec_throws_is_a_payload_that_does_not_fit) {
     EXPECT_TRUE(co_await catch_as<msg_type_error>([&] { return worker.open_context<&odd_codec::streams>({-1, 1, 1}, nothing); }));
     EXPECT_TRUE(co_await catch_as<msg_type_error>([&] { return worker.open_context<&odd_codec::streams>({1, 1, -1}, nothing); }));
     EXPECT_EQ(5, (co_await worker.run<&odd_codec::gives>(5)).number) << "the connection is in order";
+    co_await an.cancel();
+  });
+}
+
+// S-CTX-10, S-COD-4: found before it is sent, by who sends it.
+TEST_F(odd_codec_test, started_is_checked_before_it_is_sent) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", {.enable_modules = {"odd_codec"}});
+    const auto why = co_await worker.open_context<&odd_codec::starts_again>({}, [](auto&, odd_codec::colour started) -> sc::task<> {
+      EXPECT_EQ(7, started.number);
+      co_return;
+    });
+    EXPECT_THAT(why.value(), HasSubstr("no such colour"));
     co_await an.cancel();
   });
 }

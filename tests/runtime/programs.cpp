@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "endpoints.hpp"
+#include "find_actor_endpoints.hpp"
 #include "spawn/pidfd.hpp"
 #include "tractor/sc/exception_group.hpp"
 #include "tractor/sc/pipe_stream.hpp"
@@ -126,6 +127,25 @@ sc::task<> background_tree(start_method method) {
   });
 }
 
+// Sleeps out of reach of every cancel.
+sc::task<> sleep_shielded(tractor::context<>& ctx) {
+  co_await ctx.started();
+  co_await sc::shielded([]() -> sc::task<> { co_await sc::sleep_forever(); });
+}
+TRACTOR_MODULE(program_trees) { mod.def<&sleep_shielded>("sleep_shielded"); }
+
+// An actor that does that, and still looks at its signals.
+sc::task<> shielded_tree(start_method method) {
+  co_await tractor::open_nursery([=](actor_nursery& an) -> sc::task<> {
+    auto sleeper = co_await an.start_actor("sleeper", {.enable_modules = {"program_trees"}, .start_method = method});
+    say({static_cast<int>(*sleeper.pid())});
+    co_await sleeper.open_context<&sleep_shielded>({}, [](auto&) -> sc::task<> {
+      say_ready();
+      co_await sc::sleep_forever();
+    });
+  });
+}
+
 // An actor that never says who it is, known by the process that appears below this one.
 sc::task<> booting_tree() {
   co_await tractor::open_nursery([](actor_nursery& an) -> sc::task<> {
@@ -168,7 +188,8 @@ sc::task<> printing_tree(start_method method) {
 sc::task<> serving_tree(std::string name, start_method method) {
   const auto serve = [=](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor(name + ".worker", {.enable_modules = {"find_actor_test"}, .start_method = method});
-    say({static_cast<int>(*worker.pid())});
+    // Other programs find it once it has answered (S-BOOT-11).
+    say({co_await worker.run<&find_actor_test::own_pid>()});
     say_ready();
     co_await until_released();
     co_await an.cancel();
@@ -197,6 +218,7 @@ std::optional<int> run_as_program(int argc, char** argv) {
     if (name == "booting") return booting_tree();
     if (name == "printing") return printing_tree(method);
     if (name.starts_with(daemon)) return daemon_tree(std::string(name.substr(daemon.size())));
+    if (name == "shielded") return shielded_tree(method);
     if (name.starts_with(serving)) return serving_tree(std::string(name.substr(serving.size())), method);
     throw tractor::usage_error("no tree is called " + std::string(name));
   });

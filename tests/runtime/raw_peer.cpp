@@ -48,6 +48,13 @@ sc::task<> insist(tractor::context<void, int, int>& ctx) {
   });
 }
 
+// Receives, out of reach of cancels.
+sc::task<> await_stubbornly(tractor::context<void, int, int>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream(
+      [](auto& stream) -> sc::task<> { co_await sc::shielded([&]() -> sc::task<> { static_cast<void>(co_await stream.receive()); }); });
+}
+
 sc::generator<int> count_to(int n) {
   for (int i = 0; i < n; ++i) co_yield i;
 }
@@ -66,6 +73,7 @@ TRACTOR_MODULE(hostile_target) {
   mod.def<&hoard>("hoard");
   mod.def<&mirror>("mirror");
   mod.def<&insist>("insist");
+  mod.def<&await_stubbornly>("await_stubbornly");
   mod.def<&count_to>("count_to", "n");
   mod.def<&one_and_wait>("one_and_wait");
   mod.def<&twice>("twice", "number");

@@ -69,6 +69,44 @@ TEST(server, portal_within_a_shorter_deadline_is_too_slow) {
                   [](const std::exception_ptr& thrown, const std::string&) { EXPECT_EQ("TooSlowError", tractor::wire_type_name(thrown)); });
 }
 
+// S-CHN-5: nothing waits for what the peer takes, however the block is left.
+TEST(server, portal_closes_with_its_block_though_the_peer_reads_nothing) {
+  constexpr auto cancelled_after = 1s;
+  for (const bool cancelled : {false, true})
+    tractor::testing::run_test([&]() -> sc::task<> {
+      co_await tractor::open_root_actor(
+          [&]() -> sc::task<> {
+            const auto listener = ipc::listen(ipc::tcp_address{"127.0.0.1", 0});
+            sc::event left;
+            std::string answer;
+            co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+              n.start_soon([&]() -> sc::task<> {
+                raw_peer peer((co_await listener->accept()).stream);
+                co_await peer.shake_hands();
+                co_await left.wait();
+                answer = co_await peer.answer();
+              });
+              const auto send_much = [&](const tractor::portal& there) -> sc::task<> {
+                auto& channel = there.kernel_peer()->channel();
+                channel.send([](msg::buffer& out) { msg::encode_stop(out, std::string(16 << 20, 'x')); });
+                EXPECT_TRUE(channel.congested());
+                if (cancelled) co_await sc::sleep_forever();
+              };
+              const auto before = sc::current_time();
+
+              const bool complete =
+                  co_await sc::move_on_after(cancelled_after, [&] { return tractor::open_portal(listener->local(), send_much); });
+
+              EXPECT_EQ(complete, !cancelled);
+              EXPECT_EQ(sc::current_time() - before, cancelled ? cancelled_after : 0s);
+              left.set();
+            });
+            EXPECT_EQ(answer, "closed");
+          },
+          {.handle_signals = false});
+    });
+}
+
 using use_portal = std::function<sc::task<>(tractor::portal&)>;
 
 // Runs `use(portal&)` in an actor whose peer is `talk(raw_peer&)`.
@@ -131,6 +169,17 @@ raw::attack failing_with(const std::function<msg::error_msg(const std::string& c
     send_start_ack(peer, cid, msg::function_kind::asyncfunc);
     send_error(peer, error(cid));
   };
+}
+
+// S-CHN-6
+TEST(server, portal_shows_who_is_there_and_where) {
+  with_peer([](raw_peer&) -> sc::task<> { co_return; },
+            [](tractor::portal& there) -> sc::task<> {
+              const auto between = there.kernel_peer()->channel().ends();
+              TRACTOR_REQUIRE(between);
+              EXPECT_EQ(there.text(), "portal to actor 'intruder', open over tcp, " + between->local.text() + " to " +
+                                          between->remote.text() + " (" + raw::intruder.uuid + ", pid 1)");
+            });
 }
 
 // S-ERR-5

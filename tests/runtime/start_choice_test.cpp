@@ -68,6 +68,25 @@ TEST_F(start_choice_test, program_with_threads_before_main_cannot_insist_on_the_
   });
 }
 
+// S-ENV-2: the variable is for the calls that do not say how.
+TEST_F(start_choice_test, environment_chooses_where_the_call_does_not) {
+  const auto is_executed = [](actor_nursery& an, std::optional<start_method> method) -> sc::task<bool> {
+    const auto worker = co_await an.start_actor("worker", {.enable_modules = {"kit"}, .start_method = method});
+    co_return (co_await worker.run<&kit::who>()).parent_pid == ::getpid();
+  };
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    EXPECT_FALSE(co_await is_executed(an, std::nullopt));
+    {
+      const variable set(tractor::spawn::start_method_variable, "exec");
+      EXPECT_TRUE(co_await is_executed(an, std::nullopt));
+      EXPECT_FALSE(co_await is_executed(an, start_method::forkserver));
+    }
+    const variable set(tractor::spawn::start_method_variable, "forkserver");
+    EXPECT_TRUE(co_await is_executed(an, start_method::exec));
+    co_await an.cancel();
+  });
+}
+
 // S-NUR-2
 TEST_F(start_choice_test, named_executable_is_executed_whatever_the_environment_says) {
   const std::string copy = left_behind().temporary_directory() + "/copy";

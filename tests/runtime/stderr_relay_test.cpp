@@ -162,6 +162,46 @@ TEST_F(stderr_relay_test, text_that_could_not_wait_for_room_goes_before_later_te
   });
 }
 
+// A mark is where its writer began a line; another may have left one unfinished before. None comes out.
+TEST_F(stderr_relay_test, marks_are_found_wherever_they_stand_and_never_come_out) {
+  const std::string report =
+      "\x1f"
+      "1500\x1f"
+      "20\x1f"
+      "7\x1f"
+      "index\x1f"
+      "app.cpp\x1f"
+      "31";
+  std::string tail;
+  ::testing::internal::CaptureStderr();
+  run([&]() -> sc::task<> {
+    int ends[2];
+    EXPECT_EQ(0, ::pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+    const tractor::unique_fd writer(ends[1]);
+    EXPECT_GT(::fcntl(writer.get(), F_SETPIPE_SZ, 2 * tractor::detail::stderr_line_bytes_max), 0);
+    stderr_outlet outlet;
+    stderr_relay relay(tractor::unique_fd(ends[0]), outlet, "w[1]: ");
+    const std::string text = "...\x1eof the log\n..." + report +
+                             "\n\x1f"
+                             "no report\nplain\n" +
+                             std::string(tractor::detail::stderr_line_bytes_max, 'x');
+    EXPECT_EQ(static_cast<ssize_t>(text.size()), ::write(writer.get(), text.data(), text.size()));
+    relay.drain();
+    EXPECT_EQ(7, ::write(writer.get(), "y\n\x1elast", 7));
+    relay.drain();
+    tail = relay.tail();
+    relay.finish();
+    co_return;
+  });
+  EXPECT_THAT(
+      ::testing::internal::GetCapturedStderr(),
+      ::testing::AllOf(::testing::StartsWith("w[1]: ...\nof the log\nw[1]: ...\nw[1]: tractor: task 'index' (started at app.cpp:31) "
+                                             "has held the loop for 1.50 s"),
+                       HasSubstr("\nw[1]: no report\nw[1]: plain\nw[1]: xxx"), HasSubstr("xxy\nlast\n")));
+  EXPECT_THAT(tail, ::testing::EndsWith("xxy\nlast"));
+  EXPECT_EQ(std::string::npos, tail.find_first_of("\x1e\x1f"));
+}
+
 // Whoever started the program paused it, or is stuck: the tree works on, and ends.
 TEST_P(noisy_children_test, stderr_that_nobody_reads_stops_neither_the_actors_nor_the_end) {
   stderr_pipe unread;

@@ -66,6 +66,8 @@ struct actor_options {
   // start_method forkserver it is a usage_error, because the fork server makes actors of this program only.
   std::string executable = {};
   std::vector<spawn::environment_override> environment = {};
+  // A log spec (base/log.hpp) for it and the actors that it starts; empty: that of this actor. TRACTOR_LOGLEVEL comes after it.
+  std::string loglevel = {};
   sc::duration boot_timeout = boot_timeout_default;  // until it has said who it is
   death_policy on_death = death_policy::raise;
 };

@@ -39,6 +39,21 @@ namespace detail {
 [[nodiscard]] TRACTOR_API const uid& own_uid(const dialog& link);
 [[nodiscard]] TRACTOR_API const uid& peer_uid(const dialog& link);
 
+// Reads back what the opener is going to read, where that may fail: where a codec is not one of the plain ones (S-CTX-10).
+template <class Started>
+void check_started(const dialog& link, msg::bytes_view payload) {
+  constexpr bool is_plain =
+      std::is_arithmetic_v<Started> || std::is_convertible_v<Started, std::string_view> || std::is_convertible_v<Started, msg::bytes_view>;
+  if constexpr (!is_plain) {
+    try {
+      static_cast<void>(msg::decode<Started>(payload, {}, "pld"));
+    } catch (const msg::decode_error& bad) {
+      std::rethrow_exception(
+          make_payload_mismatch(own_uid(link), link.cid(), msg::message_kind::started, payload, msg::type_name<Started>(), bad));
+    }
+  }
+}
+
 // What both sides of a context offer.
 template <class Send, class Receive>
 class context_base {
@@ -95,13 +110,15 @@ class context : public detail::context_base<Out, In> {
   explicit context(detail::dialog& link) noexcept : detail::context_base<Out, In>(link) {}
 
   // Tells the opener that the task is ready, with a value. Once, before any stream is opened (usage_error). A value without a msgpack
-  // form throws here and nothing is sent. Waits while the channel is congested; transport_closed when the peer is gone.
+  // form throws here and nothing is sent, as does one that its own codec does not read back (msg_type_error). Waits while the channel is
+  // congested; transport_closed when the peer is gone.
   template <class Value = Started>
     requires(!std::is_void_v<Started> && std::is_convertible_v<Value &&, Started>)
   [[nodiscard]] sc::task<> started(Value&& value) {
     const Started converted(std::forward<Value>(value));
     msg::buffer payload;
     msg::encode(payload, converted, "pld");
+    detail::check_started<Started>(this->link_, payload.view());
     return detail::send_started(this->link_, std::move(payload));
   }
   [[nodiscard]] sc::task<> started()
@@ -148,7 +165,7 @@ class parent_context : public detail::context_base<Send, Receive> {
 
   // Asks for the remote task's cancellation and waits, shielded, for the acknowledgement, at most `timeout`; then returns in any case.
   // Does not cancel the body (S-CTX-40). May be called from any task of this actor.
-  [[nodiscard]] sc::task<> cancel(sc::duration timeout = context_cancel_timeout) { return this->link_.cancel_remote(timeout, true); }
+  [[nodiscard]] sc::task<> cancel(sc::duration timeout = context_cancel_timeout) { return this->link_.cancel_by_user(timeout); }
 
   static Result decode_result(detail::dialog& link) {
     try {

@@ -10,9 +10,9 @@
 //       for (;;) { tractor::actor_event event = co_await watch.receive(); … }
 //     });
 //
-// Every actor is registered when its start_actor returns, and is not any more when its process has ended. Names need not be unique: the
-// last that was registered is found; an actor's uuid in place of its name finds exactly that one. Groups of actors have names that begin
-// alike.
+// Every actor is registered, for its tree, when its start_actor returns, for other programs when it has answered a first call (S-BOOT-11),
+// and is not any more when its process has ended. Names need not be unique: the last that was registered is found; an actor's uuid in place
+// of its name finds exactly that one. Groups of actors have names that begin alike.
 //
 // The parent, and an actor that this one has started, are found without asking and reached over the connection that is there; any other
 // over one that is made for the block, at the nearest of its addresses: a socket file, loopback or another address of this machine,

@@ -100,6 +100,9 @@ class TRACTOR_API portal {
   [[nodiscard]] const std::string& name() const noexcept { return to_->remote_uid().name; }
   [[nodiscard]] std::optional<std::int64_t> pid() const noexcept { return to_->remote_aid() ? to_->remote_aid()->pid : std::nullopt; }
 
+  // For people: who that is, whether and over what it is connected, or why no more.
+  [[nodiscard]] std::string text() const;
+
   // Runs a function of the peer as a new task there and gives its result. The function must be defined by a TRACTOR_MODULE of this
   // program too. Arguments convert to the function's parameters. A context endpoint is refused at compile time (S-POR-6).
   template <auto Function, class... Arguments>

@@ -44,7 +44,7 @@ struct root_options {
   // Processes of other users that are in this group are served over UDS, and trusted, as those of this user are, wherever an actor of this
   // tree listens; the files of sockets are given to the group. In the runtime directory nobody else reaches them.
   std::optional<gid_t> group = {};
-  // A log spec (base/log.hpp) for this tree; TRACTOR_LOGLEVEL comes after it, as in all its actors.
+  // A log spec (base/log.hpp) for this tree, in this process while the root is open; TRACTOR_LOGLEVEL comes after it, as in all its actors.
   std::string loglevel = {};
   // Keeps a socket NAME@PID.sock in the runtime directory, by which the `tractor` command finds the actor; so do those that it starts.
   bool control_socket = true;

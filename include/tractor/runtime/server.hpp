@@ -28,7 +28,7 @@ namespace tractor {
 inline constexpr std::size_t connections_max = 4096;  // of one actor at a time, from accept on; one more is hung up on
 
 // Has the current actor listen there, until it ends; gives the address with the port that the system chose. Throws what ipc::listen
-// throws.
+// throws, and runtime_failure when its tasks have ended already: nobody would be served (S-SRV-2).
 TRACTOR_API ipc::address listen_on(const ipc::address& where, ipc::listen_options options = {});
 
 // Where the current actor listens.

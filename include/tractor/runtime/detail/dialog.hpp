@@ -111,7 +111,7 @@ class TRACTOR_API dialog {
   void on_return(msg::bytes_view payload);
   void on_error(msg::error_msg fields, msg::error_detail detail);
   void on_lost(const std::exception_ptr& why);  // the channel is gone
-  void wake_senders() { senders_.unpark_all(); }
+  void wake_all();                              // who waits for news, and who waits to send
 
   // --- opening, parent side ---
   // Waits for StartAck (and, for a context, Started). Throws what the peer answered instead.
@@ -183,6 +183,7 @@ class TRACTOR_API dialog {
   // Asks the peer to cancel the remote task, waits shielded for the acknowledgement, at most `timeout`. Parent side (S-CTX-40). Nothing
   // happens once the peer's task has ended.
   sc::task<> cancel_remote(sc::duration timeout, bool by_user);
+  [[nodiscard]] sc::task<> cancel_by_user(sc::duration timeout);
   // Child side: cancels this task (S-CTX-50).
   void cancel_self();
 
@@ -218,7 +219,6 @@ class TRACTOR_API dialog {
   friend class peer;
   class news_wait;
   void wake();
-  void wake_all();  // who waits to send as well
   void take_yield() noexcept {
     receive_credit_.take(yields_.front().size());
     yields_.pop();

@@ -138,6 +138,12 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   [[nodiscard]] bool cancel_acknowledged() const noexcept { return cancel_acknowledged_; }
   // Called when somebody here asks for the end of that actor. Must outlive the peer's use.
   void on_cancel_called(std::function<void()> told) { cancel_hook_ = std::move(told); }
+  // Told when such a request has been answered, or was waited for as long as it may be; not of a peer that is gone.
+  void on_cancel_over(std::function<void()> told) { cancel_over_hook_ = std::move(told); }
+  void cancel_over() {
+    if (!lost_ && cancel_over_hook_) cancel_over_hook_();
+  }
+  void forget_hooks() noexcept { cancel_hook_ = cancel_over_hook_ = nullptr; }
 
   // The calls of ours that this peer asked for.
   [[nodiscard]] std::size_t running_calls() const noexcept { return calls_.size(); }
@@ -179,6 +185,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   std::exception_ptr lost_;
   sc::parking_lot loss_known_;
   std::function<void()> cancel_hook_;
+  std::function<void()> cancel_over_hook_;
   // Keys point into the dialog, the call or the waiting request, which live longer than their entry.
   cid_table<ack_entry> dialogs_;
   cid_table<incoming_call*> calls_;
