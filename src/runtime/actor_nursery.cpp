@@ -26,9 +26,22 @@ namespace tractor {
 
 using detail::child_actor;
 
+namespace {
+constinit logger log_of_nursery("tractor.runtime.nursery");
+}
+
 actor_nursery::actor_nursery(actor& owner) : owner_(owner), body_scope_({.where = {}}) {}
 
-actor_nursery::~actor_nursery() { TRACTOR_ASSERT(children_.empty(), "an actor nursery is left while actors of it are alive"); }
+actor_nursery::~actor_nursery() {
+  TRACTOR_ASSERT(children_.empty(), "an actor nursery is left while actors of it are alive");
+  // Only a task from around this nursery can still be in a dialog with an actor of it. It takes the loss along.
+  for (const auto& link : undecided_)
+    if (link->loss_pending())
+      link->on_loss_dropped([who = link->remote_uid(), why = link->lost()] {
+        log_of_nursery.error("actor ", msg::quoted(who.name), " is gone, and its nursery had ended when it turned out that nobody is told: ",
+                             sc::describe_briefly(why));
+      });
+}
 
 // --- the block ---
 
@@ -470,11 +483,21 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
   reaped(child);
 }
 
-// An actor is gone that should not be; who was in a dialog with it knows already.
+// An actor is gone that should not be. Who was told of it through a dialog knows, of that end: it may have been told of another, that of an
+// actor that ends as it was told to, before this one came.
 void actor_nursery::lose(const child_ptr& child, const std::exception_ptr& why) {
-  if (child->link->loss_observed() || child->options.on_death == death_policy::ignore) return;
-  record(child->who, why);
-  fail("actor " + msg::quoted(child->who.name) + " is gone");
+  detail::peer& link = *child->link;
+  if (child->options.on_death == death_policy::ignore || (link.loss_told() && link.lost() == why)) return;
+  const auto surface = [this, who = child->who, why] {
+    record(who, why);
+    fail("actor " + msg::quoted(who.name) + " is gone");
+  };
+  if (link.loss_pending() && link.lost() == why) {
+    undecided_.push_back(child->link);
+    link.on_loss_dropped(surface);
+  } else {
+    surface();
+  }
 }
 
 void detail::child_actor::process_exited() noexcept {

@@ -70,6 +70,7 @@ dialog::~dialog() {
   // A task of the peer's that goes on, in its cleanup say, is not to wait for room at somebody who is gone.
   if (receive_credit_.counts() && side_ == context_side::parent && !peer_ended_ && !via_->lost()) say_credit({.cid = cid_});
   if (registered_) via_->remove(*this);
+  if (took_loss_) via_->leave_loss();
 }
 
 void dialog::set_function(std::string_view module, std::string_view name) {
@@ -207,8 +208,14 @@ void dialog::on_lost(const std::exception_ptr& why) {
   lost_ = true;
   peer_ended_ = true;
   if (finished()) return;
-  if (!abandoned_) via_->set_loss_observed();
+  took_loss_ = true;
+  via_->take_loss();
   record_remote_error(why, true);
+}
+
+void dialog::raise_remote_error() const {
+  if (took_loss_) via_->set_loss_told();
+  std::rethrow_exception(remote_error_);
 }
 
 void dialog::record_remote_error(std::exception_ptr error, bool interrupt) {
@@ -257,7 +264,7 @@ sc::task<> dialog::wait_for_ack(msg::function_kind wanted, std::string_view func
     const news_wait waiting(*this);
     co_await news_.park("start of a remote task");
   }
-  if (!ack_received_ && remote_error_) std::rethrow_exception(remote_error_);
+  if (!ack_received_ && remote_error_) raise_remote_error();
   if (ack_received_ && kind_ != wanted)
     throw type_error(msg::quoted(function) + " in actor " + msg::quoted(via_->remote_uid().name) + " is of kind " +
                      std::string(msg::wire_name(kind_)) + ", not " + std::string(msg::wire_name(wanted)) + ": " +
@@ -272,7 +279,7 @@ sc::task<> dialog::wait_for_started(std::string_view function) {
     co_await news_.park("context.started");
   }
   if (started_received_) co_return;
-  if (remote_error_) std::rethrow_exception(remote_error_);
+  if (remote_error_) raise_remote_error();
   throw messaging_error(msg::quoted(function) + " in actor " + msg::quoted(via_->remote_uid().name) +
                         " returned without calling started()");
 }
@@ -287,7 +294,7 @@ sc::task<bool> dialog::wait_for_return() {
   }
   if (return_received_) co_return true;
   if (absorbed_) co_return false;
-  std::rethrow_exception(remote_error_);
+  raise_remote_error();
 }
 
 void dialog::drain() {
@@ -299,7 +306,7 @@ void dialog::drain() {
 }
 
 void dialog::maybe_raise() const {
-  if (remote_error_ && !absorbed_) std::rethrow_exception(remote_error_);
+  if (remote_error_ && !absorbed_) raise_remote_error();
 }
 
 // --- streaming ---
@@ -347,7 +354,7 @@ void dialog::open_stream(std::optional<overruns> policy, std::optional<std::size
   if (stream_opened_) throw sc::closed_resource_error("the stream of " + describe() + " was opened before: a context has one");
   if (side_ == context_side::child && !started_sent_)
     throw usage_error("open_stream() before started(): " + describe() + " must call started() first");
-  if (remote_error_ && !one_way()) std::rethrow_exception(remote_error_);  // (behind the values that came before it)
+  if (remote_error_ && !one_way()) raise_remote_error();  // (behind the values that came before it)
   if (cancel_called_) throw usage_error("open_stream() after cancel() in " + describe());
   if (self_cancelled_) throw usage_error("open_stream() in " + describe() + ", which has cancelled itself");
   if (discarded_)
@@ -381,7 +388,7 @@ sc::task<std::optional<bool>> dialog::wait_for_yield(const bool* moved) {
 
 std::optional<bool> dialog::poll_yield() const {
   if (!yields_.empty()) return true;
-  if (remote_error_) std::rethrow_exception(remote_error_);
+  if (remote_error_) raise_remote_error();
   // The sender is told and fails by it, which is the error to raise; one that had ended already never learns of it.
   if (overrun_ && return_received_ && !stream_closed_) std::rethrow_exception(overrun_);
   if (stream_closed_ || return_received_ || (stop_received_ && !overrun_)) return false;
@@ -390,7 +397,7 @@ std::optional<bool> dialog::poll_yield() const {
 }
 
 void dialog::check_can_send() const {
-  if (remote_error_) std::rethrow_exception(remote_error_);
+  if (remote_error_) raise_remote_error();
   if (via_->lost()) via_->throw_lost();
   if (stop_received_ || stream_closed_ || return_received_) const_cast<dialog*>(this)->throw_end_of_channel();
 }

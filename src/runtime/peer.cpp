@@ -35,8 +35,13 @@ void peer::expect(const uid& who) {
 }
 
 void peer::throw_lost() {
-  loss_observed_ = true;
+  loss_told_ = true;
   std::rethrow_exception(lost_);
+}
+
+void peer::leave_loss() noexcept {
+  if (--loss_takers_ != 0 || loss_told_) return;
+  if (const auto dropped = std::exchange(loss_dropped_hook_, nullptr)) dropped();
 }
 
 sc::task<> peer::wait_for_loss() {
@@ -450,7 +455,7 @@ void peer::remove(dialog& link) noexcept {
 }
 
 void peer::add(std::string_view cid, pending_ack& ack) {
-  if (lost_) throw_lost();
+  if (lost_) std::rethrow_exception(lost_);
   dialogs_.insert(cid, ack_entry{.link = nullptr, .ack = &ack});
 }
 

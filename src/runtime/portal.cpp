@@ -93,9 +93,8 @@ sc::task<> abandon_dialog(dialog& link, const std::exception_ptr& local) {
   if (link.remote_error() && is_only(local, link.remote_error())) {
     if (link.absorbed()) co_return;
     co_await link.cancel_remote(context_cancel_timeout, false);
-    std::rethrow_exception(link.remote_error());
+    link.raise_remote_error();
   }
-  link.set_abandoned();
   const local_kind kind = kind_of(local);
   if (kind == local_kind::ordinary) link.set_local_error(local);
   // The end of an inner context is not our cancel() (S-CTX-55), but the remote task must not outlive this block either.
@@ -123,10 +122,7 @@ sc::task<> call_remote(std::shared_ptr<peer> to, std::string module, std::string
   }
   if (local) {
     // An error of the call itself has ended the remote task; a cancel of this wait has not.
-    if (!link.finished()) {
-      link.set_abandoned();
-      co_await link.cancel_remote(context_cancel_timeout, true);
-    }
+    if (!link.finished()) co_await link.cancel_remote(context_cancel_timeout, true);
     std::rethrow_exception(local);
   }
   take(into, link);

@@ -147,6 +147,7 @@ class TRACTOR_API actor_nursery {
   sc::cancel_scope body_scope_;
   std::vector<child_ptr> children_;
   std::vector<std::pair<uid, std::exception_ptr>> errors_;
+  std::vector<std::shared_ptr<detail::peer>> undecided_;  // of actors that were lost: who took it may drop it yet
   sc::parking_lot changed_;
   std::size_t starting_ = 0;  // calls of start_actor and run_in_actor that have not returned
   bool cancel_called_ = false;

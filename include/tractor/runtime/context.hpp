@@ -143,7 +143,7 @@ class parent_context : public detail::context_base<Send, Receive> {
   // somebody must read it: a peer whose messages nobody takes does not come to its end.
   [[nodiscard]] sc::task<Result> wait_for_result() {
     const bool returned = co_await this->link_.wait_for_return();
-    if (!returned) std::rethrow_exception(this->link_.remote_error());
+    if (!returned) this->link_.raise_remote_error();
     co_return decode_result(this->link_);
   }
 

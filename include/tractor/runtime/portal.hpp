@@ -311,7 +311,7 @@ auto run_context(std::shared_ptr<peer> to, dialog_call target, Body body, contex
   if (!link.peer_ended()) co_await link.cancel_remote(context_cancel_timeout, false);
   link.maybe_raise();
   if constexpr (call::gives_body_value) {
-    if (!value) std::rethrow_exception(link.remote_error());  // our own cancel() cut the body off
+    if (!value) link.raise_remote_error();  // our own cancel() cut the body off
     co_return std::move(*value);
   } else if constexpr (call::gives_remote_result) {
     if (!link.return_received()) co_return std::nullopt;
@@ -344,7 +344,7 @@ auto run_one_way(std::shared_ptr<peer> to, dialog_call target, Body body, contex
   if (!link.peer_ended()) co_await link.cancel_remote(context_cancel_timeout, true);
   link.maybe_raise();
   if constexpr (!std::is_void_v<body_value>) {
-    if (!value) std::rethrow_exception(link.remote_error());  // the generator's answer to our aclose() cut the body off
+    if (!value) link.raise_remote_error();  // the generator's answer to our aclose() cut the body off
     co_return std::move(*value);
   }
 }

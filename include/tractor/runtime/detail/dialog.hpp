@@ -197,6 +197,7 @@ class TRACTOR_API dialog {
   // while that task runs.
   [[nodiscard]] bool peer_ended() const noexcept { return peer_ended_; }
   [[nodiscard]] const std::exception_ptr& remote_error() const noexcept { return remote_error_; }
+  [[noreturn]] void raise_remote_error() const;
   void set_local_error(std::exception_ptr local) noexcept { local_error_ = std::move(local); }
   [[nodiscard]] const std::exception_ptr& local_error() const noexcept { return local_error_; }
   [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
@@ -208,8 +209,6 @@ class TRACTOR_API dialog {
   [[nodiscard]] bool absorbed() const noexcept { return absorbed_; }
   // Throws the remote error if there is one and it is not absorbed.
   void maybe_raise() const;
-  // This side has an error of its own to raise: who leaves this block will not tell of a loss of the peer any more.
-  void set_abandoned() noexcept { abandoned_ = true; }
   // The channel has ended: waits until it is known why, and throws that.
   sc::task<> raise_loss();
   [[nodiscard]] std::string describe() const;  // "task 'add' in actor 'worker'"
@@ -252,7 +251,7 @@ class TRACTOR_API dialog {
   bool absorbed_ = false;
   bool lost_ = false;
   bool peer_ended_ = false;
-  bool abandoned_ = false;
+  bool took_loss_ = false;  // as the remote error: whoever that is thrown at is told of it
   msg::function_kind kind_ = msg::function_kind::asyncfunc;
   std::size_t buffer_messages_ = stream_buffer_messages;
   std::uint64_t opener_task_ = 0;  // whose block this is
