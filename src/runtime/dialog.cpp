@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/base/log.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/payload.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -16,6 +17,10 @@
 #include "tractor/sc/exception_group.hpp"
 
 namespace tractor {
+
+namespace {
+constinit logger log_of_dialogs("tractor.runtime.dialogs");
+}
 
 namespace detail {
 
@@ -71,6 +76,8 @@ dialog::~dialog() {
   if (receive_credit_.counts() && side_ == context_side::parent && !peer_ended_ && !via_->lost()) say_credit({.cid = cid_});
   if (registered_) via_->remove(*this);
   if (took_loss_) via_->leave_loss();
+  if (dropped_ != 0 && log_of_dialogs.enabled(log_level::warning))
+    log_of_dialogs.warning(describe(), ": ", dropped_, " messages were dropped here, the oldest of those that waited (overruns::drop_oldest)");
 }
 
 void dialog::set_function(std::string_view module, std::string_view name) {

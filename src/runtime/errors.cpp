@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "tractor/base/log.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/payload.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -19,6 +20,10 @@
 #include "tractor/sc/run.hpp"
 
 namespace tractor {
+
+namespace {
+constinit logger log_of_errors("tractor.runtime.errors");
+}
 
 runtime_failure::runtime_failure(std::string message, error_category category) : error(std::move(message), category) {}
 runtime_failure::~runtime_failure() = default;
@@ -443,7 +448,29 @@ msg::error_msg pack_unsendable(const std::exception_ptr& why, const uid& self, s
   return packed;
 }
 
+namespace {
+
+// It has a C++ type here, or one of the runtime's own.
+bool type_known(std::string_view name) {
+  return name == "RuntimeError" || name == "ExceptionGroup" || detail::find_error(name) != nullptr ||
+         std::ranges::any_of(type_rows, [&](const auto& row) { return name == row.name; });
+}
+
+void say_what_is_odd(const msg::error_msg& fields) {
+  if (fields.boxed_type_str == "ContextCancelled") {
+    if (!fields.canceller)
+      log_of_errors.warning("a task in actor ", msg::quoted(fields.src_uid.name),
+                            " was cancelled, and it does not say by whom: most often its connection to who asked has ended");
+  } else if (!type_known(fields.src_type_str)) {
+    log_of_errors.warning("actor ", msg::quoted(fields.src_uid.name), " raised ", msg::quoted(fields.src_type_str),
+                          ", a type that is not registered here: it arrives with its name and text only (mod.error<E>() registers one)");
+  }
+}
+
+}  // namespace
+
 std::exception_ptr unpack_error(msg::error_msg fields, msg::error_detail detail) {
+  if (log_of_errors.enabled(log_level::warning)) say_what_is_odd(fields);
   if (fields.boxed_type_str == "ContextCancelled") return std::make_exception_ptr(context_cancelled(std::move(fields), std::move(detail)));
   if (fields.boxed_type_str == "MsgTypeError") return std::make_exception_ptr(msg_type_error(std::move(fields), std::move(detail)));
   return std::make_exception_ptr(remote_actor_error(std::move(fields), std::move(detail)));

@@ -4,13 +4,20 @@
 
 #include <utility>
 
+#include "tractor/base/log.hpp"
 #include "tractor/msg/errors.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/actor.hpp"
 #include "tractor/runtime/context.hpp"
 #include "tractor/runtime/detail/peer.hpp"
 #include "tractor/sc/checkpoint.hpp"
+#include "tractor/sc/exception_group.hpp"
 
 namespace tractor::detail {
+
+namespace {
+constinit logger log_of_calls("tractor.runtime.calls");
+}
 
 prepared_call::~prepared_call() = default;
 
@@ -49,6 +56,7 @@ sc::task<> incoming_call::run() {
     failure = std::current_exception();
   }
   const bool interrupted = failure && wire_type_name(failure) == "KeyboardInterrupt";
+  if (failure && link_.via().lost()) say_undelivered(sc::describe_briefly(failure));
   msg::buffer error;
   if (failure) error = encoded(std::exchange(failure, nullptr));
   const auto cut_off = [&] { return outer_cancel || link_.scope().cancel_called(); };  // whatever it made of the cancel (S-CTX-43)
@@ -60,12 +68,20 @@ sc::task<> incoming_call::run() {
     } catch (const sc::cancelled&) {
       outer_cancel = std::current_exception();
     }
-    if (cut_off()) error.clear();
+    if (cut_off()) {
+      if (!error.empty()) say_undelivered("it waited for room on the connection");
+      error.clear();
+    }
   }
   answer(cut_off(), error);
   if (interrupted) link_.via().self().cancel_soon(std::nullopt, "a task raised KeyboardInterrupt");
   delist();
   if (outer_cancel) std::rethrow_exception(std::exchange(outer_cancel, nullptr));
+}
+
+void incoming_call::say_undelivered(std::string_view error) const {
+  log_of_calls.warning("the error of ", link_.describe(), " cannot be told to actor ", msg::quoted(link_.via().remote_uid().name),
+                       ", which asked for it: ", error);
 }
 
 sc::task<> incoming_call::wait_for_room() {

@@ -4,7 +4,13 @@
 
 #include <string>
 
+#include "tractor/base/log.hpp"
+
 namespace tractor::sc {
+
+namespace {
+constinit logger log_of_broadcast("tractor.sc.broadcast");
+}
 
 lagged::lagged(std::uint64_t missed)
     : error("broadcast: this receiver did not keep up and has missed " + std::to_string(missed) + (missed == 1 ? " value" : " values"),
@@ -20,6 +26,10 @@ void throw_broadcast_closed(const char* doing) {
 
 broadcast_core::broadcast_core(std::size_t values_max) : capacity(values_max) {
   if (capacity == 0) throw usage_error("broadcast: the capacity must be at least 1");
+}
+
+void say_lagged(std::uint64_t missed) noexcept {
+  log_of_broadcast.warning("a subscription that is not told of it did not keep up: it goes on behind ", missed, " values that it has missed");
 }
 
 void broadcast_core::close() noexcept {

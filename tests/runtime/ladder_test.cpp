@@ -3,7 +3,9 @@
 // The steps by which an actor is ended: a request, SIGTERM, SIGKILL. Each goes as far as it has to, and no further, and every
 // process is gone when the block is left.
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -46,10 +48,33 @@ sc::task<> hang_up_and_be_stuck(tractor::context<void, int, int>& ctx) {
   });
 }
 
+int sigterm_file = -1;  // of this process
+void note_sigterm(int) {
+  static_cast<void>(::write(sigterm_file, "T", 1));
+}
+
+// From here on each SIGTERM leaves a letter in the file at `path`, and does nothing else. Stuck, it answers nothing either.
+sc::task<> note_each_sigterm(tractor::context<>& ctx, std::string path, bool stuck) {
+  sigterm_file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  struct sigaction action = {};
+  action.sa_handler = note_sigterm;
+  ::sigaction(SIGTERM, &action, nullptr);
+  sigset_t terminate;
+  ::sigemptyset(&terminate);
+  ::sigaddset(&terminate, SIGTERM);
+  ::sigprocmask(SIG_UNBLOCK, &terminate, nullptr);
+  co_await ctx.started();
+  ctx.kernel_link().via().channel().flush();
+  if (stuck)
+    for (volatile unsigned spins = 0;; spins = spins + 1) continue;
+  co_await sc::sleep_forever();
+}
+
 }  // namespace
 }  // namespace ladder_kit
 
 TRACTOR_MODULE(ladder_kit) {
+  mod.def<&ladder_kit::note_each_sigterm>("note_each_sigterm", "path", "stuck");
   mod.def<&ladder_kit::hold_one_that_is_stuck>("hold_one_that_is_stuck", "own", "method");
   mod.def<&ladder_kit::hang_up_and_be_stuck>("hang_up_and_be_stuck");
 }
@@ -103,6 +128,39 @@ TEST_P(ladder_test, blocked_actors_are_killed_when_the_body_fails) {
   static_cast<void>(as<std::invalid_argument>(error));
   EXPECT_EQ(4U, processes.size());
   for (const auto& process : processes) EXPECT_TRUE(process.gone());
+}
+
+// S-KIL-1, S-KIL-2, S-KIL-6, S-NUR-20: whoever acknowledges the request is left to go; who does not gets SIGTERM, once, before SIGKILL; a hard
+// cancel begins with that, and asks nobody.
+TEST_P(ladder_test, sigterm_is_for_who_does_not_answer_and_for_a_hard_cancel) {
+  enum class way : unsigned char { answers, is_stuck, hard };
+  for (const way tried : {way::answers, way::is_stuck, way::hard}) {
+    const std::string path = left_behind().temporary_directory() + "/sigterm";
+    std::exception_ptr told;
+    const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+      auto more = options();
+      more.enable_modules.emplace_back("ladder_kit");
+      auto worker = co_await an.start_actor("worker", more);
+      told = co_await caught([&] {
+        return worker.open_context<&ladder_kit::note_each_sigterm>({path, tried != way::answers}, [&](auto&) -> sc::task<> {
+          co_await an.cancel(tried == way::hard);
+          co_await sc::sleep_forever();
+        });
+      });
+    });
+    EXPECT_EQ(nullptr, error) << text_of(error);
+    const auto noted = std::filesystem::file_size(path);
+    EXPECT_EQ(tried == way::answers ? 0U : 1U, noted);
+    EXPECT_THAT(text_of(told), HasSubstr(tried == way::answers ? "by actor 'root'" : "has ended: it was cancelled"));
+    std::filesystem::remove(path);
+  }
+}
+
+// S-KIL-2, S-KIL-6, S-KIL-10: the times are the contract's. That they are kept is seen in bench/ and by eye, for tests assert no time.
+TEST(ladder_times, are_those_of_the_contract) {
+  EXPECT_EQ(500ms, tractor::portal_cancel_timeout);
+  EXPECT_EQ(1600ms, tractor::hard_kill_timeout);
+  EXPECT_EQ(3s, tractor::nursery_cancel_timeout);
 }
 
 // S-KIL-11, S-NUR-19, S-NUR-20, S-NUR-21: also when the cancel was asked for in so many words, whichever way, and went without an error.

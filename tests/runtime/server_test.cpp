@@ -10,7 +10,7 @@
 #include <string>
 #include <variant>
 
-#include "raw_peer.hpp"
+#include "raw_server.hpp"
 #include "runtime_test.hpp"
 #include "tests/sc/sc_test.hpp"
 #include "tractor/tractor.hpp"
@@ -18,7 +18,14 @@
 namespace {
 
 using namespace std::chrono_literals;
+using raw::begin_context;
+using raw::error_of_peer;
+using raw::failing_with;
+using raw::next_start;
 using raw::raw_peer;
+using raw::send_error;
+using raw::send_start_ack;
+using raw::with_peer;
 using runtime_test::catch_as;
 namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
@@ -105,70 +112,6 @@ TEST(server, portal_closes_with_its_block_though_the_peer_reads_nothing) {
           },
           {.handle_signals = false});
     });
-}
-
-using use_portal = std::function<sc::task<>(tractor::portal&)>;
-
-// Runs `use(portal&)` in an actor whose peer is `talk(raw_peer&)`.
-void with_peer(const raw::attack& talk, const use_portal& use) {
-  tractor::testing::run_test([&]() -> sc::task<> {
-    co_await tractor::open_root_actor(
-        [&]() -> sc::task<> {
-          const auto listener = ipc::listen(ipc::tcp_address{"127.0.0.1", 0});
-          co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
-            n.start_soon([&]() -> sc::task<> {
-              raw_peer peer((co_await listener->accept()).stream);
-              co_await peer.shake_hands();
-              co_await talk(peer);
-              while (co_await peer.answer() != "closed") continue;
-            });
-            co_await tractor::open_portal(listener->local(), use);
-          });
-        },
-        {.handle_signals = false});
-  });
-}
-
-// The cid of the next message, which is to be a Start; "" of any other.
-sc::task<std::string> next_start(raw_peer& peer) {
-  const auto message = co_await peer.channel().receive();
-  const auto* request = message ? std::get_if<msg::start>(&*message) : nullptr;
-  EXPECT_NE(request, nullptr);
-  co_return request == nullptr ? std::string() : std::string(request->cid);
-}
-
-void send_start_ack(raw_peer& peer, const std::string& cid, msg::function_kind kind) {
-  peer.channel().send([&](msg::buffer& out) { msg::encode_start_ack(out, cid, kind); });
-}
-
-// Begins a context as its endpoint would.
-sc::task<std::string> begin_context(raw_peer& peer) {
-  std::string cid = co_await next_start(peer);
-  send_start_ack(peer, cid, msg::function_kind::context);
-  peer.channel().send([&](msg::buffer& out) { msg::encode_started(out, cid, nullptr); });
-  co_return cid;
-}
-
-msg::error_msg error_of_peer(const std::string& type, const std::string& cid) {
-  msg::error_msg fields;
-  fields.src_uid = raw::intruder;
-  fields.src_type_str = fields.boxed_type_str = type;
-  fields.relay_path.push_back(raw::intruder);
-  fields.cid = cid;
-  return fields;
-}
-
-void send_error(raw_peer& peer, const msg::error_msg& fields) {
-  peer.channel().send([&](msg::buffer& out) { msg::encode_error_msg(out, fields); });
-}
-
-// Answers a call with that error.
-raw::attack failing_with(const std::function<msg::error_msg(const std::string& cid)>& error) {
-  return [=](raw_peer& peer) -> sc::task<> {
-    const auto cid = co_await next_start(peer);
-    send_start_ack(peer, cid, msg::function_kind::asyncfunc);
-    send_error(peer, error(cid));
-  };
 }
 
 // S-CHN-6

@@ -79,13 +79,32 @@ TEST_F(cluster_test, error_of_the_body_ends_the_actors_and_goes_on) {
   EXPECT_THAT(text_of(error), HasSubstr("std::invalid_argument: gather_contexts at "));
 }
 
-// S-CLU-3
-TEST_F(cluster_test, hard_kill_ends_the_actors) {
-  run([]() -> task<> {
-    co_await open_actor_cluster({.modules = {"crew"}, .count = 2, .hard_kill = true}, [](actor_cluster& cluster) -> task<> {
-      for (auto& [name, worker] : cluster) EXPECT_GT(co_await worker.run<&own_pid>(), 0);
+// S-CLU-3: asked to end, or terminated, as it was said. What runs there tells.
+TEST_F(cluster_test, hard_kill_terminates_where_a_request_would_have_come) {
+  for (const bool hard : {true, false}) {
+    std::string told;
+    run([&]() -> task<> {
+      co_await tractor::open_nursery([&](tractor::actor_nursery&) -> task<> {
+        co_await sc::open_nursery([&](sc::nursery& around) -> task<> {
+          co_await open_actor_cluster({.modules = {"crew"}, .count = 2, .hard_kill = hard}, [&](actor_cluster& cluster) -> task<> {
+            sc::event up;
+            around.start_soon([&, worker = cluster.begin()->second]() -> task<> {
+              try {
+                co_await worker.open_context<&ten_times>({}, [&](auto&) -> task<> {
+                  up.set();
+                  co_await sc::sleep_forever();
+                });
+              } catch (const tractor::error& ended) {
+                told = ended.what();
+              }
+            });
+            co_await up.wait();
+          });
+        });
+      });
     });
-  });
+    EXPECT_THAT(told, HasSubstr(hard ? "SIGTERM" : "by actor 'root'"));
+  }
 }
 
 // S-CLU-1

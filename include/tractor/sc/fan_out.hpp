@@ -9,7 +9,7 @@
 // There is no task behind it: of those that have had everything, the first to ask receives, and the others wait for what it gets. When it
 // is cancelled one of the others goes on; so the source must lose nothing when it is cancelled. The fastest subscriber misses nothing; the
 // newest `window` values are kept for the rest. One that has fallen behind further is told by `lagged`, once, and goes on at the oldest
-// that is kept; with raise_on_lag = false it goes on at once, and missed() counts.
+// that is kept; with raise_on_lag = false it goes on at once, missed() counts, and a warning is logged.
 //
 // The end, and an error, of the source reach every subscription that has had all before it: each asks the source itself, which gives them
 // again. Any number of tasks may receive through one subscription, each value goes to one of them; while any does, the subscription must be
@@ -134,6 +134,7 @@ std::optional<T> subscription<T>::take() {
     } catch (const lagged& behind) {
       missed_ += behind.missed();
       if (options_.raise_on_lag) throw;
+      detail::say_lagged(behind.missed());
     }
   }
 }

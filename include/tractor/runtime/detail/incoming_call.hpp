@@ -42,6 +42,7 @@ class incoming_call {
 
  private:
   sc::task<> wait_for_room();
+  void say_undelivered(std::string_view error) const;
   void answer(bool cut_off, const msg::buffer& failure);
   void answer_error(const msg::buffer& error);
   [[nodiscard]] msg::buffer encoded(const std::exception_ptr& error) const;

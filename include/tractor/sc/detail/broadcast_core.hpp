@@ -58,6 +58,8 @@ struct TRACTOR_API broadcast_core {
 };
 
 [[noreturn]] TRACTOR_API void throw_broadcast_closed(const char* doing);
+// Logs that a receiver which is not told has missed so many values.
+TRACTOR_API void say_lagged(std::uint64_t missed) noexcept;
 
 // A receiver without its type.
 class TRACTOR_API broadcast_cursor {
