@@ -51,28 +51,48 @@ def without_comments(text, keep_strings=False):
     return _TOKEN.sub(blank, text)
 
 
-_TEST = re.compile(r"^\s*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TRACTOR_TEST|TRACTOR_ACTOR_TEST|TRACTOR_ACTOR_TEST_F)\((\w+),\s*(\w+)",
+_TEST = re.compile(r"^[ \t]*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TRACTOR_TEST|TRACTOR_ACTOR_TEST|TRACTOR_ACTOR_TEST_F)\((\w+),\s*(\w+)",
                    re.MULTILINE)
+_PYTHON_TEST = re.compile(r"^[ \t]*def ((?:test|check)(?:_\w+)?)\(", re.MULTILINE)
+
+
+def _places_to_name(path, text):
+    """(start, end, test) of each comment in which a test says what it asserts: the lines directly above a test that runs, without a blank
+    one between; in a file that is one test, a source that must not compile or a shell script, the lines at its head."""
+    folder, tests = path.parent.name, []
+    mark = "//" if path.suffix in (".cpp", ".hpp") else "#"
+    if path.suffix == ".sh" or folder == "compile_fail":
+        end = 0
+        while text.startswith(mark, end):
+            end = text.find("\n", end) + 1 or len(text)
+        yield 0, end, f"{folder}/{path.name}"
+        return
+    if path.suffix == ".py":
+        tests = [(match.start(), f"{folder}/{path.name}:{match[1]}") for match in _PYTHON_TEST.finditer(text)]
+    elif path.suffix == ".cpp":
+        running = (match for match in _TEST.finditer(text) if not match[2].startswith("DISABLED_"))
+        tests = [(match.start(), f"{folder}.{match[1]}.{match[2]}") for match in running]
+    for below, test in tests:
+        start = below
+        while start > 0 and text[text.rfind("\n", 0, start - 1) + 1:start].lstrip(" \t").startswith(mark):
+            start = text.rfind("\n", 0, start - 1) + 1
+        yield start, below, test
 
 
 def tests_that_name(root, mentions):
-    """{name: {test, …}} of the names that the tests mention; `mentions(text)` gives (position, name) of each. A mention in a comment at
-    the margin is of the next test, one further in of the test it stands in; one in the head of a file, or in a file without tests,
-    is of the whole file."""
-    tests = collections.defaultdict(set)
-    for path, text in files(root, ["tests"], (".cpp", ".py")):
-        starts = [(match.start(), f"{path.parent.name}.{match[1]}.{match[2]}") for match in _TEST.finditer(text)]
-        whole = f"{path.parent.name}/{path.name}"
-        head = re.search(r"^#include|^import", text, re.MULTILINE)
+    """{name: {test, …}} of the names that tests give in the comment that is theirs, and a finding for each mention elsewhere, which would
+    look as if a test asserted it; `mentions(text)` gives (position, name) of each."""
+    tests, findings = collections.defaultdict(set), []
+    for path, text in files(root, ["tests"], (".cpp", ".hpp", ".py", ".sh")):
+        places = list(_places_to_name(path, text))
         for position, name in mentions(text):
-            at_margin = text.startswith("//", text.rfind("\n", 0, position) + 1)
-            after = next((title for start, title in starts if start > position), None)
-            before = next((title for start, title in reversed(starts) if start < position), None)
-            if not starts or (head and position < head.start()):
-                tests[name].add(whole)
+            test = next((test for start, end, test in places if start <= position < end), None)
+            if test:
+                tests[name].add(test)
             else:
-                tests[name].add((after if at_margin else before) or whole)
-    return tests
+                line = text.count("\n", 0, position) + 1
+                findings.append(f"{path}:{line}: {name} is named, but not in the comment directly above a test")
+    return tests, findings
 
 
 def compile_all(jobs):

@@ -38,8 +38,8 @@ actor_nursery::~actor_nursery() {
   for (const auto& link : undecided_)
     if (link->loss_pending())
       link->on_loss_dropped([who = link->remote_uid(), why = link->lost()] {
-        log_of_nursery.error("actor ", msg::quoted(who.name), " is gone, and its nursery had ended when it turned out that nobody is told: ",
-                             sc::describe_briefly(why));
+        log_of_nursery.error("actor ", msg::quoted(who.name),
+                             " is gone, and its nursery had ended when it turned out that nobody is told: ", sc::describe_briefly(why));
       });
 }
 
@@ -237,49 +237,6 @@ bool is_end(const std::exception_ptr& error) { return is_any<context_cancelled, 
 
 long long milliseconds(sc::duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
-// Whether nobody listens there any more; `while_it_dies`: whoever does may be dying, and is given time for it.
-sc::task<bool> nobody_listens(std::string path, bool while_it_dies) {
-  bool refused = false;
-  try {
-    co_await sc::move_on_after(while_it_dies ? socket_death_timeout : socket_probe_timeout, [&]() -> sc::task<> {
-      do {
-        co_await sc::connect_unix(path);
-        if (while_it_dies) co_await sc::sleep(socket_probe_pause);
-      } while (while_it_dies);
-    });
-  } catch (const os_error& error) {
-    refused = error.errno_value() == ECONNREFUSED;
-  } catch (const std::exception&) {
-    // Best effort: what cannot be looked at stays.
-  }
-  co_return refused;
-}
-
-// A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
-sc::task<> remove_socket_files(actor& owner, const child_actor& child) {
-  const auto& certificate = child.process->certificate();
-  if (!certificate) co_return;
-  if (certificate->clean()) {
-    // It removes its own; unless a function of it has called exit().
-    if (!child.took_leave()) ipc::remove_default_socket_of_dead(child.who.name, certificate->pid);
-    co_return;
-  }
-  // What was below it dies with it, at about the same time. What it had started by exec and not told of yet is nobody's, and is swept if it
-  // is dead by now; else that is the reaper's.
-  if (owner.has_directory())
-    for (const auto& below : owner.directory().table().owned_by(child.link.get()))
-      for (const auto& where : below.addrs)
-        if (where.uds() != nullptr && where.uds()->dir == owner.socket_dir() && co_await nobody_listens(where.uds()->path(), true))
-          ipc::remove_socket_of_dead(*where.uds());
-  if (child.executed && !owner.socket_dir().empty()) ipc::sweep_sockets_of_dead(owner.socket_dir(), ipc::registry_sweep::spared);
-  // The fork server died before it answered: the actor was not made, or the kernel kills it at about the same time.
-  const bool dies_unseen = certificate->pid < 0 && child.process->failure_errno() == ECONNRESET;
-  if (certificate->pid < 0 && !dies_unseen) co_return;
-  if (!dies_unseen) ipc::remove_default_socket_of_dead(child.who.name, certificate->pid);
-  for (const auto& where : child.options.bind_addrs)
-    if (where.uds() != nullptr && co_await nobody_listens(where.uds()->path(), dies_unseen)) ipc::remove_socket_of_dead(*where.uds());
-}
-
 std::string boot_failure_text(child_actor& child, const std::exception_ptr& why, bool dead) {
   std::string text = "actor " + msg::quoted(child.who.name) + " did not start: ";
   if (!child.process->failure().empty()) {
@@ -348,7 +305,7 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
         child->process->abandon("the fork server does not answer");
       co_await exited();
     }
-    co_await remove_socket_files(owner_, *child);
+    co_await child->remove_socket_files(owner_);
     child->link->fail(std::make_exception_ptr(transport_closed("actor " + msg::quoted(child->who.name) + " did not start")));
     child->process->stderr_output().finish();
     const std::string text = boot_failure_text(*child, why, dead);
@@ -408,47 +365,6 @@ sc::task<> actor_nursery::collect(child_ptr child, std::string module, std::stri
 
 // --- the end of actors ---
 
-namespace {
-
-// One that was told to end, and whose process has ended: whether by that. A crash on the way is something else.
-bool ended_as_told(const child_actor& child) {
-  const auto& certificate = *child.process->certificate();
-  switch (certificate.kind) {
-    case spawn::death_kind::exited: return certificate.exit_status == 0;
-    case spawn::death_kind::signaled:
-      return certificate.signal == SIGTERM || certificate.signal == SIGINT || (certificate.signal == SIGKILL && child.killed);
-    case spawn::death_kind::lost: return true;  // nobody knows of anything else
-  }
-  return false;
-}
-
-struct end_of_actor {
-  std::exception_ptr why;  // what its dialogs are told
-  bool in_good_order = false;
-};
-
-std::exception_ptr death_of(child_actor& child) {
-  return std::make_exception_ptr(actor_died(child.who, *child.process->certificate(), child.process->stderr_output().tail()));
-}
-
-// What the end of an actor's link means; `dead`: there is a certificate.
-end_of_actor judge(child_actor& child, bool asked, bool dead) {
-  const auto ended = [&](const std::string& how) {
-    return std::make_exception_ptr(transport_closed("actor " + msg::quoted(child.who.name) + how));
-  };
-  if (asked && (!dead || ended_as_told(child))) return {.why = ended(" has ended: it was cancelled"), .in_good_order = true};
-  const std::string& why_closed = child.link->channel().why_closed();
-  if (!dead)
-    return {.why = std::make_exception_ptr(transport_closed("the connection to actor " + msg::quoted(child.who.name) +
-                                                            " ended, its process (pid " + std::to_string(child.process->pid()) +
-                                                            ") lives: " + why_closed))};
-  if (!child.process->certificate()->clean()) return {.why = death_of(child)};
-  if (child.outlived || child.link->channel().ended_by_stream()) return {.why = death_of(child)};
-  return {.why = ended(" has ended, because its connection had: " + why_closed)};
-}
-
-}  // namespace
-
 // Serves an actor's channel until that ends, then finds out why it ended. Not cancelled from outside: it ends with the process.
 sc::task<> actor_nursery::monitor(child_ptr child) {
   co_await sc::shielded([&]() -> sc::task<> {
@@ -467,16 +383,16 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
     const bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
     // By this nursery, through a portal, or by somebody else: another actor, or a signal.
     const bool asked = child->ending || child->link->cancel_called() || child->took_leave();
-    end_of_actor end = judge(*child, asked, dead);
+    child_actor::end end = child->judge_end(asked, dead);
     if (child->link->lost()) end.why = child->link->lost();  // the actor's own runtime said why (S-RT-22)
     child->link->fail(end.why);
     if (!end.in_good_order) lose(child, end.why);
     if (!dead) {
       start_ending(child, false);
       co_await exited();
-      if (asked && !ended_as_told(*child)) lose(child, death_of(*child));
+      if (asked && !child->ended_as_told()) lose(child, child->death());
     }
-    co_await remove_socket_files(owner_, *child);
+    co_await child->remove_socket_files(owner_);
   });
   if (!child->process->certificate()->clean()) ungraceful_ = true;
   child->process->stderr_output().finish();
@@ -497,23 +413,6 @@ void actor_nursery::lose(const child_ptr& child, const std::exception_ptr& why) 
     link.on_loss_dropped(surface);
   } else {
     surface();
-  }
-}
-
-void detail::child_actor::process_exited() noexcept {
-  if (link->channel().closed()) return;
-  drain.self = this;
-  drain.fire = [](sc::detail::timer& due) noexcept {
-    child_actor& self = *static_cast<drain_timer&>(due).self;
-    self.outlived = true;
-    self.link->channel().close("process is gone");  // short enough to need no memory
-  };
-  sc::runner& run = *sc::runner::current();
-  drain.at = run.now() + link_drain_timeout;
-  try {
-    run.arm(drain);
-  } catch (const std::bad_alloc&) {
-    drain.fire(drain);  // its last words, if it had any, are lost
   }
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,18 @@ struct child_actor {
 
   // With the process ends the link, though the kernel may not say so: a process that the actor started may hold a copy of its end.
   void process_exited() noexcept;
+
+  struct end {
+    std::exception_ptr why;  // what its dialogs are told
+    bool in_good_order = false;
+  };
+  // What the end of its link means; `was_asked`: it was told to end; `dead`: there is a certificate.
+  [[nodiscard]] end judge_end(bool was_asked, bool dead) const;
+  // Of a process that has ended, and was told to: whether by that. A crash on the way is something else.
+  [[nodiscard]] bool ended_as_told() const;
+  [[nodiscard]] std::exception_ptr death() const;
+  // A SIGKILL leaves it no time to remove its socket files (S-KIL-6). One on which somebody listens by now is not the dead actor's.
+  [[nodiscard]] sc::task<> remove_socket_files(actor& owner) const;
 
   // It was told to end, by whomever, and has done so in good order.
   [[nodiscard]] bool took_leave() const noexcept { return word.answered && word.value; }

@@ -77,7 +77,8 @@ dialog::~dialog() {
   if (registered_) via_->remove(*this);
   if (took_loss_) via_->leave_loss();
   if (dropped_ != 0 && log_of_dialogs.enabled(log_level::warning))
-    log_of_dialogs.warning(describe(), ": ", dropped_, " messages were dropped here, the oldest of those that waited (overruns::drop_oldest)");
+    log_of_dialogs.warning(describe(), ": ", dropped_,
+                           " messages were dropped here, the oldest of those that waited (overruns::drop_oldest)");
 }
 
 void dialog::set_function(std::string_view module, std::string_view name) {

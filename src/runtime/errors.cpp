@@ -92,17 +92,25 @@ std::string heading(const msg::error_msg& fields, std::string_view type_name) {
   return text;
 }
 
+// The fields that say something, as text.
+std::vector<std::pair<std::string_view, std::string>> telling_fields(const msg::error_msg& fields) {
+  std::vector<std::pair<std::string_view, std::string>> found{{"src_uid", to_string(fields.src_uid)}};
+  if (fields.cid) found.emplace_back("cid", msg::escaped(*fields.cid));
+  if (fields.boxed_type_str != fields.src_type_str) found.emplace_back("boxed_type", msg::escaped(fields.boxed_type_str));
+  if (fields.relay_path.size() > 1) {
+    std::string path;
+    for (const uid& each : fields.relay_path) path += (path.empty() ? "" : " -> ") + to_string(each);
+    found.emplace_back("relay_path", std::move(path));
+  }
+  if (fields.canceller) found.emplace_back("canceller", to_string(*fields.canceller));
+  if (fields.sender) found.emplace_back("sender", to_string(*fields.sender));
+  return found;
+}
+
 // The error as S-ERR-8 shows it: the message, the fields that say something, and the trace in a box.
 std::string rendered(const std::string& message, const msg::error_msg& fields, const std::string& stack) {
   std::string text = message;
-  text += "\n |_src_uid=" + to_string(fields.src_uid);
-  if (fields.boxed_type_str != fields.src_type_str) text += "\n |_boxed_type=" + msg::escaped(fields.boxed_type_str);
-  if (fields.relay_path.size() > 1) {
-    text += "\n |_relay_path=";
-    for (std::size_t i = 0; i < fields.relay_path.size(); ++i) text += (i == 0 ? "" : " -> ") + to_string(fields.relay_path[i]);
-  }
-  if (fields.canceller) text += "\n |_canceller=" + to_string(*fields.canceller);
-  if (fields.sender) text += "\n |_sender=" + to_string(*fields.sender);
+  for (const auto& [name, value] : telling_fields(fields)) text += "\n |_" + std::string(name) + "=" + value;
   if (!fields.tb_str.empty() || !stack.empty()) {
     text += "\n +-- raised in " + to_string(fields.relay_path.empty() ? fields.src_uid : fields.relay_path.back());
     const std::string lines = stack + fields.tb_str;
@@ -131,11 +139,12 @@ actor_died::~actor_died() = default;
 struct remote_actor_error::contents {
   msg::error_msg fields;
   msg::error_detail detail;
+  std::string_view type_name;  // of this library: static
   std::vector<std::exception_ptr> members{};
   mutable std::once_flag rendered{};
   mutable std::string text{};
 
-  contents(msg::error_msg f, msg::error_detail d) : fields(std::move(f)), detail(std::move(d)) {
+  contents(msg::error_msg f, msg::error_detail d, std::string_view type) : fields(std::move(f)), detail(std::move(d)), type_name(type) {
     // What ours do not send is not kept, wherever it comes from.
     if (detail.stack.size() > sc::detail::throw_stack_max) detail.stack.resize(sc::detail::throw_stack_max);
     std::erase_if(detail.stack, [](const code_place& place) { return place.module.size() > module_bytes_max; });
@@ -174,7 +183,7 @@ constinit thread_local std::size_t remote_actor_error::contents::one_deeper::dep
 constinit thread_local std::size_t remote_actor_error::contents::one_deeper::members_ = 0;
 
 remote_actor_error::remote_actor_error(msg::error_msg fields, msg::error_detail detail, std::string_view type_name)
-    : error(heading(fields, type_name)), held_(std::make_shared<const contents>(std::move(fields), std::move(detail))) {}
+    : error(heading(fields, type_name)), held_(std::make_shared<const contents>(std::move(fields), std::move(detail), type_name)) {}
 remote_actor_error::remote_actor_error(const remote_actor_error&) = default;
 remote_actor_error::~remote_actor_error() = default;
 
@@ -182,6 +191,12 @@ const msg::error_msg& remote_actor_error::fields() const noexcept { return held_
 const msg::error_detail& remote_actor_error::detail() const noexcept { return held_->detail; }
 const std::vector<std::exception_ptr>& remote_actor_error::members() const noexcept { return held_->members; }
 const std::vector<code_place>& remote_actor_error::stack() const noexcept { return held_->detail.stack; }
+
+std::string remote_actor_error::one_line() const {
+  std::string text = std::string(held_->type_name) + "[" + msg::escaped(src_type_str()) + "](";
+  for (const auto& [name, value] : telling_fields(fields())) text += (text.back() == '(' ? "" : ", ") + std::string(name) + "=" + value;
+  return text + ")";
+}
 
 std::string remote_actor_error::text_without_stack() const { return rendered(message(), fields(), {}); }
 

@@ -29,7 +29,8 @@ broadcast_core::broadcast_core(std::size_t values_max) : capacity(values_max) {
 }
 
 void say_lagged(std::uint64_t missed) noexcept {
-  log_of_broadcast.warning("a subscription that is not told of it did not keep up: it goes on behind ", missed, " values that it has missed");
+  log_of_broadcast.warning("a subscription that is not told of it did not keep up: it goes on behind ", missed,
+                           " values that it has missed");
 }
 
 void broadcast_core::close() noexcept {

@@ -4,9 +4,9 @@
 
     lean_test.py BUILD_DIR
 
-S-LZY-1, S-LZY-4, S-LZY-5. In the programs (first_call.cpp) a root starts one actor and calls it. What it has mapped, its threads and its
-page faults the actor tells itself; its system calls are counted by strace, in runs of their own, so that nothing is counted that only the
-counting does. Where the system permits no ptrace they are not counted, and the test says why.
+In the programs (first_call.cpp) a root starts one actor and calls it. What it has mapped, its threads and its page faults the actor tells
+itself; its system calls are counted by strace, in runs of their own, so that nothing is counted that only the counting does. Where the
+system permits no ptrace they are not counted, and the test says why.
 """
 
 import collections
@@ -219,15 +219,18 @@ class Findings:
 
 
 class LeanTest(Findings, unittest.TestCase):
+    # S-LZY-1, S-LZY-4
     def test_nothing_optional_is_mapped_and_no_thread_is_there(self):
         for method in METHODS:
             with self.subTest(method):
                 found = boot(LEAN, method)
                 self.assert_nothing(judge_mappings(LEAN, found.mappings) + judge_threads(found.threads))
 
+    # S-LZY-5
     def test_nothing_of_ours_runs_before_main(self):
         self.assert_nothing(judge_initialisers(own_objects(LEAN, boot(LEAN, "forkserver").mappings)))
 
+    # S-LZY-5
     def test_page_faults_are_within_the_budget(self):
         for method in METHODS:
             with self.subTest(method):
@@ -252,6 +255,7 @@ class TracedTest(Findings, unittest.TestCase):
         if why := why_no_ptrace():
             raise unittest.SkipTest(f"no system calls are counted: {why}")
 
+    # S-LZY-4: no directory is made; S-LZY-5
     def test_system_calls_are_within_the_budget(self):
         for method in METHODS:
             with self.subTest(method):

@@ -94,6 +94,7 @@ def flat(trees):
         yield from flat(tree["children"])
 
 
+# S-STK-2, S-STK-3: dump. S-MPG-2: how the service ends.
 def check_show(checks, machine):
     done = machine.run("ps")
     checks.equal((done.returncode, done.stdout), (0, "no live actors on this machine (of this user)\n"), "ps: nobody")
@@ -138,7 +139,6 @@ def check_show(checks, machine):
         done = machine.run("tree", "nobody")
         checks.that(done.returncode == 1 and "no live actor on this machine is called 'nobody'" in done.stderr, "tree: nobody", done.stderr)
 
-        # S-STK-2, S-STK-3
         done = machine.run("dump", str(service.pid))
         checks.equal(done.returncode, 0, "dump", done.stderr)
         runtime = machine.directory / "tractor"
@@ -157,7 +157,6 @@ def check_show(checks, machine):
         done = machine.run("cancel", "greeter")
         checks.equal(done.stdout, f"greeter (pid {greeter}) has ended its tasks, and ends\n", "cancel")
         checks.that(wait_until(lambda: machine.run("find", "greeter").returncode == 1), "cancel: it is not registered any more")
-        # S-MPG-2
         send(service.pid, signal.SIGINT)
         checks.equal(service.wait(), 130, "the service ends by SIGINT", service.err)
         checks.that(b"tractor: interrupted by SIGINT\n" in service.err, "and says so", service.err)
@@ -170,8 +169,8 @@ def check_show(checks, machine):
     checks.equal(machine.left(), [], "no socket is left")
 
 
+# S-UDS-2
 def check_registrar(checks, machine):
-    # S-UDS-2
     with Running(machine.command, "registrar", env=machine.env) as registrar:
         checks.equal(registrar.process.stdout.readline().decode(), f"registrar at /unix{machine.directory}/tractor/registry@1616.sock\n",
                      "registrar: says where")

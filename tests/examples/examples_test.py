@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The small example programs: what they print, how they end, and that nothing of them is left (S-TST-9). The others are run by
-wordcount_test.py and, beside each other, by tests/cli.
+"""The small example programs: what they print, how they end, and that nothing of them is left. The others are run by wordcount_test.py
+and, beside each other, by tests/cli.
 
     examples_test.py BUILD_DIR
 """
@@ -16,6 +16,7 @@ from example_tools import Checks, Program, adopt_orphans
 PRIMES = {112272535095293: True, 112582705942171: True, 115280095190773: True, 115797848077099: True, 1099726899285419: False}
 
 
+# S-TST-9
 def check(checks, program, *arguments, status=0, out=None, err=rb"", environment=()):
     """Runs it under both start methods."""
     for method in ("forkserver", "exec"):
@@ -30,6 +31,7 @@ def check(checks, program, *arguments, status=0, out=None, err=rb"", environment
         checks.that(re.fullmatch(err, running.err), f"{text}: stderr", running.err)
 
 
+# S-LZY-4: starts that overlap.
 def check_processes(checks, programs):
     cores = len(os.sched_getaffinity(0))
 
@@ -51,7 +53,6 @@ def check_processes(checks, programs):
         + rb"  in crash_with_a_fleet at \S*we_are_processes.cpp:\d+\nRuntimeError: self-destructed: the root crashed on purpose\n"
     )
     check(checks, programs / "we_are_processes", status=1, out=printed(False), err=crashed)
-    # S-LZY-4
     check(checks, programs / "we_are_processes", "--overlapped", status=1, out=printed(True), err=crashed)
 
 

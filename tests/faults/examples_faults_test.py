@@ -78,6 +78,7 @@ def normal(example, text):
     text = re.sub(r"took \d+\.\d+ s", "took N s", text)
     text = re.sub(r"\+?0x[0-9a-f]+", "0xN", text)
     text = re.sub(r"@[0-9a-f]{6}\b", "@UUID", text)
+    text = re.sub(r"_cid=[0-9a-f-]{36}", "_cid=UUID", text)
     return "\n".join(sorted(text.splitlines())) if example[0] in UNORDERED else text
 
 

@@ -226,7 +226,7 @@ TEST_P(sweep, every_fault_at_every_operation) {
         }
         EXPECT_GT(at, 1U) << "no " << to_string(where) << " of " << to_string(of) << " was hit";
       }
-  // Watched, tasks take their steps in another order, and whether an overrun finds its sender still at it depends on that (S-OVR-4).
+  // Watched, tasks take their steps in another order, and whether an overrun finds its sender still at it depends on that.
   const outcome watched = run_with(said, {.timer = SIZE_MAX}, seed);
   ASSERT_EQ(watched.broken, "");
   ASSERT_FALSE(watched.server_had_to_be_ended);

@@ -82,7 +82,7 @@ sc::task<std::string> receive_stops(ipc::channel& from, std::function<void(const
   co_return why;
 }
 
-// S-OOB-7, S-RPC-5, S-FRM-11, S-CHN-4: the last words of a peer that has gone arrive, though none of them can be answered.
+// S-RPC-5, S-FRM-11, S-CHN-4: the last words of a peer that has gone arrive, though none of them can be answered.
 TRACTOR_TEST(channel, peer_that_has_gone_is_heard_to_its_last_frame) {
   auto [near, far] = sc::open_socketpair();
   ipc::channel channel(std::move(near));

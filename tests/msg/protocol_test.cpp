@@ -128,7 +128,7 @@ TEST(envelope, longer_forms_are_accepted) {
   EXPECT_EQ(decode<int>(message.pld), 7);
 }
 
-// S-MSG-2, S-FRM-8: what is none of the messages says why.
+// S-MSG-2, S-FRM-8: what is none of the messages says why. S-MSG-8: what an acknowledgement carries is a strict bool.
 TEST(envelope, malformed_messages_are_refused_with_a_reason) {
   EXPECT_EQ(complaint_about_body({}), "a frame without a body is no message");
   EXPECT_EQ(complaint_about(value(7)), "undecodable message: expected map, got int 7");
@@ -145,7 +145,6 @@ TEST(envelope, malformed_messages_are_refused_with_a_reason) {
             "undecodable message: Stop: expected each field once, got str 'cid'");
   EXPECT_EQ(complaint_about({{"msg_type", "StartAck"}, {"cid", "c"}, {"functype", "generator"}}),
             "undecodable message: StartAck.functype: expected one of 'asyncfunc', 'asyncgen', 'context', got str 'generator'");
-  // S-MSG-8: a strict bool
   EXPECT_EQ(complaint_about({{"msg_type", "CancelAck"}, {"cid", "c"}, {"pld", 1}}),
             "undecodable message: CancelAck.pld: expected bool, got int 1");
   EXPECT_EQ(complaint_about({{"msg_type", "Aid"}, {"name", "n"}, {"uuid", "u"}, {"pid", "1"}}),

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "runtime_test.hpp"
+#include "tractor/sc/finally.hpp"
 
 namespace breaking {
 namespace {
@@ -317,6 +318,54 @@ TEST_F(root_test, error_of_the_body_goes_through_unchanged) {
   const auto* found = as<own_error>(error);
   ASSERT_NE(nullptr, found);
   EXPECT_EQ(42, found->value);
+}
+
+// S-RT-11: however its block is left, the root's own tasks are cancelled and waited for, out of reach of what cancels the block.
+TEST_F(root_test, tasks_of_the_runtime_have_ended_when_the_block_has) {
+  enum class exit : unsigned char { clean, error, cancel };
+  for (const exit way : {exit::clean, exit::error, exit::cancel}) {
+    bool cleaned_up = false;
+    const auto error = outcome_of([&]() -> sc::task<> {
+      sc::cancel_scope around;
+      static_cast<void>(co_await around.run([&] {
+        return tractor::open_root_actor([&]() -> sc::task<> {
+          tractor::current_actor().service().start_soon([&]() -> sc::task<> {
+            const auto clean_up = [&]() -> sc::task<> {
+              co_await sc::shielded([]() -> sc::task<> { co_await sc::sleep(1ms); });
+              cleaned_up = true;
+            };
+            co_await sc::finally([]() -> sc::task<> { co_await sc::sleep_forever(); }, clean_up);
+          });
+          co_await sc::checkpoint();
+          if (way == exit::error) throw std::invalid_argument("of the body");
+          if (way == exit::cancel) around.cancel("enough");
+          co_await sc::checkpoint();
+        });
+      }));
+      EXPECT_TRUE(cleaned_up);
+    });
+    EXPECT_TRUE(cleaned_up);
+    if (way == exit::error)
+      static_cast<void>(as<std::invalid_argument>(error));
+    else
+      EXPECT_EQ(nullptr, error) << text_of(error);
+  }
+}
+
+// S-RT-11: what a nursery below the block makes of one error is that error.
+TEST_F(root_test, error_of_one_task_below_goes_through_unchanged) {
+  const auto error = outcome_of([]() -> sc::task<> {
+    co_await tractor::open_root_actor([]() -> sc::task<> {
+      co_await sc::open_nursery([](sc::nursery& n) -> sc::task<> {
+        n.start_soon([]() -> sc::task<> {
+          throw std::invalid_argument("of a task");
+          co_return;
+        });
+        co_await sc::sleep_forever();
+      });
+    });
+  });
+  static_cast<void>(as<std::invalid_argument>(error));
 }
 
 // Reference: local::test_local_actor_async_func.

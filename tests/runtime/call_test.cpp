@@ -394,6 +394,33 @@ TEST_F(call_test, cancel_of_an_actor_goes_before_calls_that_are_queued) {
   });
 }
 
+// S-RT-17: acknowledged when every task has ended, also one that takes its time.
+TEST_F(call_test, cancel_of_an_actor_waits_for_all_its_tasks) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    sc::event opened, acknowledged;
+    bool known = false;
+    std::exception_ptr of_the_slow, of_the_other;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      n.start_soon([&]() -> sc::task<> { of_the_other = co_await caught([&] { return worker.run<&kit::forever>(); }); });
+      n.start_soon([&]() -> sc::task<> {
+        of_the_slow = co_await caught([&] {
+          return worker.open_context<&kit::slow_to_end>({100}, [&](auto& ctx) -> sc::task<> {
+            opened.set();
+            co_await sc::shielded([&] { return acknowledged.wait(); });
+            known = ctx.maybe_error() != nullptr;
+          });
+        });
+      });
+      co_await opened.wait();
+      EXPECT_TRUE(co_await worker.cancel_actor({.timeout = 10s}));
+      acknowledged.set();
+    });
+    EXPECT_TRUE(known) << "the answer of the slow one comes before the acknowledgement";
+    for (const auto& error : {of_the_slow, of_the_other}) static_cast<void>(as<tractor::context_cancelled>(error));
+  });
+}
+
 // S-RT-17
 TEST_F(call_test, request_in_a_cancelled_actor_is_refused) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

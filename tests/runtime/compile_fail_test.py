@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""compile_fail_test.py BUILD_DIR: what the types of an endpoint forbid is an error of the compiler, the one that the build uses.
-
-S-POR-2, S-POR-6, S-CTX-1, S-CTX-22, S-COD-3.
-"""
+"""compile_fail_test.py BUILD_DIR: what the types of an endpoint forbid is an error of the compiler, the one that the build uses."""
 
 import pathlib
 import re

@@ -94,7 +94,7 @@ TEST_F(context_cancel_test, cancel_by_the_opener_is_acknowledged_and_absorbed) {
   });
 }
 
-// S-CTX-60: a block with a result says that there is none.
+// S-CTX-60: a block with a result says that there is none. S-CTX-43: nor has one whose endpoint drops the cancel.
 // Reference: ctx::test_parent_cancels, remx::test_unmasked_remote_exc.
 TEST_F(context_cancel_test, cancelled_context_has_no_result) {
   RT_NEEDS_PROCESSES("an endpoint drops its cancel, which is no error in a process of its own");
@@ -104,7 +104,7 @@ TEST_F(context_cancel_test, cancelled_context_has_no_result) {
     EXPECT_EQ(worker.peer_uid(), result);
     const auto swallowed =
         co_await worker.open_context<&kit::swallows_the_cancel>({}, [](auto& ctx) -> sc::task<> { co_await ctx.cancel(); });
-    EXPECT_EQ(std::nullopt, swallowed) << "who drops the cancel is cancelled all the same (S-CTX-43)";
+    EXPECT_EQ(std::nullopt, swallowed) << "who drops the cancel is cancelled all the same";
     static_cast<void>(co_await worker.open_context<&kit::swallows_the_cancel>({}, [](auto& ctx) -> sc::task<> {
       co_await ctx.cancel();
       const auto error = co_await catch_as<context_cancelled>([&] { return ctx.wait_for_result(); });
@@ -434,6 +434,7 @@ TEST_F(context_cancel_test, cancel_by_a_third_actor_names_it) {
     EXPECT_EQ(canceller.peer_uid(), cancelled->canceller());
     EXPECT_EQ(target.peer_uid(), relayed_by);
     EXPECT_EQ(target.peer_uid(), cancelled->src_uid());
+    EXPECT_EQ("ContextCancelled", cancelled->boxed_type_str());
     while (an.actor_count() > 1) co_await sc::checkpoint();
     co_await an.cancel();
   });
@@ -524,7 +525,7 @@ TEST_F(context_cancel_test, endpoint_that_waits_for_a_lock_ends_by_the_cancel_an
   });
 }
 
-// S-OOB-4, S-SIG-4: an actor that ends by its own decision says so to those who talk to it.
+// S-OOB-4: an actor that ends by its own decision says so to those who talk to it.
 TEST_F(context_cancel_test, actor_that_cancels_itself_answers_first) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a context says of itself, from both sides (S-CTX-25).
+// What a context says of itself, from both sides.
 
 #include "runtime_test.hpp"
 
@@ -146,6 +146,7 @@ TEST_F(context_state_test, tells_an_error) {
   });
 }
 
+// S-CTX-25
 TEST(context_state, has_the_names_of_the_reference) {
   const std::vector<std::string_view> names{"pre-started",        "syncing-to-child", "started",        "streaming",
                                             "streaming-finished", "result-returned",  "self-cancelled", "peer-cancelled",

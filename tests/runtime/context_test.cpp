@@ -283,7 +283,7 @@ TEST_F(context_test, error_of_the_body_cancels_the_remote_task_and_goes_on) {
   });
 }
 
-// S-CTX-71, S-NUR-12, S-CTX-6
+// S-CTX-71, S-NUR-12
 TEST_F(context_test, cancel_of_the_block_cancels_the_remote_task) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -382,7 +382,7 @@ TEST_F(context_test, death_during_a_body_that_ends_well_is_raised_by_the_block) 
   });
 }
 
-// S-CTX-4, S-POR-23
+// S-CTX-4
 // Reference: ctx::test_ctx_with_self_actor.
 TEST_F(context_test, opened_into_ones_own_actor_is_refused) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The counting behind flow control (S-OVR-9), without actors: a sender never has more under way than the receiver has room for, and is
-// never left waiting by a receiver that has taken everything.
+// The counting behind flow control, without actors: a sender never has more under way than the receiver has room for, and is never left
+// waiting by a receiver that has taken everything.
 
 #include "tractor/runtime/detail/credit.hpp"
 
@@ -28,6 +28,7 @@ TEST(send_credit, is_without_bound_until_the_peer_says_so) {
   EXPECT_TRUE(credit.available());
 }
 
+// S-OVR-9
 TEST(send_credit, is_used_up_message_by_message) {
   send_credit credit;
   credit.bind(2);
@@ -65,6 +66,7 @@ TEST(send_credit, of_a_peer_that_gives_without_end_does_not_wrap) {
   EXPECT_TRUE(credit.available());
 }
 
+// S-OVR-9
 TEST(receive_credit, refuses_what_was_not_allowed) {
   receive_credit credit;
   credit.bind(2);
@@ -114,7 +116,7 @@ TEST(receive_credit, window_that_shrinks_takes_nothing_back_and_one_that_grows_i
   EXPECT_EQ(messages_of(credit.take_grant(0)), 7u);
 }
 
-// Both sides, with the messages between them on their way for a while, and a window that changes.
+// S-OVR-9: both sides, with the messages between them on their way for a while, and a window that changes.
 TEST(flow_control, sender_and_receiver_agree_whatever_the_order) {
   std::mt19937 random(7);
   const auto any_size = [&] { return random() % 3 == 0 ? random() % (stream_window_bytes * 2) : random() % 200; };

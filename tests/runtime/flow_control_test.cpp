@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Flow control of streams: a reader that does not keep up slows its writer, and nobody else (S-OVR-9, S-OVR-5).
+// Flow control of streams: a reader that does not keep up slows its writer, and nobody else.
 
 #include <chrono>
 #include <numeric>
@@ -37,6 +37,7 @@ sc::task<> until_blocked_here(portal& worker, int tasks = 1) {
   while (waiting_here(sc::task_tree()) != tasks) co_await worker.run<&kit::nothing>();
 }
 
+// S-OVR-9
 // Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(flow_control_test, slow_reader_slows_its_writer_and_nobody_else) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -123,7 +124,7 @@ TEST_F(flow_control_test, views_are_sent_as_what_they_show) {
   });
 }
 
-// The window counts bytes as well.
+// S-OVR-9: the window counts bytes as well.
 TEST_F(flow_control_test, big_messages_are_bounded_in_bytes) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -219,6 +220,7 @@ TEST_F(flow_control_test, send_that_waits_can_be_cancelled) {
   });
 }
 
+// S-OVR-9
 TEST_F(flow_control_test, many_writers_of_one_stream_take_turns_at_the_room) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

@@ -308,18 +308,41 @@ TEST_P(hostile_peer, whose_requests_cannot_be_served_gets_an_error_for_each) {
   });
 }
 
-// S-RPC-1, S-OOB-7: messages for dialogs that do not exist are dropped.
+// S-RPC-1, S-OOB-7: messages for dialogs that do not exist, or not any more, are dropped.
 TEST_P(hostile_peer, whose_messages_belong_to_no_dialog_is_ignored) {
   against_actor([](raw_peer& peer) -> sc::task<> {
     co_await peer.shake_hands();
-    peer.send_frame({{"msg_type", "Yield"}, {"cid", "nobody"}, {"pld", 1}});
-    peer.send_frame({{"msg_type", "Return"}, {"cid", "nobody"}, {"pld", 1}});
-    peer.send_frame({{"msg_type", "Stop"}, {"cid", "nobody"}});
-    peer.send_frame({{"msg_type", "CancelAck"}, {"cid", "nobody"}, {"pld", true}});
+    peer.send_start("over", "hostile_target", "twice", {{"number", 3}});
+    EXPECT_EQ(co_await peer.answer(), "StartAck");
+    EXPECT_EQ(co_await peer.answer(), "Return");
+    for (const char* cid : {"nobody", "over"}) {
+      peer.send_frame({{"msg_type", "Yield"}, {"cid", cid}, {"pld", 1}});
+      peer.send_frame({{"msg_type", "Return"}, {"cid", cid}, {"pld", 1}});
+      peer.send_frame({{"msg_type", "Stop"}, {"cid", cid}});
+      peer.send_frame({{"msg_type", "CancelAck"}, {"cid", cid}, {"pld", true}});
+    }
     peer.send_start("c1", "hostile_target", "twice", {{"number", 4}});
     EXPECT_EQ(co_await peer.answer(), "StartAck");
     EXPECT_EQ(co_await peer.answer(), "Return");
   });
+}
+
+// S-RPC-4: the kind of what was started, before anything that it says.
+TEST_P(hostile_peer, that_starts_something_is_told_of_what_kind_it_is) {
+  using kind = msg::function_kind;
+  const auto kind_of = [](std::string func, msg::value::map kwargs) {
+    std::optional<kind> told;
+    against_actor([&](raw_peer& peer) -> sc::task<> {
+      co_await peer.shake_hands();
+      peer.send_start("c1", "hostile_target", func, kwargs);
+      EXPECT_EQ(co_await peer.answer(), "StartAck");
+      told = peer.last_kind();
+    });
+    return told;
+  };
+  EXPECT_EQ(kind::asyncfunc, kind_of("twice", {{"number", 4}}));
+  EXPECT_EQ(kind::context, kind_of("mirror", {}));
+  EXPECT_EQ(kind::asyncgen, kind_of("count_to", {{"n", 1}}));
 }
 
 // S-RPC-7: a cancel of an unknown task is acknowledged; one of a running task when that has ended.

@@ -49,9 +49,7 @@ sc::task<> hang_up_and_be_stuck(tractor::context<void, int, int>& ctx) {
 }
 
 int sigterm_file = -1;  // of this process
-void note_sigterm(int) {
-  static_cast<void>(::write(sigterm_file, "T", 1));
-}
+void note_sigterm(int) { static_cast<void>(::write(sigterm_file, "T", 1)); }
 
 // From here on each SIGTERM leaves a letter in the file at `path`, and does nothing else. Stuck, it answers nothing either.
 sc::task<> note_each_sigterm(tractor::context<>& ctx, std::string path, bool stuck) {
@@ -130,8 +128,8 @@ TEST_P(ladder_test, blocked_actors_are_killed_when_the_body_fails) {
   for (const auto& process : processes) EXPECT_TRUE(process.gone());
 }
 
-// S-KIL-1, S-KIL-2, S-KIL-6, S-NUR-20: whoever acknowledges the request is left to go; who does not gets SIGTERM, once, before SIGKILL; a hard
-// cancel begins with that, and asks nobody.
+// S-KIL-1, S-KIL-2, S-KIL-6, S-NUR-20: whoever acknowledges the request is left to go; who does not gets SIGTERM, once, before SIGKILL; a
+// hard cancel begins with that, and asks nobody.
 TEST_P(ladder_test, sigterm_is_for_who_does_not_answer_and_for_a_hard_cancel) {
   enum class way : unsigned char { answers, is_stuck, hard };
   for (const way tried : {way::answers, way::is_stuck, way::hard}) {

@@ -239,7 +239,7 @@ TEST_F(listening, peer_that_does_not_read_holds_up_the_end_for_a_bounded_time) {
               HasSubstr("what was still to be sent to actor 'intruder' was not read within 500 ms, and is lost (last_words_timeout)"));
 }
 
-// S-RT-16: whoever looks for it then, by name or by address, does not find one that tears down what it works with.
+// S-RT-16, S-RT-17: whoever looks for it then, by name or by address, does not find one that tears down what it works with.
 TEST_F(listening, exit_callbacks_run_when_nobody_reaches_the_actor_any_more) {
   bool ran = false;
   in_root([&]() -> sc::task<> {

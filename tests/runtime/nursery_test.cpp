@@ -112,7 +112,7 @@ TEST_F(actor_nursery_test, error_of_the_body_ends_all_and_is_raised_bare) {
   static_cast<void>(as<std::invalid_argument>(error));
 }
 
-// S-KIL-13: the connections outlive the cancel, so that an actor is asked to end before they do.
+// S-KIL-13, S-RT-17: the connections outlive the cancel, so that an actor is asked to end before they do.
 TEST_F(actor_nursery_test, cancel_from_outside_is_an_actors_request) {
   const std::string file = std::string(std::getenv("TMPDIR")) + "/who";
   std::string root;
@@ -442,7 +442,7 @@ TEST_F(actor_nursery_test, group_below_is_one_error_above) {
   EXPECT_EQ("ExceptionGroup", remote->boxed_type_str());
 }
 
-// S-NUR-24, S-NUR-25: a nursery that lives in an endpoint ends with it.
+// S-NUR-25: a nursery that lives in an endpoint ends with it.
 // Reference: peer::test_peer_spawns_and_cancels_service_subactor.
 TEST_F(actor_nursery_test, nursery_in_an_endpoint_ends_with_its_context) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -459,7 +459,7 @@ TEST_F(actor_nursery_test, nursery_in_an_endpoint_ends_with_its_context) {
   });
 }
 
-// S-NUR-8 is checked by the compiler. A tree of many actors, one after another.
+// A tree of many actors, one after another.
 TEST_F(actor_nursery_test, many_actors_come_and_go) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     std::vector<portal> all;

@@ -256,6 +256,24 @@ TEST_F(one_way_test, consumer_may_be_cancelled_and_started_again) {
   });
 }
 
+// S-POR-24: each is a copy of its own.
+TEST_F(one_way_test, streams_of_one_function_at_the_same_time_are_independent) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto streamer = co_await start_streamer(an);
+    std::vector<std::vector<int>> got(2);
+    co_await sc::open_nursery([&](sc::nursery& n) {
+      for (auto& copy : got)
+        n.start_soon([&]() -> sc::task<> {
+          co_await streamer.open_stream_from<&one_way::count_to>({200}, [&](auto& stream) -> sc::task<> {
+            while (const auto value = co_await stream.next()) copy.push_back(*value);
+          });
+        });
+    });
+    for (const auto& copy : got) EXPECT_EQ(first_numbers(200), copy);
+    co_await an.cancel();
+  });
+}
+
 // S-OWS-6
 // Reference: owaystr::test_a_quadruple_example.
 TEST_F(one_way_test, fan_in_of_four_actors_gives_every_value_once) {
@@ -279,18 +297,21 @@ TEST_F(one_way_test, fan_in_of_four_actors_gives_every_value_once) {
 // Reference: owaystr::test_not_fast_enough_quad.
 TEST_F(one_way_test, fan_in_can_be_cancelled_at_any_point) {
   for (const auto delay : {0ms, 1ms, 3ms, 5ms, 8ms, 12ms, 20ms}) {
+    std::optional<int> result;
     run([&]() -> sc::task<> {
-      static_cast<void>(co_await sc::move_on_after(delay, [&]() -> sc::task<> {
+      const bool ended = co_await sc::move_on_after(delay, [&]() -> sc::task<> {
         co_await tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
           auto aggregator = co_await an.start_actor("aggregator", {.enable_modules = {"one_way"}});
-          static_cast<void>(co_await aggregator.open_context<&one_way::aggregate>({1'000'000}, [&](auto& ctx) -> sc::task<> {
+          result = co_await aggregator.open_context<&one_way::aggregate>({1'000'000}, [&](auto& ctx) -> sc::task<> {
             co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
               while (co_await stream.next()) continue;
             });
-          }));
+          });
         });
-      }));
+      });
+      EXPECT_FALSE(ended);
     });
+    EXPECT_EQ(std::nullopt, result);
   }
 }
 

@@ -188,7 +188,7 @@ sc::task<> printing_tree(start_method method) {
 sc::task<> serving_tree(std::string name, start_method method) {
   const auto serve = [=](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor(name + ".worker", {.enable_modules = {"find_actor_test"}, .start_method = method});
-    // Other programs find it once it has answered (S-BOOT-11).
+    // Other programs find it once it has answered.
     say({co_await worker.run<&find_actor_test::own_pid>()});
     say_ready();
     co_await until_released();

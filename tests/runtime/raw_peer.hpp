@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -58,7 +59,10 @@ class raw_peer {
         last_message_ = error->message.value_or("");
         co_return "Error:" + error->boxed_type_str;
       }
-      if (const auto* ack = std::get_if<msg::start_ack>(&*message)) last_had_extra_ = ack->has_extra;
+      if (const auto* ack = std::get_if<msg::start_ack>(&*message)) {
+        last_had_extra_ = ack->has_extra;
+        last_kind_ = ack->functype;
+      }
       co_return std::string(msg::wire_name(msg::kind_of(*message)));
     } catch (const tractor::transport_closed&) {
       co_return "closed";
@@ -72,6 +76,8 @@ class raw_peer {
   [[nodiscard]] const std::string& last_message() const { return last_message_; }
   // The last StartAck had keys beyond those of the protocol.
   [[nodiscard]] bool last_had_extra() const { return last_had_extra_; }
+  // What the last StartAck said that it had started.
+  [[nodiscard]] std::optional<msg::function_kind> last_kind() const { return last_kind_; }
   void hang_up() { channel_.close("done"); }
   [[nodiscard]] ipc::channel& channel() { return channel_; }
   [[nodiscard]] int fd() { return dynamic_cast<sc::socket_stream&>(channel_.stream()).fd(); }
@@ -80,6 +86,7 @@ class raw_peer {
   ipc::channel channel_;
   std::string last_message_;
   bool last_had_extra_ = false;
+  std::optional<msg::function_kind> last_kind_;
 };
 
 // How many tasks of "announce" got past their started().

@@ -135,13 +135,52 @@ TEST_F(remote_error_test, text_says_who_raised_what_and_where) {
   });
 }
 
-// S-ERR-7
+// S-ERR-8: the fields that say something, and no others; a box where there is a trace; all of it in one line.
+TEST(remote_error_text, shows_what_is_known_and_nothing_else) {
+  tractor::msg::error_msg fields;
+  fields.src_uid = {.name = "worker", .uuid = "1111110000"};
+  fields.src_type_str = fields.boxed_type_str = "ValueError";
+  fields.relay_path = {fields.src_uid};
+  EXPECT_STREQ("the task in actor 'worker' raised 'ValueError'\n |_src_uid=worker@111111", remote_actor_error(fields).what());
+  EXPECT_EQ("remote_actor_error[ValueError](src_uid=worker@111111)", remote_actor_error(fields).one_line());
+
+  fields.boxed_type_str = "RemoteActorError";
+  fields.relay_path.push_back({.name = "middle", .uuid = "2222220000"});
+  fields.sender = tractor::uid{.name = "sender", .uuid = "3333330000"};
+  fields.cid = "c-1";
+  fields.message = "a bad thing";
+  fields.tb_str = "first\nlast\n";
+  EXPECT_STREQ(
+      "the task in actor 'worker' raised 'ValueError': a bad thing\n"
+      " |_src_uid=worker@111111\n"
+      " |_cid=c-1\n"
+      " |_boxed_type=RemoteActorError\n"
+      " |_relay_path=worker@111111 -> middle@222222\n"
+      " |_sender=sender@333333\n"
+      " +-- raised in middle@222222\n"
+      " | first\n"
+      " | last\n"
+      " +--",
+      remote_actor_error(fields).what());
+
+  tractor::msg::error_msg cancelled;
+  cancelled.src_uid = fields.src_uid;
+  cancelled.src_type_str = cancelled.boxed_type_str = "ContextCancelled";
+  cancelled.canceller = fields.sender;
+  EXPECT_STREQ("the task in actor 'worker' was cancelled by actor 'sender'\n |_src_uid=worker@111111\n |_canceller=sender@333333",
+               tractor::context_cancelled(cancelled).what());
+  EXPECT_EQ("context_cancelled[ContextCancelled](src_uid=worker@111111, canceller=sender@333333)",
+            tractor::context_cancelled(cancelled).one_line());
+}
+
+// S-ERR-6, S-ERR-7: of no class of its own.
 TEST_F(remote_error_test, group_crosses_as_one_error_that_names_its_members) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::fail>("group", "of them"); });
     RT_REQUIRE(error);
     EXPECT_EQ("ExceptionGroup", error->boxed_type_str());
+    EXPECT_EQ(typeid(remote_actor_error), typeid(*error.error));
     EXPECT_THAT(error->what(), HasSubstr("first of them"));
     EXPECT_THAT(error->what(), HasSubstr("second of them"));
     co_await an.cancel();

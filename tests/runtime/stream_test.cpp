@@ -381,7 +381,7 @@ TEST_F(stream_test, item_of_the_wrong_type_is_kept_with_its_dialog_and_the_type_
   });
 }
 
-// S-CTX-73, S-COD-8
+// S-CTX-73, S-COD-8, S-ERR-6
 TEST_F(stream_test, item_of_the_wrong_type_fails_the_endpoint_that_receives_it) {
   RT_NEEDS_PROCESSES("the endpoint is another one there");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

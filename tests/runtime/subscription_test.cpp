@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Streams whose messages go to several tasks here (S-BRD-1, S-BRD-9). The counting is tests/sc/fan_out_test.cpp.
+// Streams whose messages go to several tasks here. The counting is tests/sc/fan_out_test.cpp.
 
 #include <numeric>
 
@@ -17,7 +17,7 @@ std::vector<int> numbers(int from, int to) {
   return all;
 }
 
-// S-BRD-1, S-BRD-9, S-STR-6
+// S-BRD-1, S-BRD-9
 // Reference: advstr::test_local_task_fanout_from_stream, bcast::test_stream_fan_out_to_local_subscriptions.
 TEST_F(subscription_test, every_task_gets_every_message_and_all_can_send) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -50,7 +50,7 @@ TEST_F(subscription_test, every_task_gets_every_message_and_all_can_send) {
   });
 }
 
-// S-BRD-6: the end of the stream reaches every task, and ends the block quietly.
+// S-BRD-6: the end of the stream reaches every task, and (S-STR-4) ends the block quietly.
 // Reference: advstr::test_local_task_fanout_from_stream.
 TEST_F(subscription_test, end_of_the_stream_reaches_every_task) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -64,7 +64,7 @@ TEST_F(subscription_test, end_of_the_stream_reaches_every_task) {
               auto mine = stream.subscribe();
               for (int count = 0;; ++count) {
                 if (count == 50) ++ended;
-                static_cast<void>(co_await mine.receive());  // at the end it throws, which leaves the block quietly (S-STR-4)
+                static_cast<void>(co_await mine.receive());  // at the end it throws, which leaves the block quietly
               }
             });
         });

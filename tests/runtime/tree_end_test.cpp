@@ -48,8 +48,8 @@ TEST_P(tree_end_test, killed_root_takes_all_along) {
     tree.root().signal(SIGKILL);
     expect_all_end(tree);
     EXPECT_EQ("killed by SIGKILL", tree.wait());
-    // Of executed actors it may be that nobody is left to remove their socket files: those are the reaper's (S-REAP-4). The fork server
-    // leaves none.
+    // Of executed actors it may be that nobody is left to remove their socket files: those are the reaper's. The fork server leaves
+    // none.
     const auto swept = tractor::ipc::sweep_sockets_of_dead(tractor::ipc::runtime_directory_path(), tractor::ipc::registry_sweep::swept);
     if (GetParam() == start_method::forkserver) EXPECT_TRUE(swept.empty());
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Several tasks that each get what one receiver gets (S-BRD-1 to S-BRD-8).
+// Several tasks that each get what one receiver gets.
 
 #include "tractor/sc/fan_out.hpp"
 

@@ -2,8 +2,6 @@
 //
 // A cancel that is caught and dropped is found: the scope ends as cancelled whatever the body returned, and under
 // swallow_policy::fail the task fails. One that is rethrown, kept, replaced or met again is not.
-//
-// S-CTX-43
 
 #include <exception>
 #include <optional>
@@ -63,6 +61,7 @@ void expect_cancelled_with_a_warning(task<> (*drops_one)()) {
   expect_names_task_checkpoint_and_scope(warning, "main");
 }
 
+// S-CTX-43
 TEST(swallow, scope_ends_as_cancelled_whatever_the_body_returned) { expect_cancelled_with_a_warning(&swallow_one); }
 
 // Scopes of their own inside the handler, which end in an absorbed cancel or an error, settle nothing of what it has caught.

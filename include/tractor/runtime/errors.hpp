@@ -145,6 +145,9 @@ class TRACTOR_API remote_actor_error : public error {
   // the functions of a stack takes milliseconds, once for each place. message() is its first line.
   [[nodiscard]] const char* what() const noexcept override;
 
+  // The type and the fields in one line, for a log: "remote_actor_error[ValueError](src_uid=worker@1f2e3d, cid=…)".
+  [[nodiscard]] std::string one_line() const;
+
   [[nodiscard]] const uid& src_uid() const noexcept { return fields().src_uid; }
   [[nodiscard]] const std::string& src_type_str() const noexcept { return fields().src_type_str; }
   [[nodiscard]] const std::string& boxed_type_str() const noexcept { return fields().boxed_type_str; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: an endpoint takes its context by reference
+// S-CTX-1
 
 #include "tractor/tractor.hpp"
 

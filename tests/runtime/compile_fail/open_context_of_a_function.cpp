@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: this function is no context endpoint: call it with run
+// S-CTX-1
 
 #include "tractor/tractor.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: no member named 'wait_for_result'
+// S-CTX-22
 
 #include "tractor/tractor.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: this function is a context endpoint: open it with open_context
+// S-POR-6
 
 #include "tractor/tractor.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: this function is a generator: open it with open_stream_from
+// S-POR-2
 
 #include "tractor/tractor.hpp"
 

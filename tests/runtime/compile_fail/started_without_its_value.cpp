@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: no matching member function for call to 'started'
+// S-COD-3
 
 #include "tractor/tractor.hpp"
 
