@@ -16,6 +16,30 @@ actor::root_place root_of(const actor& self) {
   return own;
 }
 
+namespace {
+
+// A connection to the first of these at which the one who is meant answers. Throws why the last was none.
+sc::task<std::shared_ptr<peer>> reach_first(actor& self, std::vector<ipc::address> addrs, std::function<bool(const peer&)> is_meant,
+                                            std::string what) {
+  std::exception_ptr failed;
+  for (const auto& where : addrs) {
+    try {
+      auto link = co_await connect_peer(self, where);
+      if (is_meant(*link)) co_return link;
+      // Somebody else has that address by now.
+      failed = std::make_exception_ptr(
+          transport_closed("actor " + msg::quoted(link->remote_uid().name) + ", who listens at " + where.text() + ", is not " + what));
+      link->fail(failed);
+      self.remove_peer(*link);
+    } catch (const error&) {
+      failed = std::current_exception();
+    }
+  }
+  std::rethrow_exception(std::exchange(failed, nullptr));
+}
+
+}  // namespace
+
 sc::task<> with_root(std::function<sc::task<>(portal&)> body) {
   actor& self = current_actor();
   const actor::root_place root = root_of(self);
@@ -27,40 +51,17 @@ sc::task<> with_root(std::function<sc::task<>(portal&)> body) {
   if (root.addrs.empty())
     throw runtime_failure("the root actor " + msg::quoted(root.who.name) +
                           " of this tree listens nowhere, so that only those that it has started reach it");
-  std::shared_ptr<peer> link;
-  std::exception_ptr failed;
-  for (const auto& where : by_distance(root.addrs, nullptr)) {
-    try {
-      link = co_await connect_peer(self, where);
-      if (link->remote_uid() == root.who) break;
-      // Somebody else has that address by now.
-      const auto stranger =
-          std::make_exception_ptr(transport_closed("who listens at " + where.text() + " is not this tree's root any more"));
-      link->fail(stranger);
-      self.remove_peer(*link);
-      link = nullptr;
-      failed = stranger;
-    } catch (const error&) {
-      failed = std::current_exception();
-    }
-  }
-  if (link == nullptr) std::rethrow_exception(std::exchange(failed, nullptr));
+  const auto is_root = [&](const peer& there) { return there.remote_uid() == root.who; };
+  const auto link = co_await reach_first(self, by_distance(root.addrs, nullptr), is_root, "the root of this tree (any more)");
   co_await use_portal(self, link, std::move(body));
 }
 
 sc::task<> with_registrar(find_options options, std::function<sc::task<>(portal&)> body) {
   actor& self = current_actor();
-  std::shared_ptr<peer> link;
-  std::exception_ptr failed;
-  for (const auto& where : co_await registrars_for(self.directory(), std::move(options.registry_addrs))) {
-    try {
-      link = co_await connect_peer(self, where);
-      break;
-    } catch (const error&) {
-      failed = std::current_exception();
-    }
-  }
-  if (link == nullptr) std::rethrow_exception(std::exchange(failed, nullptr));
+  // One of the reference's that does not say so may be one.
+  const auto is_registrar = [](const peer& there) { return there.remote_aid()->is_registrar.value_or(true); };
+  auto addrs = co_await registrars_for(self.directory(), std::move(options.registry_addrs));
+  const auto link = co_await reach_first(self, std::move(addrs), is_registrar, "a registrar");
   co_await use_portal(self, link, std::move(body));
 }
 

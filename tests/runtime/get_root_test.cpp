@@ -8,11 +8,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "find_actor_endpoints.hpp"
 #include "programs.hpp"
+#include "raw_peer.hpp"
 #include "runtime/lookup.hpp"
 #include "runtime_test.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
@@ -65,6 +67,53 @@ TEST_P(get_root, root_that_listens_nowhere_is_reached_by_those_that_it_has_start
         co_await catch_as<tractor::remote_actor_error>([&] { return worker.run<&root_uuid_from_below>(GetParam() == start_method::exec); });
     RT_REQUIRE(error);
     EXPECT_THAT(error->what(), HasSubstr("the root actor 'root' of this tree listens nowhere"));
+  });
+}
+
+// Who has taken its address is not the root.
+TEST_P(get_root, stranger_at_the_address_of_the_root_is_refused) {
+  const ipc::uds_address where{.dir = left_behind().temporary_directory(), .file = "root.sock"};
+  run_in_root({.bind_addrs = {where}, .registry_addrs = std::vector<ipc::address>(), .control_socket = false},
+              [&](actor_nursery& an) -> sc::task<> {
+                auto worker = co_await an.start_actor("worker", options());
+                std::filesystem::remove(where.path());
+                const auto successor = ipc::listen(where);
+                sc::cancel_scope answering;
+                co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+                  n.start_soon([&]() -> sc::task<> {
+                    static_cast<void>(co_await answering.run([&]() -> sc::task<> {
+                      raw::raw_peer stranger((co_await successor->accept()).stream);
+                      co_await stranger.shake_hands();
+                      EXPECT_EQ("closed", co_await stranger.answer());
+                    }));
+                  });
+                  const auto error = co_await catch_as<tractor::remote_actor_error>(
+                      [&] { return worker.run<&root_uuid_from_below>(GetParam() == start_method::exec); });
+                  RT_REQUIRE(error);
+                  EXPECT_THAT(error->what(), HasSubstr("actor 'intruder', who listens at " + ipc::address(where).text() +
+                                                       ", is not the root of this tree"));
+                  answering.cancel("done");
+                });
+              });
+}
+
+// S-DSC-6
+TEST_P(get_root, who_is_no_registrar_is_not_taken_for_one) {
+  const ipc::uds_address where{.dir = left_behind().temporary_directory(), .file = "worker.sock"};
+  run_in_root({}, [&](actor_nursery& an) -> sc::task<> {
+    auto listening = options();
+    listening.bind_addrs = {where};
+    auto worker = co_await an.start_actor("worker", listening);
+    const auto error = co_await catch_as<tractor::transport_closed>([&] {
+      return tractor::get_registrar(
+          [](portal&) -> sc::task<> {
+            ADD_FAILURE() << "entered";
+            co_return;
+          },
+          {.registry_addrs = {where}});
+    });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("actor 'worker', who listens at " + ipc::address(where).text() + ", is not a registrar"));
   });
 }
 
