@@ -14,10 +14,17 @@ namespace faults {
 
 namespace sc = tractor::sc;
 
+enum class shape : unsigned char {
+  one_connection,
+  two_connections,     // between the same two; faults on the first
+  through_the_middle,  // a third actor behind the server; faults on both connections
+};
+inline constexpr const char* third_actor_name = "third";
+
 struct dialog {
   const char* name;
-  std::size_t connections;
-  // What became of it, as text; or it throws. One portal for each connection.
+  enum shape shape;
+  // What became of it, as text; or it throws. One portal for each connection of the opener.
   std::function<sc::task<std::string>(std::span<const tractor::portal>)> run;
 };
 [[nodiscard]] std::span<const dialog> dialogs();
