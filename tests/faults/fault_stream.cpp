@@ -65,33 +65,38 @@ sc::io_result fault_stream::try_receive(std::span<std::byte> into) noexcept {
   if (closed_) return {.errno_value = EBADF};
   if (cut_) return {.errno_value = ECONNRESET};
   if (in.blocked) return {.errno_value = EAGAIN};
-  const bool planned = is_planned(operation::receive);
+  if (corrupts(operation::receive)) return receive_for_corruption(into);
+  const bool planned = is_planned(operation::receive) && !made_.hit;
   // Whether there is something to move is known when it has been moved.
   std::byte first{};
-  const bool one = planned && !made_.hit && plan_.fault != kind::corrupt;
-  const sc::io_result got = inner_->try_receive(one ? std::span(&first, 1) : into);
+  const sc::io_result got = inner_->try_receive(planned ? std::span(&first, 1) : into);
   if (got.would_block() || got.errno_value != 0) return got;
-  if (!planned || made_.hit) {
-    ++count_of(operation::receive);
-    return got;
-  }
-  made_.hit = true;
   ++count_of(operation::receive);
-  switch (plan_.fault) {
-    case kind::cut:
-      cut_ = true;
-      inner_->close();
-      return {.errno_value = ECONNRESET};
-    case kind::corrupt:
-      if (got.bytes != 0) into[got.bytes / 2] ^= std::byte{0x10};
-      return got;
-    case kind::shorten:
-    case kind::stall:
-    case kind::delay:
-      if (got.bytes != 0) into[0] = first;
-      if (plan_.fault != kind::shorten) block(operation::receive);  // from the next on
-      return got;
+  if (!planned) return got;
+  made_.hit = true;
+  if (plan_.fault == kind::cut) {
+    cut_ = true;
+    inner_->close();
+    return {.errno_value = ECONNRESET};
   }
+  if (got.bytes != 0) into[0] = first;
+  if (plan_.fault != kind::shorten) block(operation::receive);  // from the next on
+  return got;
+}
+
+sc::io_result fault_stream::receive_for_corruption(std::span<std::byte> into) {
+  const sc::io_result got = inner_->try_receive(into);
+  if (got.would_block() || got.errno_value != 0) return got;
+  const std::size_t begin = made_.moved.size();
+  made_.moved.insert(made_.moved.end(), into.begin(), into.begin() + static_cast<std::ptrdiff_t>(got.bytes));
+  // (The end of the stream has no bit.)
+  if (is_planned(operation::receive) && got.bytes != 0) {
+    const std::size_t which = got.bytes * plan_.part / parts;
+    into[which] ^= flipped_bit;
+    made_.flipped = begin + which;
+    made_.hit = true;
+  }
+  ++count_of(operation::receive);
   return got;
 }
 
@@ -100,32 +105,43 @@ sc::io_result fault_stream::try_send(std::span<const std::byte> from) noexcept {
   if (closed_) return {.errno_value = EBADF};
   if (cut_) return {.errno_value = EPIPE};
   if (out.blocked) return {.errno_value = EAGAIN};
-  if (from.empty() || made_.hit || !is_planned(operation::send)) {
-    const sc::io_result sent = inner_->try_send(from);
-    if (!from.empty() && sent.errno_value == 0) ++count_of(operation::send);
-    return sent;
+  if (from.empty()) return inner_->try_send(from);
+  if (corrupts(operation::send)) return send_for_corruption(from);
+  const bool planned = is_planned(operation::send) && !made_.hit;
+  if (planned && plan_.fault == kind::cut) {
+    made_.hit = true;
+    ++count_of(operation::send);
+    cut_ = true;
+    inner_->close();
+    return {.errno_value = EPIPE};
   }
-  made_.hit = true;
+  const sc::io_result sent = inner_->try_send(planned ? from.first(1) : from);
+  if (sent.would_block() || sent.errno_value != 0) return sent;
   ++count_of(operation::send);
-  switch (plan_.fault) {
-    case kind::cut:
-      cut_ = true;
-      inner_->close();
-      return {.errno_value = EPIPE};
-    case kind::corrupt: {
-      std::vector<std::byte> other(from.begin(), from.end());
-      other[other.size() / 2] ^= std::byte{0x10};
-      return inner_->try_send(other);
-    }
-    case kind::shorten: return inner_->try_send(from.first(1));
-    case kind::stall:
-    case kind::delay: {
-      const sc::io_result sent = inner_->try_send(from.first(1));
-      block(operation::send);
-      return sent;
-    }
+  if (!planned) return sent;
+  made_.hit = true;
+  if (plan_.fault != kind::shorten) block(operation::send);
+  return sent;
+}
+
+// How much is taken is known afterwards: the byte may be among those that are sent again.
+sc::io_result fault_stream::send_for_corruption(std::span<const std::byte> from) {
+  const std::size_t begin = made_.moved.size();
+  if (is_planned(operation::send) && !flip_at_) flip_at_ = begin + from.size() * plan_.part / parts;
+  std::vector<std::byte> other;
+  if (flip_at_ && !made_.hit && *flip_at_ - begin < from.size()) {
+    other.assign(from.begin(), from.end());
+    other[*flip_at_ - begin] ^= flipped_bit;
   }
-  return {};
+  const sc::io_result sent = inner_->try_send(other.empty() ? from : other);
+  if (sent.would_block() || sent.errno_value != 0) return sent;
+  ++count_of(operation::send);
+  made_.moved.insert(made_.moved.end(), from.begin(), from.begin() + static_cast<std::ptrdiff_t>(sent.bytes));
+  if (!other.empty() && *flip_at_ < made_.moved.size()) {
+    made_.flipped = flip_at_;
+    made_.hit = true;
+  }
+  return sent;
 }
 
 void fault_stream::set_reader(waiter* waiting) noexcept {

@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "tractor/sc/byte_stream.hpp"
 
@@ -30,16 +32,23 @@ inline constexpr std::array operations{operation::receive, operation::send};
 [[nodiscard]] std::string to_string(kind fault);
 [[nodiscard]] std::string to_string(operation where);
 
+inline constexpr std::byte flipped_bit{0x10};
+inline constexpr std::size_t parts = 4;
+
 struct plan {
   kind fault = kind::cut;
   operation where = operation::receive;
-  std::size_t at = 0;  // 0: never
+  std::size_t at = 0;    // 0: never
+  std::size_t part = 0;  // the bit is flipped in the first byte of that one of the `parts` of what is there to move
 };
 
 // What became of it; outlives the stream.
 struct progress {
   std::array<std::size_t, 2> operations{};  // that have moved something, or found the end: what a plan can hit
   bool hit = false;
+  std::vector<std::byte> moved{};        // where a bit was to be flipped: all that has moved in that direction, as it was before
+  std::optional<std::size_t> flipped{};  // in that byte of it
+  std::size_t moved_in_time = 0;         // so much of it had when patience with the dialog was over
 };
 
 class fault_stream final : public sc::byte_stream {
@@ -67,6 +76,10 @@ class fault_stream final : public sc::byte_stream {
   [[nodiscard]] std::size_t& count_of(operation of) const noexcept { return made_.operations[static_cast<std::size_t>(of)]; }
   // The operation that is about to move something is the planned one.
   [[nodiscard]] bool is_planned(operation of) const noexcept;
+  // Those of a stream in which a bit is to be flipped.
+  [[nodiscard]] bool corrupts(operation of) const noexcept { return plan_.fault == kind::corrupt && plan_.where == of; }
+  sc::io_result receive_for_corruption(std::span<std::byte> into);
+  sc::io_result send_for_corruption(std::span<const std::byte> from);
   void block(operation of);
   void release(operation of) noexcept;
   static void wake(direction& of) noexcept;
@@ -76,6 +89,7 @@ class fault_stream final : public sc::byte_stream {
   progress& made_;
   defer later_;
   std::array<direction, 2> directions_;
+  std::optional<std::size_t> flip_at_;  // of what moves
   bool cut_ = false;
   bool closed_ = false;
   std::shared_ptr<fault_stream*> self_ = std::make_shared<fault_stream*>(this);  // null when this is gone

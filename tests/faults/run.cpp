@@ -93,23 +93,26 @@ class server_task {
       ended_.set();
     });
   }
+  sc::task<> end_by_force() {
+    serving_.cancel("its connections do not end");
+    co_await ended_.wait();
+  }
   // Whether it had to be made to.
   sc::task<bool> end() {
-    const bool in_time = co_await sc::move_on_after(patience, [this] { return ended_.wait(); });
-    if (!in_time) serving_.cancel("its connections do not end");
-    co_await ended_.wait();
-    co_return !in_time;
+    if (co_await sc::move_on_after(patience, [this] { return ended_.wait(); })) co_return false;
+    co_await end_by_force();
+    co_return true;
   }
-  [[nodiscard]] bool ended() const noexcept { return ended_.is_set(); }
 
  private:
   sc::cancel_scope serving_;
   sc::event ended_;
 };
 
-sc::task<> wait_until(sc::duration at_most, std::function<bool()> holds) {
+sc::task<bool> wait_until(sc::duration at_most, std::function<bool()> holds) {
   const auto end = sc::current_time() + at_most;
   while (!holds() && sc::current_time() < end) co_await sc::sleep(poll_interval);
+  co_return holds();
 }
 
 sc::task<> hold(const dialog& said, const fault_at& fault, outcome& found) {
@@ -136,24 +139,41 @@ sc::task<> hold(const dialog& said, const fault_at& fault, outcome& found) {
     const auto knows_third = [&] {
       return std::ranges::any_of(server.self().peers(), [](const auto& each) { return each->remote_uid().name == third_actor_name; });
     };
-    if (has_third) co_await wait_until(2 * tractor::handshake_timeout, knows_third);
+    if (has_third) static_cast<void>(co_await wait_until(2 * tractor::handshake_timeout, knows_third));
 
     found.text = "no handshake";
+    sc::cancel_scope waiting;
+    std::optional<sc::time_point> out_of_patience;
     co_await opener.use([&](std::span<const tractor::portal> portals) -> sc::task<> {
+      sc::cancel_scope trying;
+      all.start_soon([&]() -> sc::task<> {
+        static_cast<void>(co_await waiting.run([&]() -> sc::task<> {
+          co_await sc::sleep(patience);
+          for (auto& made : found.progress) made.moved_in_time = made.moved.size();
+          out_of_patience = sc::current_time();
+          trying.cancel("out of patience");
+        }));
+      });
       try {
-        const auto text = co_await sc::move_on_after(patience, [&] { return said.run(portals); });
+        const auto text = co_await trying.run([&] { return said.run(portals); });
         found.text = text.value_or("hung");
       } catch (const std::exception&) {
         found.text = "error:" + error_name(std::current_exception());
       }
+      waiting.cancel("the dialog has ended");
     });
+    if (out_of_patience) found.unwinding = sc::current_time() - *out_of_patience;
     // Neither of the two behind hangs up by itself.
     if (has_third) {
-      co_await wait_until(patience, [&] { return server.self().running_calls() == 0; });
+      if (!co_await wait_until(patience, [&] { return server.self().running_calls() == 0; })) {
+        found.server_had_to_be_ended = true;
+        co_await serving.end_by_force();
+      }
       third.self().cancel_soon(std::nullopt, "there is nothing more to do");
       found.third_had_to_be_ended = co_await behind->end();
     }
-    found.server_had_to_be_ended = co_await serving.end();
+    found.server_cancelled = server.self().cancel_called();
+    found.server_had_to_be_ended = co_await serving.end() || found.server_had_to_be_ended;
     found.record = seen();
     for (in_process_actor* const each : {&opener, &server, &third}) {
       const bool ended_by_force = (each == &server && found.server_had_to_be_ended) || (each == &third && found.third_had_to_be_ended);

@@ -40,9 +40,11 @@ struct outcome {
   std::array<faults::progress, sides_max> progress{};  // by side
   std::size_t timers = 0;                              // how often time has passed
   bool timer_hit = false;
+  sc::duration unwinding{};       // how long it took the opener to end, after patience with its dialog was over
+  bool server_cancelled = false;  // by the dialog
   bool server_had_to_be_ended = false;
   bool third_had_to_be_ended = false;
-  std::string broken;  // what is wrong with it; empty: nothing
+  std::string broken{};  // what is wrong with it; empty: nothing
 };
 
 [[nodiscard]] outcome run_with(const dialog& said, const fault_at& fault, std::uint64_t seed);
