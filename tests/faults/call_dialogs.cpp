@@ -71,15 +71,15 @@ sc::task<std::string> actor_that_is_cancelled(const portal& there) {
 
 std::span<const dialog> call_dialogs() {
   static const std::array all{
-      FAULTS_DIALOG(cancelled_call),
-      FAULTS_DIALOG(calls),
-      FAULTS_DIALOG(calls_at_once),
-      FAULTS_DIALOG(large_call),
-      FAULTS_DIALOG(failing_call),
-      FAULTS_DIALOG(failing_group),
-      FAULTS_DIALOG(call_of_nothing),
-      FAULTS_DIALOG(cancelled_call_that_cleans_up),
-      FAULTS_DIALOG(actor_that_is_cancelled),
+      FAULTS_DIALOG(cancelled_call, 102),
+      FAULTS_DIALOG(calls, 970),
+      FAULTS_DIALOG(calls_at_once, 68),
+      FAULTS_DIALOG(large_call, 3100),
+      FAULTS_DIALOG(failing_call, 68),
+      FAULTS_DIALOG(failing_group, 68),
+      FAULTS_DIALOG(call_of_nothing, 68),
+      FAULTS_DIALOG(cancelled_call_that_cleans_up, 120),
+      FAULTS_DIALOG(actor_that_is_cancelled, 100),
   };
   return all;
 }

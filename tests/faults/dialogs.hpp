@@ -24,6 +24,9 @@ inline constexpr const char* third_actor_name = "third";
 struct dialog {
   const char* name;
   enum shape shape;
+  // So many faults have been met in it, or a little more where there are many. One that has fewer has lost some of what it says: messages,
+  // or the end of it. So the sweep cannot shrink unseen; a change that is meant to have fewer says so here.
+  std::size_t points_min;
   // What became of it, as text; or it throws. One portal for each connection of the opener.
   std::function<sc::task<std::string>(std::span<const tractor::portal>)> run;
 };

@@ -10,17 +10,17 @@
 
 #include "dialogs.hpp"
 
-#define FAULTS_DIALOG(function)                                                                  \
-  dialog {                                                                                       \
-    #function, shape::one_connection, [](std::span<const portal> to) { return function(to[0]); } \
+#define FAULTS_DIALOG(function, points_min)                                                                  \
+  dialog {                                                                                                   \
+    #function, shape::one_connection, points_min, [](std::span<const portal> to) { return function(to[0]); } \
   }
-#define FAULTS_DIALOG_OF_TWO(function)                                                                   \
-  dialog {                                                                                               \
-    #function, shape::two_connections, [](std::span<const portal> to) { return function(to[0], to[1]); } \
+#define FAULTS_DIALOG_OF_TWO(function, points_min)                                                                   \
+  dialog {                                                                                                           \
+    #function, shape::two_connections, points_min, [](std::span<const portal> to) { return function(to[0], to[1]); } \
   }
-#define FAULTS_DIALOG_THROUGH_THE_MIDDLE(function)                                                   \
-  dialog {                                                                                           \
-    #function, shape::through_the_middle, [](std::span<const portal> to) { return function(to[0]); } \
+#define FAULTS_DIALOG_THROUGH_THE_MIDDLE(function, points_min)                                                   \
+  dialog {                                                                                                       \
+    #function, shape::through_the_middle, points_min, [](std::span<const portal> to) { return function(to[0]); } \
   }
 
 namespace faults {
