@@ -71,15 +71,15 @@ sc::task<std::string> actor_that_is_cancelled(const portal& there) {
 
 std::span<const dialog> call_dialogs() {
   static const std::array all{
-      FAULTS_DIALOG(cancelled_call, 102),
-      FAULTS_DIALOG(calls, 970),
-      FAULTS_DIALOG(calls_at_once, 68),
-      FAULTS_DIALOG(large_call, 3100),
-      FAULTS_DIALOG(failing_call, 68),
-      FAULTS_DIALOG(failing_group, 68),
-      FAULTS_DIALOG(call_of_nothing, 68),
-      FAULTS_DIALOG(cancelled_call_that_cleans_up, 120),
-      FAULTS_DIALOG(actor_that_is_cancelled, 100),
+      FAULTS_DIALOG(cancelled_call, "cancelled", 102),
+      FAULTS_DIALOG(calls, "870", 970),
+      FAULTS_DIALOG(calls_at_once, "90", 68),
+      FAULTS_DIALOG(large_call, "200000", 3100),
+      FAULTS_DIALOG(failing_call, "error:RemoteActorError(ValueError)", 68),
+      FAULTS_DIALOG(failing_group, "error:RemoteActorError(ExceptionGroup)", 68),
+      FAULTS_DIALOG(call_of_nothing, "error:RemoteActorError(AttributeError)", 68),
+      FAULTS_DIALOG(cancelled_call_that_cleans_up, "cancelled", 120),
+      FAULTS_DIALOG(actor_that_is_cancelled, "cancelled", 100),
   };
   return all;
 }

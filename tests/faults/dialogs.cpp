@@ -10,12 +10,12 @@ namespace faults {
 
 std::span<const dialog> dialogs() {
   static const std::vector<dialog> all = [] {
-    tractor::register_own_modules();  // there is no tractor::run here that does
     std::vector<dialog> found;
     for (const auto part : {call_dialogs(), context_dialogs(), stream_dialogs(), type_dialogs(), several_dialogs()})
       found.insert(found.end(), part.begin(), part.end());
     return found;
   }();
+  tractor::register_own_modules();  // there is no tractor::run here that does
   return all;
 }
 

@@ -24,6 +24,7 @@ inline constexpr const char* third_actor_name = "third";
 struct dialog {
   const char* name;
   enum shape shape;
+  const char* gives;  // undisturbed: what `run` returns, or "error:TYPE"
   // So many faults have been met in it, or a little more where there are many. One that has fewer has lost some of what it says: messages,
   // or the end of it. So the sweep cannot shrink unseen; a change that is meant to have fewer says so here.
   std::size_t points_min;

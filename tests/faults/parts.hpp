@@ -10,17 +10,17 @@
 
 #include "dialogs.hpp"
 
-#define FAULTS_DIALOG(function, points_min)                                                                  \
-  dialog {                                                                                                   \
-    #function, shape::one_connection, points_min, [](std::span<const portal> to) { return function(to[0]); } \
+#define FAULTS_DIALOG(function, gives, points_min)                                                                  \
+  dialog {                                                                                                          \
+    #function, shape::one_connection, gives, points_min, [](std::span<const portal> to) { return function(to[0]); } \
   }
-#define FAULTS_DIALOG_OF_TWO(function, points_min)                                                                   \
-  dialog {                                                                                                           \
-    #function, shape::two_connections, points_min, [](std::span<const portal> to) { return function(to[0], to[1]); } \
+#define FAULTS_DIALOG_OF_TWO(function, gives, points_min)                                                                   \
+  dialog {                                                                                                                  \
+    #function, shape::two_connections, gives, points_min, [](std::span<const portal> to) { return function(to[0], to[1]); } \
   }
-#define FAULTS_DIALOG_THROUGH_THE_MIDDLE(function, points_min)                                                   \
-  dialog {                                                                                                       \
-    #function, shape::through_the_middle, points_min, [](std::span<const portal> to) { return function(to[0]); } \
+#define FAULTS_DIALOG_THROUGH_THE_MIDDLE(function, gives, points_min)                                                   \
+  dialog {                                                                                                              \
+    #function, shape::through_the_middle, gives, points_min, [](std::span<const portal> to) { return function(to[0]); } \
   }
 
 namespace faults {

@@ -123,17 +123,17 @@ sc::task<std::string> several_at_once(const portal& there) {
 
 std::span<const dialog> several_dialogs() {
   static const std::array all{
-      FAULTS_DIALOG(several_at_once, 2080),
-      FAULTS_DIALOG_OF_TWO(calls_on_both, 380),
-      FAULTS_DIALOG_OF_TWO(stream_passed_on, 720),
-      FAULTS_DIALOG_OF_TWO(context_in_a_context_of_the_other, 100),
-      FAULTS_DIALOG_OF_TWO(error_of_one_ends_the_other, 100),
-      FAULTS_DIALOG_OF_TWO(cancelled_by_the_other, 84),
-      FAULTS_DIALOG_OF_TWO(cancelled_on_both, 102),
-      FAULTS_DIALOG_OF_TWO(streams_on_both, 2000),
-      FAULTS_DIALOG_THROUGH_THE_MIDDLE(error_of_the_third, 138),
-      FAULTS_DIALOG_THROUGH_THE_MIDDLE(cancel_for_the_third, 200),
-      FAULTS_DIALOG_THROUGH_THE_MIDDLE(stream_through_the_middle, 810),
+      FAULTS_DIALOG(several_at_once, "1770 of 60, 4950, cancelled", 2080),
+      FAULTS_DIALOG_OF_TWO(calls_on_both, "980", 380),
+      FAULTS_DIALOG_OF_TWO(stream_passed_on, "190 of 20", 720),
+      FAULTS_DIALOG_OF_TWO(context_in_a_context_of_the_other, "2", 100),
+      FAULTS_DIALOG_OF_TWO(error_of_one_ends_the_other, "error:RemoteActorError(ValueError)", 100),
+      FAULTS_DIALOG_OF_TWO(cancelled_by_the_other, "error:ContextCancelled", 84),
+      FAULTS_DIALOG_OF_TWO(cancelled_on_both, "cancelled", 102),
+      FAULTS_DIALOG_OF_TWO(streams_on_both, "600 of 60, 4950", 2000),
+      FAULTS_DIALOG_THROUGH_THE_MIDDLE(error_of_the_third, "error:RemoteActorError(RemoteActorError of ValueError)", 138),
+      FAULTS_DIALOG_THROUGH_THE_MIDDLE(cancel_for_the_third, "cancelled", 200),
+      FAULTS_DIALOG_THROUGH_THE_MIDDLE(stream_through_the_middle, "45 of 10", 810),
   };
   return all;
 }

@@ -115,6 +115,7 @@ TEST_P(sweep, every_fault_at_every_operation) {
   const faults::dialog& said = faults::dialogs()[GetParam()];
   trial runs(said);
   const outcome undisturbed = runs.undisturbed({});
+  EXPECT_EQ(undisturbed.text, said.gives);
   for (const side of : faults::sides_of(said.shape))
     for (const operation where : faults::operations)
       for (const kind fault : faults::kinds)
@@ -130,7 +131,7 @@ TEST_P(sweep, every_fault_at_every_operation) {
     for (std::size_t timer = 1; runs.try_one({.timer = timer, .late = late}, watched, first_seed); ++timer) continue;
   EXPECT_GE(runs.points(), said.points_min);
   totals::add(runs.points(), runs.timers());
-  std::printf("%s: %zu points; undisturbed it gives %s, endpoints: %s\n", said.name, runs.points(), undisturbed.text.c_str(),
+  std::printf("%s: %zu points; undisturbed it gives %s, endpoints: %s\n", said.name, runs.points(), said.gives,
               text_of(undisturbed.record).c_str());
 }
 

@@ -76,14 +76,14 @@ sc::task<std::string> item_without_a_form(const portal& there) {
 
 std::span<const dialog> type_dialogs() {
   static const std::array all{
-      FAULTS_DIALOG(started_value_without_a_form, 68),
-      FAULTS_DIALOG(started_value_of_the_wrong_type, 68),
-      FAULTS_DIALOG(result_of_the_wrong_type, 68),
-      FAULTS_DIALOG(result_of_a_call_of_the_wrong_type, 68),
-      FAULTS_DIALOG(item_of_the_wrong_type, 132),
-      FAULTS_DIALOG(item_of_the_wrong_type_to_the_peer, 100),
-      FAULTS_DIALOG(value_of_a_generator_of_the_wrong_type, 68),
-      FAULTS_DIALOG(item_without_a_form, 68),
+      FAULTS_DIALOG(started_value_without_a_form, "error:MsgTypeError", 68),
+      FAULTS_DIALOG(started_value_of_the_wrong_type, "error:MsgTypeError", 68),
+      FAULTS_DIALOG(result_of_the_wrong_type, "error:MsgTypeError", 68),
+      FAULTS_DIALOG(result_of_a_call_of_the_wrong_type, "error:MsgTypeError", 68),
+      FAULTS_DIALOG(item_of_the_wrong_type, "error:MsgTypeError", 132),
+      FAULTS_DIALOG(item_of_the_wrong_type_to_the_peer, "error:MsgTypeError", 100),
+      FAULTS_DIALOG(value_of_a_generator_of_the_wrong_type, "error:MsgTypeError", 68),
+      FAULTS_DIALOG(item_without_a_form, "error:MsgTypeError", 68),
   };
   return all;
 }
