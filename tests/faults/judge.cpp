@@ -189,6 +189,9 @@ std::string check_agreement(const finding found, const record& now, const record
   return {};
 }
 
+// Of what brings no wait with it. The clock is virtual, so this is exact: none of the waits that are bounded for the worst was waited out.
+bool takes_no_longer(kind fault) { return fault == kind::cut || fault == kind::shorten; }
+
 // Only who is told nothing any more, not even of the end, is left waiting for more.
 bool may_wait_for_ever(const fault_at& fault, side of) {
   return fault.plan.fault == kind::stall && fault.plan.where == operation::receive && fault.of == of;
@@ -204,6 +207,7 @@ std::string judge(const outcome& ended, const outcome& undisturbed, const fault_
   if (found != finding::as_ever)
     if (const auto wrong = check_finding(cause_of(ended, fault), found); !wrong.empty()) return wrong;
   if (const auto wrong = check_agreement(found, ended.record, undisturbed.record); !wrong.empty()) return wrong;
+  if (fault.timer == 0 && takes_no_longer(fault.plan.fault) && ended.took > undisturbed.took) return "it took longer than undisturbed";
   if (ended.unwinding > unwinding_max) return "cancelled, it did not end";
   if (ended.server_had_to_be_ended && !may_wait_for_ever(fault, side::server) && !may_wait_for_ever(fault, side::behind_server))
     return "the server did not see the end";

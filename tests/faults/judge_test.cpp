@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -126,6 +127,14 @@ TEST(judge_test, who_is_cut_off_is_told) {
   EXPECT_EQ(judge(ended_as("error:TransportClosed", one_cancelled), undisturbed, cut), "");
   EXPECT_NE(judge(ended_as("hung", one_cancelled), undisturbed, cut), "");
   EXPECT_NE(judge(ended_as("error:RuntimeError", one_cancelled), undisturbed, cut), "");
+}
+
+TEST(judge_test, who_is_cut_off_is_told_at_once) {
+  auto found = ended_as("error:TransportClosed", one_cancelled);
+  found.took = std::chrono::milliseconds(1);
+  EXPECT_NE(judge(found, undisturbed, cut), "");
+  found.text = "hung";
+  EXPECT_EQ(judge(found, undisturbed, stall), "");
 }
 
 TEST(judge_test, who_waits_for_what_was_lost_may_wait_and_no_other) {

@@ -154,12 +154,14 @@ sc::task<> hold(const dialog& said, const fault_at& fault, outcome& found) {
           trying.cancel("out of patience");
         }));
       });
+      const auto begun = sc::current_time();
       try {
         const auto text = co_await trying.run([&] { return said.run(portals); });
         found.text = text.value_or("hung");
       } catch (const std::exception&) {
         found.text = "error:" + error_name(std::current_exception());
       }
+      found.took = sc::current_time() - begun;
       waiting.cancel("the dialog has ended");
     });
     if (out_of_patience) found.unwinding = sc::current_time() - *out_of_patience;

@@ -40,6 +40,7 @@ struct outcome {
   std::array<faults::progress, sides_max> progress{};  // by side
   std::size_t timers = 0;                              // how often time has passed
   bool timer_hit = false;
+  sc::duration took{};            // the dialog
   sc::duration unwinding{};       // how long it took the opener to end, after patience with its dialog was over
   bool server_cancelled = false;  // by the dialog
   bool server_had_to_be_ended = false;
