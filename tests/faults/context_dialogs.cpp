@@ -86,13 +86,12 @@ sc::task<std::string> two_contexts(const portal& there) {
   });
   co_return std::to_string(count);
 }
-// S-CTX-6
 sc::task<std::string> context_that_is_cancelled_before_started(const portal& there) {
   const bool ended = co_await sc::move_on_after(
       1s, [&] { return there.open_context<&never_gets_to_started>({}, [](auto&) -> sc::task<> { co_return; }); });
   co_return ended ? "an end" : "cancelled";
 }
-// S-CTX-46: the cancel has been answered, however long that took.
+// The cancel has been answered, however long that took.
 sc::task<std::string> stream_opened_after_cancel(const portal& there) {
   std::string said = "opened";
   co_await there.open_context<&mirror>({}, [&](auto& ctx) -> sc::task<> {
@@ -111,7 +110,7 @@ sc::task<std::string> stream_opened_after_cancel(const portal& there) {
   });
   co_return said;
 }
-// S-CTX-46: it has not been yet.
+// It has not been yet.
 sc::task<std::string> stream_opened_while_cancelling(const portal& there) {
   co_await there.open_context<&slow_to_end>({}, [](auto& ctx) -> sc::task<> {
     co_await ctx.cancel(0ms);
@@ -119,7 +118,7 @@ sc::task<std::string> stream_opened_while_cancelling(const portal& there) {
   });
   co_return "no error";
 }
-// S-CTX-53: by the actor that has the context open, and yet not by that.
+// By the actor that has the context open, and yet not by that.
 sc::task<std::string> context_whose_actor_is_cancelled(const portal& there) {
   co_await there.open_context<&sleeper>({}, [&](auto&) -> sc::task<> {
     static_cast<void>(co_await there.cancel_actor());

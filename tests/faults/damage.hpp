@@ -12,7 +12,7 @@ namespace faults {
 enum class damage : unsigned char {
   refused,     // what is received is no message: that ends the connection
   unfinished,  // a length is too large, and the receiver waits for bytes that nobody has sent
-  to_nobody,   // a message, whole, for a dialog that is not there: it is dropped, as any that comes late (S-OOB-7); or a cancel of nobody
+  to_nobody,   // a message, whole, for a dialog that is not there: it is dropped, as any that comes late; or a cancel of nobody
   less_room,   // a message that grants less than was granted: the sender waits for the rest
   changed,     // any other message than was sent
 };

@@ -86,7 +86,7 @@ sc::task<std::string> streams_on_both(const portal& there, const portal& other) 
 
 // Through an actor in the middle, with faults on both of its connections.
 
-// S-ERR-2: an error that was remote already where it was packed.
+// An error that was remote already where it was packed.
 sc::task<std::string> error_of_the_third(const portal& middle) {
   co_await middle.run<&relay_error>("on purpose");
   co_return "no error";

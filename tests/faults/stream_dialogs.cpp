@@ -151,20 +151,19 @@ sc::task<std::string> one_way_that_fails(const portal& there) {
   });
   co_return "no error";
 }
-// S-CTX-73, S-OVR-4: the endpoint fails by what it is told, and that comes back in a box.
+// The endpoint fails by what it is told, and that comes back in a box.
 sc::task<std::string> stream_that_overruns_and_is_told(const portal& there) {
   co_await there.open_context<&send_slowly_and_wait>(
       {}, [](auto& ctx) -> sc::task<> { co_await ctx.open_stream([](auto&) -> sc::task<> { co_await sc::sleep_forever(); }); },
       {.overruns = tractor::overruns::error, .buffer_messages = 4});
   co_return "no error";
 }
-// S-CTX-63: also where nobody opens the stream.
+// Also where nobody opens the stream.
 sc::task<std::string> stream_that_overruns_a_body_without_one(const portal& there) {
   co_await there.open_context<&send_slowly_and_wait>({}, [](auto&) -> sc::task<> { co_await sc::sleep_forever(); },
                                                      {.overruns = tractor::overruns::error, .buffer_messages = 4});
   co_return "no error";
 }
-// S-OVR-3
 sc::task<std::string> stream_that_overruns_the_peer(const portal& there) {
   co_await there.open_context<&overrun_by_its_peer>({}, [](auto& ctx) -> sc::task<> {
     co_await ctx.open_stream([](auto& stream) -> sc::task<> {
@@ -174,7 +173,7 @@ sc::task<std::string> stream_that_overruns_the_peer(const portal& there) {
   });
   co_return "no error";
 }
-// S-CTX-62: the overrun was there before the cancel.
+// The overrun was there before the cancel.
 sc::task<std::string> stream_that_overruns_and_is_cancelled(const portal& there) {
   co_await there.open_context<&overrun_by_its_peer>({}, [](auto& ctx) -> sc::task<> {
     co_await ctx.open_stream([&](auto& stream) -> sc::task<> {

@@ -111,6 +111,8 @@ class trial {
   std::size_t points_ = 0, timers_ = 0, failures_ = 0;
 };
 
+// S-COD-4, S-COD-5, S-COD-6, S-COD-8, S-CTX-6, S-CTX-33, S-CTX-46, S-CTX-53, S-CTX-62, S-CTX-63, S-CTX-73, S-ERR-2, S-OVR-3, S-OVR-4: what
+// the dialogs that are made for them give undisturbed.
 TEST_P(sweep, every_fault_at_every_operation) {
   const faults::dialog& said = faults::dialogs()[GetParam()];
   trial runs(said);
@@ -125,7 +127,7 @@ TEST_P(sweep, every_fault_at_every_operation) {
             ++at;
           EXPECT_GT(at, 1U) << "no " << to_string(where) << " of " << to_string(of) << " was hit";
         }
-  // Watched, tasks take their steps in another order, and whether an overrun finds its sender still at it depends on that (S-OVR-4).
+  // Watched, tasks take their steps in another order, and whether an overrun finds its sender still at it depends on that.
   const outcome watched = runs.undisturbed({.timer = SIZE_MAX});
   for (const sc::duration late : {sc::duration(delay), sc::duration(timer_stall)})
     for (std::size_t timer = 1; runs.try_one({.timer = timer, .late = late}, watched, first_seed); ++timer) continue;

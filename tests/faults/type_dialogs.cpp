@@ -17,18 +17,17 @@ using tractor::portal;
 
 namespace {
 
-// S-COD-4: found by who sends it.
+// Found by who sends it.
 sc::task<std::string> started_value_without_a_form(const portal& there) {
   co_await there.open_context<&start_without_a_form>({}, [](auto&, const std::string&) -> sc::task<> { co_return; });
   co_return "no error";
 }
-// S-COD-5: found where the block is entered.
+// Found where the block is entered.
 sc::task<std::string> started_value_of_the_wrong_type(const portal& there) {
   co_await there.open_context_from_ns<std::string, std::string>("fault_dialogs", "simple", {{"number", 6}},
                                                                 [](auto&, const std::string&) -> sc::task<> { co_return; });
   co_return "no error";
 }
-// S-COD-6
 sc::task<std::string> result_of_the_wrong_type(const portal& there) {
   co_await there.open_context_from_ns<int, int>("fault_dialogs", "simple", {{"number", 6}}, [](auto&, int) -> sc::task<> { co_return; });
   co_return "no error";
@@ -37,7 +36,7 @@ sc::task<std::string> result_of_a_call_of_the_wrong_type(const portal& there) {
   static_cast<void>(co_await there.run_from_ns<std::string>("fault_dialogs", "twice", {{"number", 6}}));
   co_return "no error";
 }
-// S-COD-8: the opener raises it, and the endpoint is cancelled.
+// The opener raises it, and the endpoint is cancelled.
 sc::task<std::string> item_of_the_wrong_type(const portal& there) {
   co_await there.open_context_from_ns<int, void, int, std::string>("fault_dialogs", "mirror", {}, [](auto& ctx) -> sc::task<> {
     co_await ctx.open_stream([](auto& stream) -> sc::task<> {
@@ -47,7 +46,7 @@ sc::task<std::string> item_of_the_wrong_type(const portal& there) {
   });
   co_return "no error";
 }
-// S-CTX-73, S-COD-8: the endpoint fails by it, and that comes back.
+// The endpoint fails by it, and that comes back.
 sc::task<std::string> item_of_the_wrong_type_to_the_peer(const portal& there) {
   co_await there.open_context_from_ns<int, void, std::string, int>("fault_dialogs", "mirror", {}, [](auto& ctx) -> sc::task<> {
     co_await ctx.open_stream([](auto& stream) -> sc::task<> {
@@ -62,7 +61,6 @@ sc::task<std::string> value_of_a_generator_of_the_wrong_type(const portal& there
                                                   [](auto& stream) -> sc::task<> { static_cast<void>(co_await stream.receive()); });
   co_return "no error";
 }
-// S-CTX-33
 sc::task<std::string> item_without_a_form(const portal& there) {
   co_await there.open_context<&send_without_a_form>({}, [](auto& ctx) -> sc::task<> {
     co_await ctx.open_stream([](auto& stream) -> sc::task<> {
