@@ -40,6 +40,7 @@ constexpr bound table[] = {
     {"tree.200", "<= 2 x floor", &ratio_at_most<200>},
     {"log.suppressed", "<= 2 ns", &median_at_most<2>},
     {"rpc.uds.same_core", "<= 2 x floor", &ratio_at_most<200>},
+    {"rpc.uds.beside_python_pipe", "below Python's Pipe", &ratio_at_most<100>},
     {"context.uds.same_core", "<= 6 x floor", &ratio_at_most<600>},
     {"error.uds.same_core", "<= 60 us", &median_at_most<60>},
     {"stream.pingpong.uds.same_core", "<= 1.6 x floor", &ratio_at_most<160>},

@@ -26,6 +26,9 @@ inline constexpr floor_spec pingpong_tcp_same_core{"pingpong", "--mode tcp --n {
 inline constexpr floor_spec pingpong_tcp_two_cores{"pingpong", "--mode tcp --n {n} --cpu {cpu} --cpu2 {cpu2}", "pingpong.tcp.two_cores",
                                                    2000};
 
+// A peer that does less: bytes through a pipe of Python's, and no call.
+inline constexpr floor_spec python_pipe{"python_pipe", "--n {n} --cpu {cpu}", "python_pipe.same_core", 5000};
+
 // A connection for one exchange.
 inline constexpr floor_spec connect_uds_same_core{"connect", "--n {n} --cpu {cpu} --cpu2 {cpu}", "connect.uds.same_core", 3000};
 

@@ -136,6 +136,7 @@ namespace floors = bench::floors;
 
 constexpr bench::row dialog_rows[] = {
     same_core("rpc.uds.same_core", call_text, &row_with<uds, false, &calls>, floors::pingpong_uds_same_core),
+    same_core("rpc.uds.beside_python_pipe", call_text, &row_with<uds, false, &calls>, floors::python_pipe),
     two_cores("rpc.uds.two_cores", call_text, &row_with<uds, true, &calls>, floors::pingpong_uds_two_cores),
     same_core("rpc.tcp.same_core", call_text, &row_with<tcp, false, &calls>, floors::pingpong_tcp_same_core),
     two_cores("rpc.tcp.two_cores", call_text, &row_with<tcp, true, &calls>, floors::pingpong_tcp_two_cores),

@@ -20,6 +20,7 @@ FLOORS = [
     ("forkserver --mode kill --n 5", ["forkserver.kill us"]),
     ("pingpong --mode uds --n 10", ["pingpong.uds.free us"]),
     ("pingpong --mode tcp --n 10", ["pingpong.tcp.free us"]),
+    ("python_pipe --n 10", ["python_pipe.same_core us"]),
     ("oneway --mode each --n 1", ["oneway.small.each.free msg/s"]),
     ("oneway --mode batch --n 1", ["oneway.small.batch.free msg/s"]),
     ("oneway --mode bulk --n 1", ["oneway.64k.free MB/s"]),
