@@ -53,7 +53,7 @@ def without_comments(text, keep_strings=False):
 
 _TEST = re.compile(r"^[ \t]*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TRACTOR_TEST|TRACTOR_ACTOR_TEST|TRACTOR_ACTOR_TEST_F)\((\w+),\s*(\w+)",
                    re.MULTILINE)
-_PYTHON_TEST = re.compile(r"^[ \t]*def ((?:test|check)(?:_\w+)?)\(", re.MULTILINE)
+_PYTHON_TEST = re.compile(r"^[ \t]*def ((?:test|check)_\w+)\(", re.MULTILINE)
 
 
 def _places_to_name(path, text):

@@ -3,6 +3,9 @@
 #include "tractor/ipc/listener.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +53,19 @@ void give_to_group(const std::string& path, gid_t group) {
   if (::chmod(same.c_str(), 0660) != 0) throw_os_error("chmod(" + path + ")", errno);
 }
 
+// A machine that has lost its power or its network says nothing of it: an idle connection is asked whether its other end is still there.
+std::unique_ptr<sc::socket_stream> with_keepalive(std::unique_ptr<sc::socket_stream> stream) {
+  const auto set = [fd = stream->fd()](int level, int option, int value) {
+    // What cannot be set leaves the system's own way, which takes hours.
+    static_cast<void>(::setsockopt(fd, level, option, &value, sizeof value));
+  };
+  set(IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
+  set(IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes_max);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  return stream;
+}
+
 [[noreturn]] void refuse_inproc(const char* doing, const address& where) {
   throw error(std::string(doing) + "(" + where.text() + "): an in-process address has no socket", error_category::unimplemented);
 }
@@ -72,7 +88,7 @@ sc::task<connection> listener::accept() {
     }
     // Nothing when it is gone again already.
     if (const auto remote = stream->remote_endpoint())
-      co_return connection{std::move(stream), tcp_address{.host = remote->host, .port = remote->port}, std::nullopt};
+      co_return connection{with_keepalive(std::move(stream)), tcp_address{.host = remote->host, .port = remote->port}, std::nullopt};
   }
 }
 
@@ -99,7 +115,7 @@ namespace {
 // As one address would: an os_error, of what the last attempt failed with.
 sc::task<std::unique_ptr<sc::socket_stream>> connect_by_name(const address& to, const dns_address& named) {
   try {
-    co_return co_await sc::open_tcp_stream(named.host, named.port, {.family = named.family});
+    co_return with_keepalive(co_await sc::open_tcp_stream(named.host, named.port, {.family = named.family}));
   } catch (const sc::open_tcp_error& failed) {
     throw os_error("connect(" + to.text() + "): " + failed.message(), failed.attempts().back().errno_value);
   }
@@ -109,7 +125,7 @@ sc::task<std::unique_ptr<sc::socket_stream>> connect_by_name(const address& to, 
 
 sc::task<std::unique_ptr<sc::socket_stream>> connect(address to, std::optional<gid_t> group) {
   if (const dns_address* const named = to.dns()) co_return co_await connect_by_name(to, *named);
-  if (const tcp_address* const at = to.tcp()) co_return co_await sc::connect_tcp(at->host, at->port);
+  if (const tcp_address* const at = to.tcp()) co_return with_keepalive(co_await sc::connect_tcp(at->host, at->port));
   const uds_address* const at = to.uds();
   if (at == nullptr) refuse_inproc("connect", to);
   auto stream = co_await sc::connect_unix(at->path());

@@ -38,8 +38,9 @@ actor_nursery::~actor_nursery() {
   for (const auto& link : undecided_)
     if (link->loss_pending())
       link->on_loss_dropped([who = link->remote_uid(), why = link->lost()] {
-        log_of_nursery.error("actor ", msg::quoted(who.name),
-                             " is gone, and its nursery had ended when it turned out that nobody is told: ", sc::describe_briefly(why));
+        log_of_nursery.error(
+            "actor ", msg::quoted(who.name),
+            " is gone, and nobody is told: its nursery is over, and the dialog with it was left otherwise: ", sc::describe_briefly(why));
       });
 }
 
@@ -399,8 +400,8 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
   reaped(child);
 }
 
-// An actor is gone that should not be. Who was told of it through a dialog knows, of that end: it may have been told of another, that of an
-// actor that ends as it was told to, before this one came.
+// An actor is gone that should not be. Nobody is told twice of one end. (A dialog may have been told of an earlier one, that the actor was
+// cancelled: then this one, a crash on the way out, is new.)
 void actor_nursery::lose(const child_ptr& child, const std::exception_ptr& why) {
   detail::peer& link = *child->link;
   if (child->options.on_death == death_policy::ignore || (link.loss_told() && link.lost() == why)) return;
@@ -409,6 +410,7 @@ void actor_nursery::lose(const child_ptr& child, const std::exception_ptr& why) 
     fail("actor " + msg::quoted(who.name) + " is gone");
   };
   if (link.loss_pending() && link.lost() == why) {
+    std::erase_if(undecided_, [](const auto& decided) { return !decided->loss_pending(); });
     undecided_.push_back(child->link);
     link.on_loss_dropped(surface);
   } else {

@@ -76,9 +76,7 @@ dialog::~dialog() {
   if (receive_credit_.counts() && side_ == context_side::parent && !peer_ended_ && !via_->lost()) say_credit({.cid = cid_});
   if (registered_) via_->remove(*this);
   if (took_loss_) via_->leave_loss();
-  if (dropped_ != 0 && log_of_dialogs.enabled(log_level::warning))
-    log_of_dialogs.warning(describe(), ": ", dropped_,
-                           " messages were dropped here, the oldest of those that waited (overruns::drop_oldest)");
+  if (dropped_ != 0) log_of_dialogs.warning(function_, ": its receiver did not keep up, messages dropped: ", dropped_);
 }
 
 void dialog::set_function(std::string_view module, std::string_view name) {
@@ -262,7 +260,13 @@ void dialog::refuse_overrun() {
 
 sc::task<> dialog::raise_loss() {
   co_await via_->wait_for_loss();
-  via_->throw_lost();
+  throw_lost();
+}
+
+// A task that the peer asked for has nobody to tell: what it throws ends with it.
+void dialog::throw_lost() const {
+  if (side_ == context_side::parent) via_->set_loss_told();
+  std::rethrow_exception(via_->lost());
 }
 
 // --- opening ---
@@ -400,13 +404,13 @@ std::optional<bool> dialog::poll_yield() const {
   // The sender is told and fails by it, which is the error to raise; one that had ended already never learns of it.
   if (overrun_ && return_received_ && !stream_closed_) std::rethrow_exception(overrun_);
   if (stream_closed_ || return_received_ || (stop_received_ && !overrun_)) return false;
-  if (via_->lost()) via_->throw_lost();
+  if (via_->lost()) throw_lost();
   return std::nullopt;
 }
 
 void dialog::check_can_send() const {
   if (remote_error_) raise_remote_error();
-  if (via_->lost()) via_->throw_lost();
+  if (via_->lost()) throw_lost();
   if (stop_received_ || stream_closed_ || return_received_) const_cast<dialog*>(this)->throw_end_of_channel();
 }
 

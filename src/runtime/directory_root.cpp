@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "directory_links.hpp"
 #include "lookup.hpp"
@@ -255,21 +256,26 @@ sc::task<> directory::settled() {
 // --- leases ---
 
 sc::task<> directory::renew_leases() {
+  std::unordered_map<ipc::address, int> unanswered;
   for (;;) {
     co_await sc::sleep(lease_interval);
     for (const auto& who : table_.leased())
       for (const auto& where : who.addrs) {
-        bool gone = false;
+        bool gone = false, answered = false;
         try {
-          const auto here = co_await sc::move_on_after(registry_probe_attempt_timeout,
-                                                       [&]() -> sc::task<> { co_await ipc::connect(where, self_.group()); });
-          static_cast<void>(here);
+          answered = co_await sc::move_on_after(registry_probe_attempt_timeout,
+                                                [&]() -> sc::task<> { co_await ipc::connect(where, self_.group()); });
         } catch (const os_error& error) {
           gone = is_nobody(error.errno_value());
         } catch (const tractor::error&) {
-          // It cannot be said.
+          // It cannot be said, once.
         }
-        if (gone) table_.remove_address(where);
+        if (answered)
+          unanswered.erase(where);
+        else if (gone || ++unanswered[where] >= lease_probes_max) {
+          unanswered.erase(where);
+          table_.remove_address(where);
+        }
       }
   }
 }

@@ -96,7 +96,10 @@ std::string heading(const msg::error_msg& fields, std::string_view type_name) {
 std::vector<std::pair<std::string_view, std::string>> telling_fields(const msg::error_msg& fields) {
   std::vector<std::pair<std::string_view, std::string>> found{{"src_uid", to_string(fields.src_uid)}};
   if (fields.cid) found.emplace_back("cid", msg::escaped(*fields.cid));
-  if (fields.boxed_type_str != fields.src_type_str) found.emplace_back("boxed_type", msg::escaped(fields.boxed_type_str));
+  if (fields.boxed_type_str != fields.src_type_str) {
+    found.emplace_back("src_type", msg::escaped(fields.src_type_str));
+    found.emplace_back("boxed_type", msg::escaped(fields.boxed_type_str));
+  }
   if (fields.relay_path.size() > 1) {
     std::string path;
     for (const uid& each : fields.relay_path) path += (path.empty() ? "" : " -> ") + to_string(each);
@@ -139,7 +142,7 @@ actor_died::~actor_died() = default;
 struct remote_actor_error::contents {
   msg::error_msg fields;
   msg::error_detail detail;
-  std::string_view type_name;  // of this library: static
+  std::string type_name;
   std::vector<std::exception_ptr> members{};
   mutable std::once_flag rendered{};
   mutable std::string text{};
@@ -193,9 +196,9 @@ const std::vector<std::exception_ptr>& remote_actor_error::members() const noexc
 const std::vector<code_place>& remote_actor_error::stack() const noexcept { return held_->detail.stack; }
 
 std::string remote_actor_error::one_line() const {
-  std::string text = std::string(held_->type_name) + "[" + msg::escaped(src_type_str()) + "](";
-  for (const auto& [name, value] : telling_fields(fields())) text += (text.back() == '(' ? "" : ", ") + std::string(name) + "=" + value;
-  return text + ")";
+  std::string text;
+  for (const auto& [name, value] : telling_fields(fields())) text += (text.empty() ? "" : ", ") + std::string(name) + "=" + value;
+  return held_->type_name + "[" + msg::escaped(boxed_type_str()) + "](" + text + ")";
 }
 
 std::string remote_actor_error::text_without_stack() const { return rendered(message(), fields(), {}); }
@@ -474,8 +477,7 @@ bool type_known(std::string_view name) {
 void say_what_is_odd(const msg::error_msg& fields) {
   if (fields.boxed_type_str == "ContextCancelled") {
     if (!fields.canceller)
-      log_of_errors.warning("a task in actor ", msg::quoted(fields.src_uid.name),
-                            " was cancelled, and it does not say by whom: most often its connection to who asked has ended");
+      log_of_errors.warning("a task in actor ", msg::quoted(fields.src_uid.name), " was cancelled, and it does not say by whom");
   } else if (!type_known(fields.src_type_str)) {
     log_of_errors.warning("actor ", msg::quoted(fields.src_uid.name), " raised ", msg::quoted(fields.src_type_str),
                           ", a type that is not registered here: it arrives with its name and text only (mod.error<E>() registers one)");

@@ -41,9 +41,9 @@ bool is_nobody(const std::exception_ptr& error) {
 }
 
 std::vector<ipc::address> by_distance(std::vector<ipc::address> addrs, const ipc::address* teller) {
-  if (addrs.size() == 1 && addrs.front().uds() == nullptr) return addrs;
   if (teller != nullptr && ipc::distance_to(*teller) == ipc::distance::elsewhere)
-    std::erase_if(addrs, [](const auto& where) { return where.uds() != nullptr; });
+    std::erase_if(addrs,
+                  [](const auto& where) { return where.uds() != nullptr || (where.tcp() != nullptr && where.tcp()->is_loopback()); });
   if (addrs.size() < 2) return addrs;
   std::vector<ipc::address> sorted;
   for (const auto wanted : {ipc::distance::here, ipc::distance::this_machine, ipc::distance::elsewhere})
@@ -71,7 +71,7 @@ msg::buffer arguments_of(std::string_view name, const auto& value) {
 // again until a successor had time to be.
 template <class Answer>
 sc::task<Answer> ask(directory& known, ipc::address where, const char* method, const msg::buffer& kwargs,
-                     std::function<sc::task<Answer>()> here) {
+                     std::function<sc::task<Answer>()> here, bool waits = false) {
   const auto& own = known.registry_addrs();
   const bool of_this_tree = std::ranges::find(own, where) != own.end();
   std::optional<sc::time_point> give_up;  // since it has not been reached
@@ -84,7 +84,15 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
       pause = registry_retry_first;
       msg::buffer copy;
       copy.append(kwargs.view());
-      const auto payload = co_await call_remote(link, "self", method, std::move(copy));
+      msg::bytes payload;
+      const auto question = [&]() -> sc::task<> { payload = co_await call_remote(link, "self", method, std::move(copy)); };
+      if (waits)
+        co_await question();
+      else if (!co_await sc::move_on_after(registry_answer_timeout, question))
+        throw runtime_failure("the registrar at " + where.text() + " does not answer within " +
+                                  std::to_string(std::chrono::milliseconds(registry_answer_timeout).count()) +
+                                  " ms (registry_answer_timeout)",
+                              error_category::overloaded);
       co_return msg::decode<Answer>(payload, {}, "pld");
     } catch (const remote_actor_error&) {
       throw;
@@ -101,8 +109,8 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
   }
 }
 
-// Asks all of them at once. The first answer that `is_one` ends it; gives where it came from, or nullopt when all have answered otherwise.
-// Throws runtime_failure when nobody has answered.
+// Asks all of them at once. The first answer that `is_one` ends it; gives where it came from, or nullopt when all have answered otherwise,
+// or one has, and the others not within registry_others_timeout. Throws runtime_failure when nobody has answered.
 template <class Answer>
 sc::task<std::optional<std::pair<ipc::address, Answer>>> ask_all(address_list registrars, std::function<sc::task<Answer>(ipc::address)> one,
                                                                  std::function<bool(const Answer&)> is_one) {
@@ -127,7 +135,10 @@ sc::task<std::optional<std::pair<ipc::address, Answer>>> ask_all(address_list re
     co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
       for (const auto& where : registrars)
         all.start_soon([&, where]() -> sc::task<> {
-          if (co_await take(where)) all.cancel("another registrar has answered");
+          if (co_await take(where))
+            all.cancel("another registrar has answered");
+          else if (answered == 1)
+            all.scope().set_deadline(std::min(all.scope().deadline(), sc::current_time() + registry_others_timeout));
         });
       co_return;
     });
@@ -221,7 +232,7 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
     const auto found = co_await ask_all<address_list>(
         co_await registrars_for(known, options.registry_addrs),
         [&](ipc::address where) {
-          return ask<address_list>(known, std::move(where), "wait_for_actor", kwargs, [&] { return wait_in_registry(name); });
+          return ask<address_list>(known, std::move(where), "wait_for_actor", kwargs, [&] { return wait_in_registry(name); }, true);
         },
         [](const address_list& addrs) { return !addrs.empty(); });
     if (!found) continue;

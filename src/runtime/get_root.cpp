@@ -21,6 +21,7 @@ namespace {
 // A connection to the first of these at which the one who is meant answers. Throws why the last was none.
 sc::task<std::shared_ptr<peer>> reach_first(actor& self, std::vector<ipc::address> addrs, std::function<bool(const peer&)> is_meant,
                                             std::string what) {
+  TRACTOR_ASSERT(!addrs.empty(), "nobody to reach");
   std::exception_ptr failed;
   for (const auto& where : addrs) {
     try {
@@ -52,13 +53,13 @@ sc::task<> with_root(std::function<sc::task<>(portal&)> body) {
     throw runtime_failure("the root actor " + msg::quoted(root.who.name) +
                           " of this tree listens nowhere, so that only those that it has started reach it");
   const auto is_root = [&](const peer& there) { return there.remote_uid() == root.who; };
-  const auto link = co_await reach_first(self, by_distance(root.addrs, nullptr), is_root, "the root of this tree (any more)");
+  const auto link = co_await reach_first(self, by_distance(root.addrs, nullptr), is_root, "the root of this tree");
   co_await use_portal(self, link, std::move(body));
 }
 
 sc::task<> with_registrar(find_options options, std::function<sc::task<>(portal&)> body) {
   actor& self = current_actor();
-  // One of the reference's that does not say so may be one.
+  // A peer of the reference need not say: it may be one.
   const auto is_registrar = [](const peer& there) { return there.remote_aid()->is_registrar.value_or(true); };
   auto addrs = co_await registrars_for(self.directory(), std::move(options.registry_addrs));
   const auto link = co_await reach_first(self, std::move(addrs), is_registrar, "a registrar");

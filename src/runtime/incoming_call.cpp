@@ -56,7 +56,8 @@ sc::task<> incoming_call::run() {
     failure = std::current_exception();
   }
   const bool interrupted = failure && wire_type_name(failure) == "KeyboardInterrupt";
-  if (failure && link_.via().lost()) say_undelivered(sc::describe_briefly(failure));
+  const bool says = failure && log_of_calls.enabled(log_level::warning) && !is_only(failure, link_.via().lost());
+  const std::string text = says ? sc::describe_briefly(failure) : std::string();
   msg::buffer error;
   if (failure) error = encoded(std::exchange(failure, nullptr));
   const auto cut_off = [&] { return outer_cancel || link_.scope().cancel_called(); };  // whatever it made of the cancel (S-CTX-43)
@@ -68,11 +69,10 @@ sc::task<> incoming_call::run() {
     } catch (const sc::cancelled&) {
       outer_cancel = std::current_exception();
     }
-    if (cut_off()) {
-      if (!error.empty()) say_undelivered("it waited for room on the connection");
-      error.clear();
-    }
+    if (cut_off()) error.clear();
   }
+  // (The loss may not be known yet: why a channel ended is found out later.)
+  if (says && (link_.via().lost() || link_.via().channel().closed())) say_undelivered(text);
   answer(cut_off(), error);
   if (interrupted) link_.via().self().cancel_soon(std::nullopt, "a task raised KeyboardInterrupt");
   delist();

@@ -34,11 +34,6 @@ void peer::expect(const uid& who) {
   channel_.set_peer_name(named(who));
 }
 
-void peer::throw_lost() {
-  loss_told_ = true;
-  std::rethrow_exception(lost_);
-}
-
 void peer::leave_loss() noexcept {
   if (--loss_takers_ != 0 || loss_told_) return;
   if (const auto dropped = std::exchange(loss_dropped_hook_, nullptr)) dropped();
@@ -445,7 +440,10 @@ void peer::forget(incoming_call& call) noexcept {
 // --- dialogs of ours ---
 
 void peer::add(dialog& link) {
-  if (lost_) throw_lost();
+  if (lost_) {
+    loss_told_ = true;  // whoever opens it is
+    std::rethrow_exception(lost_);
+  }
   dialogs_.insert(link.cid(), ack_entry{.link = &link, .ack = nullptr});
 }
 

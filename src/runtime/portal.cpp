@@ -123,6 +123,7 @@ sc::task<> call_remote(std::shared_ptr<peer> to, std::string module, std::string
   if (local) {
     // An error of the call itself has ended the remote task; a cancel of this wait has not.
     if (!link.finished()) co_await link.cancel_remote(context_cancel_timeout, true);
+    if (local == link.remote_error()) link.raise_remote_error();
     std::rethrow_exception(local);
   }
   take(into, link);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tractor/ipc/interfaces.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/ipc/socket_file.hpp"
 #include "tractor/runtime/detail/directory.hpp"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr const char* registry_variable = "TRACTOR_REGISTRY";
 
-bool is_here(const ipc::address& where) { return where.tcp() == nullptr || where.tcp()->is_loopback(); }
+bool is_here(const ipc::address& where) { return ipc::distance_to(where) != ipc::distance::elsewhere; }
 
 }  // namespace
 

@@ -87,13 +87,15 @@ ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_opti
 }
 
 sc::task<std::shared_ptr<peer>> connect_peer(actor& self, ipc::address to) {
-  auto stream = co_await ipc::connect(to, self.group());
-  auto link = std::make_shared<peer>(self, std::move(stream));
-  const bool known = co_await sc::move_on_after(
-      handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::connector, to.transport() == ipc::transport::tcp); });
+  std::shared_ptr<peer> link;
+  const bool known = co_await sc::move_on_after(handshake_timeout, [&]() -> sc::task<> {
+    link = std::make_shared<peer>(self, co_await ipc::connect(to, self.group()));
+    co_await link->shake_hands(ipc::connection_end::connector, to.transport() == ipc::transport::tcp);
+  });
   if (!known)
-    throw transport_closed("who listens at " + to.text() + " did not say within " +
-                           std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms who it is (handshake_timeout)");
+    throw transport_closed((link == nullptr ? "nobody answers at " + to.text() + " within "
+                                            : "who listens at " + to.text() + " did not say who it is within ") +
+                           std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms (handshake_timeout)");
   self.add_peer(link);
   co_return link;
 }

@@ -28,10 +28,7 @@ broadcast_core::broadcast_core(std::size_t values_max) : capacity(values_max) {
   if (capacity == 0) throw usage_error("broadcast: the capacity must be at least 1");
 }
 
-void say_lagged(std::uint64_t missed) noexcept {
-  log_of_broadcast.warning("a subscription that is not told of it did not keep up: it goes on behind ", missed,
-                           " values that it has missed");
-}
+void say_lagged(std::uint64_t missed) noexcept { log_of_broadcast.warning("a subscription did not keep up, values missed: ", missed); }
 
 void broadcast_core::close() noexcept {
   if (std::exchange(closed, true)) return;

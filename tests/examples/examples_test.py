@@ -17,7 +17,7 @@ PRIMES = {112272535095293: True, 112582705942171: True, 115280095190773: True, 1
 
 
 # S-TST-9
-def check(checks, program, *arguments, status=0, out=None, err=rb"", environment=()):
+def check_example(checks, program, *arguments, status=0, out=None, err=rb"", environment=()):
     """Runs it under both start methods."""
     for method in ("forkserver", "exec"):
         text = f"{program.name} {' '.join(arguments)} ({method})"
@@ -52,8 +52,8 @@ def check_processes(checks, programs):
         rb"  thrown in crash_with_a_fleet::\{lambda\}::\{lambda\} " + place
         + rb"  in crash_with_a_fleet at \S*we_are_processes.cpp:\d+\nRuntimeError: self-destructed: the root crashed on purpose\n"
     )
-    check(checks, programs / "we_are_processes", status=1, out=printed(False), err=crashed)
-    check(checks, programs / "we_are_processes", "--overlapped", status=1, out=printed(True), err=crashed)
+    check_example(checks, programs / "we_are_processes", status=1, out=printed(False), err=crashed)
+    check_example(checks, programs / "we_are_processes", "--overlapped", status=1, out=printed(True), err=crashed)
 
 
 def check_primes(checks, programs):
@@ -63,7 +63,7 @@ def check_primes(checks, programs):
         checks.that(all(found) and len(found) == 6, f"{text}: six answers", out)
         checks.equal({int(row[1]): row[2] is None for row in found if row}, PRIMES, f"{text}: the right answers")
         checks.that(re.fullmatch(r"took \d+\.\d\d s", lines[-1]), f"{text}: the last line", out)
-    check(checks, programs / "worker_pool", out=look)
+    check_example(checks, programs / "worker_pool", out=look)
 
 
 def main():
@@ -72,18 +72,18 @@ def main():
     programs = parser.parse_args().build / "examples"
     adopt_orphans()
     checks = Checks()
-    check(checks, programs / "causality", out=rb"Hello from some_linguist: Dang that's beautiful\nthe actor is gone\n")
-    check(checks, programs / "daemon",
+    check_example(checks, programs / "causality", out=rb"Hello from some_linguist: Dang that's beautiful\nthe actor is gone\n")
+    check_example(checks, programs / "daemon",
           out=rb"have you ever been in a theatre\? asked 1 time\(s\)\nhave you ever been in a theatre\? asked 2 time\(s\)\n"
               rb"frank was cancelled: acknowledged\nthe root itself served 0 calls\n")
-    check(checks, programs / "bidirectional_streaming",
+    check_example(checks, programs / "bidirectional_streaming",
           out=b"echoer is ready\n" + b"".join(b"ping %d, pong %d\n" % (i, i) for i in range(10)) + b"10 pings were answered\n")
-    check(checks, programs / "nested_tree", out=rb"leaf_0: 1\nleaf_1: 4\nleaf_0: 9\nleaf_1: 16\n")
-    check(checks, programs / "remote_error_propagation",
+    check_example(checks, programs / "nested_tree", out=rb"leaf_0: 1\nleaf_1: 4\nleaf_0: 9\nleaf_1: 16\n")
+    check_example(checks, programs / "remote_error_propagation",
           out=rb"idle_0 is idle\nidle_1 is idle\nidle_2 is idle\nall four are gone; a ValueError came from 'extra':\n"
               rb"the task in actor 'extra' raised 'ValueError': this function always fails\n(.*\n)*")
     if (programs / "beast_http_get").exists():  # built where there is Boost
-        check(checks, programs / "beast_http_get", out=rb"200 OK\nthis is /greeting\n/never: not within 50 ms\n")
+        check_example(checks, programs / "beast_http_get", out=rb"200 OK\nthis is /greeting\n/never: not within 50 ms\n")
     check_processes(checks, programs)
     check_primes(checks, programs)
     checks.finish()

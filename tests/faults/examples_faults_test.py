@@ -6,7 +6,8 @@
 
 Each example runs undisturbed first, with preload.cpp counting the reads, writes, accepts, connects, forks, waits and timers of each of its
 processes. Then it runs once for each of these calls and each fault that call can have, or, without --whole, for a sample of them drawn by
-the seed. (Not beast_http_get, which starts no actors: its calls are Asio's.) After each run:
+the seed. (Not beast_http_get, which starts no actors: its calls are Asio's; nor greeter, two programs that tests/cli kills one after the
+other.) After each run:
 
 - it has ended by itself, and nothing is left of it: no process, not even a zombie, and no file in the directory for its sockets. Where a
   process was killed what it had started may take its time to die; when it was the root, its files stay. An executed actor that was killed

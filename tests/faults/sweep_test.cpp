@@ -144,4 +144,11 @@ TEST(sweep_size, shares_of_the_dialogs_make_up_the_whole) {
   EXPECT_GE(points, points_min);
 }
 
+// So for the timers: each is tried twice, a little and much too late.
+TEST(sweep_size, time_passes_in_the_dialogs) {
+  std::size_t timers = 0;
+  for (const auto& said : faults::dialogs()) timers += 2 * run_with(said, {.timer = SIZE_MAX}, first_seed).timers;
+  EXPECT_GE(timers, timers_min);
+}
+
 }  // namespace

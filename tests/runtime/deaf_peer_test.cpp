@@ -53,7 +53,30 @@ class deaf_peer : public testing::Test {
   }
 };
 
-// S-RPC-5, S-RPC-10, S-RPC-11, S-OOB-8: the first answer finds out that nobody listens; the tasks run, and end with the channel.
+// S-RPC-6, S-RPC-11: the send fails, with the task that sends and nothing else; its error is in the log, for there is nobody to tell.
+// Reference: rpc::test_rpc_runs_after_startack_disconnect.
+TEST_F(deaf_peer, task_that_sends_to_a_peer_that_has_gone_fails_alone) {
+  const tractor::log_level_scope levels("warning");
+  raw::sends_refused = 0;
+  int runs = 0;
+  testing::internal::CaptureStderr();
+  against_actor([&](raw_peer& peer) -> sc::task<> {
+    ++runs;
+    co_await peer.shake_hands();
+    peer.send_start("c1", "hostile_target", "send_too_late");
+    co_await wait_until_running(1);
+    peer.hang_up();
+    co_await sc::sleep(2s);
+    EXPECT_EQ(running(), 0U);
+  });
+  EXPECT_THAT(
+      testing::internal::GetCapturedStderr(),
+      testing::HasSubstr("the error of 'hostile_target:send_too_late' in actor 'root' cannot be told to actor 'intruder', which asked "
+                         "for it: nobody hears this"));
+  EXPECT_EQ(raw::sends_refused, runs);
+}
+
+// S-RPC-5, S-RPC-10, S-OOB-8: the first answer finds out that nobody listens; the tasks run, and end with the channel.
 // Reference: rpc::test_rpc_runs_after_startack_disconnect.
 TEST_F(deaf_peer, tasks_run_without_their_acknowledgement_and_end_with_the_channel) {
   against_actor([](raw_peer& peer) -> sc::task<> {
@@ -86,7 +109,7 @@ TEST_F(deaf_peer, requests_behind_an_answer_that_cannot_be_sent_are_done) {
   });
 }
 
-// S-RPC-6: what cannot be told to who asked is told nobody, and ends nothing else.
+// S-RPC-6: what cannot be told to who asked ends nothing else.
 // Reference: rpc::test_error_shipment_ignores_closed_response_channel.
 TEST_F(deaf_peer, errors_that_cannot_be_delivered_are_dropped) {
   against_actor([](raw_peer& peer) -> sc::task<> {

@@ -250,7 +250,7 @@ TEST(dialog_answers, messages_that_were_dropped_are_logged_when_the_context_ends
                                                                   {.overruns = tractor::overruns::drop_oldest, .buffer_messages = 4});
                 });
               }),
-              testing::HasSubstr("'kit:send_numbers' in actor 'intruder': 6 messages were dropped here"));
+              testing::HasSubstr("kit:send_numbers: its receiver did not keep up, messages dropped: 6"));
 }
 
 }  // namespace

@@ -186,6 +186,7 @@ TEST(nearest_address, socket_file_then_this_machine_then_others_and_the_last_of_
   EXPECT_EQ(by_distance({far}, nullptr), (std::vector<ipc::address>{far}));
   EXPECT_EQ(by_distance({file, far}, &far), (std::vector<ipc::address>{far})) << "a file that another machine knows is not here";
   EXPECT_EQ(by_distance({file}, &far), (std::vector<ipc::address>{}));
+  EXPECT_EQ(by_distance({loopback, far}, &far_too), (std::vector<ipc::address>{far})) << "nor is a loopback address";
   EXPECT_EQ(by_distance({file, far}, &loopback), (std::vector<ipc::address>{file, far}));
 }
 

@@ -154,7 +154,7 @@ TEST_P(ladder_test, sigterm_is_for_who_does_not_answer_and_for_a_hard_cancel) {
   }
 }
 
-// S-KIL-2, S-KIL-6, S-KIL-10: the times are the contract's. That they are kept is seen in bench/ and by eye, for tests assert no time.
+// S-KIL-2, S-KIL-6, S-KIL-10: the bounds are the contract's. (No test asserts how long anything takes.)
 TEST(ladder_times, are_those_of_the_contract) {
   EXPECT_EQ(500ms, tractor::portal_cancel_timeout);
   EXPECT_EQ(1600ms, tractor::hard_kill_timeout);

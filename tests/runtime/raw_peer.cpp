@@ -55,6 +55,22 @@ sc::task<> await_stubbornly(tractor::context<void, int, int>& ctx) {
       [](auto& stream) -> sc::task<> { co_await sc::shielded([&]() -> sc::task<> { static_cast<void>(co_await stream.receive()); }); });
 }
 
+// Goes on for a second after its peer has gone; then it finds out, and fails.
+sc::task<> send_too_late(tractor::context<void, int, int>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto& stream) -> sc::task<> {
+    co_await sc::shielded([&]() -> sc::task<> {
+      co_await sc::sleep(std::chrono::seconds(1));
+      try {
+        co_await stream.send(1);
+      } catch (const tractor::transport_closed&) {
+        ++raw::sends_refused;
+      }
+    });
+  });
+  throw std::runtime_error("nobody hears this");
+}
+
 sc::generator<int> count_to(int n) {
   for (int i = 0; i < n; ++i) co_yield i;
 }
@@ -74,6 +90,7 @@ TRACTOR_MODULE(hostile_target) {
   mod.def<&mirror>("mirror");
   mod.def<&insist>("insist");
   mod.def<&await_stubbornly>("await_stubbornly");
+  mod.def<&send_too_late>("send_too_late");
   mod.def<&count_to>("count_to", "n");
   mod.def<&one_and_wait>("one_and_wait");
   mod.def<&twice>("twice", "number");
@@ -88,6 +105,7 @@ TRACTOR_MODULE(hostile_target) {
 namespace raw {
 
 int announced = 0;
+int sends_refused = 0;
 
 sc::task<> attack_actor(ipc::address where, const attack& attacking) {
   co_await tractor::open_root_actor(

@@ -91,6 +91,8 @@ class raw_peer {
 
 // How many tasks of "announce" got past their started().
 extern int announced;
+// How many sends of "send_too_late" were refused, for their peer was gone.
+extern int sends_refused;
 
 using attack = std::function<sc::task<>(raw_peer&)>;
 

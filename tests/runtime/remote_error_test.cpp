@@ -154,6 +154,7 @@ TEST(remote_error_text, shows_what_is_known_and_nothing_else) {
       "the task in actor 'worker' raised 'ValueError': a bad thing\n"
       " |_src_uid=worker@111111\n"
       " |_cid=c-1\n"
+      " |_src_type=ValueError\n"
       " |_boxed_type=RemoteActorError\n"
       " |_relay_path=worker@111111 -> middle@222222\n"
       " |_sender=sender@333333\n"

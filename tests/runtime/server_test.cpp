@@ -66,7 +66,7 @@ sc::task<> open_portal(ipc::address to) {
 TEST(server, portal_to_a_silent_listener_is_transport_closed) {
   against_silence(open_portal, [](const std::exception_ptr& thrown, const std::string& address) {
     EXPECT_EQ("TransportClosed", tractor::wire_type_name(thrown));
-    EXPECT_EQ("who listens at " + address + " did not say within 10000 ms who it is (handshake_timeout)", sc::describe(thrown));
+    EXPECT_EQ("who listens at " + address + " did not say who it is within 10000 ms (handshake_timeout)", sc::describe(thrown));
   });
 }
 

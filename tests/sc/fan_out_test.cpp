@@ -4,10 +4,13 @@
 
 #include "tractor/sc/fan_out.hpp"
 
+#include <gmock/gmock.h>
+
 #include <numeric>
 #include <stdexcept>
 
 #include "sc_test.hpp"
+#include "tractor/base/log.hpp"
 
 namespace {
 
@@ -114,7 +117,10 @@ TRACTOR_TEST(fan_out, one_that_does_not_want_to_be_told_goes_on_at_once) {
   auto slow = out.subscribe({.raise_on_lag = false}), fast = out.subscribe();
   std::vector<int> all, rest;
   co_await collect(fast, all);
+  const tractor::log_level_scope levels("warning");
+  testing::internal::CaptureStderr();
   co_await collect(slow, rest);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("a subscription did not keep up, values missed: 6"));
   EXPECT_EQ(rest, numbers(6, 10));
   EXPECT_EQ(slow.missed(), 6u);
 }

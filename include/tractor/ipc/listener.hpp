@@ -26,6 +26,12 @@
 
 namespace tractor::ipc {
 
+// Of a TCP connection between actors: after so long without a word its other end is asked whether it is there, so often, and given up after
+// half a minute in all. (While something is on its way the system's own bound holds, net.ipv4.tcp_retries2.)
+inline constexpr int keepalive_idle_s = 15;
+inline constexpr int keepalive_interval_s = 5;
+inline constexpr int keepalive_probes_max = 3;
+
 struct listen_options {
   bool insecure = false;  // TCP: allow addresses that other hosts can reach
   // UDS: take over a file that nobody listens on, whoever's it was. The caller sees to it that nobody else does so at the same time.

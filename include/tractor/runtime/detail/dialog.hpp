@@ -198,6 +198,7 @@ class TRACTOR_API dialog {
   [[nodiscard]] bool peer_ended() const noexcept { return peer_ended_; }
   [[nodiscard]] const std::exception_ptr& remote_error() const noexcept { return remote_error_; }
   [[noreturn]] void raise_remote_error() const;
+  [[noreturn]] void throw_lost() const;
   void set_local_error(std::exception_ptr local) noexcept { local_error_ = std::move(local); }
   [[nodiscard]] const std::exception_ptr& local_error() const noexcept { return local_error_; }
   [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }

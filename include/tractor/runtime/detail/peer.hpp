@@ -88,15 +88,15 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   // With this set, serve() leaves failing the dialogs to its owner, who knows better why the peer is gone (a death certificate).
   void set_owner_reports_loss() noexcept { owner_reports_loss_ = true; }
   [[nodiscard]] bool owner_reports_loss() const noexcept { return owner_reports_loss_; }
-  // Who learns of the loss: a dialog that was open takes it, and when its block is left has told of it, by throwing lost() into that block
-  // or out of it, or else has dropped it, for an error or a cancel of its own.
+  // Who learns of the loss. A dialog of ours that is open takes it. It has told of it once lost() was thrown into its block, or out of it.
+  // If the block is left otherwise, by an error or a cancel of its own, the dialog has dropped it.
   [[nodiscard]] bool loss_told() const noexcept { return loss_told_; }
   void set_loss_told() noexcept { loss_told_ = true; }
   // A dialog has taken it and is still open.
   [[nodiscard]] bool loss_pending() const noexcept { return loss_takers_ != 0; }
   void take_loss() noexcept { ++loss_takers_; }
   void leave_loss() noexcept;
-  // Called once, when the last one that took it has left, if all have dropped it. Must not throw, nor wait.
+  // Called once, when the last one that took it has left, if all have dropped it. Must not wait. Without memory for it the process ends.
   void on_loss_dropped(std::function<void()> told) { loss_dropped_hook_ = std::move(told); }
   // Waits for lost(): the channel may have ended some time before it is known why.
   sc::task<> wait_for_loss();
@@ -106,7 +106,6 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
     if (lost_) std::rethrow_exception(lost_);
     channel_.send(std::forward<Encode>(encode));
   }
-  [[noreturn]] void throw_lost();  // at who is then told of it
   void close_for_want_of_memory() noexcept;
   // Answers a request of the peer's. One that takes no answers any more does not keep its requests from being done (S-RPC-5): the
   // end of its channel is found where it is received from. One that asks and does not read loses its channel: at most
