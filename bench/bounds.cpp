@@ -17,6 +17,12 @@ bool ratio_at_least(const outcome& o) {
   return o.ratio && *o.ratio * 100 >= Percent;
 }
 
+// Of a row that counts in times something else.
+template <int Percent>
+bool times_at_most(const outcome& o) {
+  return o.figures.median * 100 <= Percent;
+}
+
 template <int Value>
 bool median_at_most(const outcome& o) {
   return o.figures.median <= Value;
@@ -38,6 +44,10 @@ constexpr bound table[] = {
     {"boot.forkserver.nested_first", "<= 3 x floor", &ratio_at_most<300>},
     {"boot.exec", "<= 1.5 x floor", &ratio_at_most<150>},
     {"tree.200", "<= 2 x floor", &ratio_at_most<200>},
+    {"find.connected.calls", "<= 1.2 times", &times_at_most<120>},
+    {"find.unconnected.calls", "<= 3 times", &times_at_most<300>},
+    {"registry.10k.times", "<= 1.1 times", &times_at_most<110>},
+    {"boot.forkserver.registered", "<= 1.1 times", &times_at_most<110>},
     {"log.suppressed", "<= 2 ns", &median_at_most<2>},
     {"rpc.uds.same_core", "<= 2 x floor", &ratio_at_most<200>},
     {"rpc.uds.beside_python_pipe", "below Python's Pipe", &ratio_at_most<100>},
