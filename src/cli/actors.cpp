@@ -3,13 +3,14 @@
 #include "actors.hpp"
 
 #include <dirent.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <map>
+#include <set>
 
+#include "runtime/lookup.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/root.hpp"
@@ -51,18 +52,25 @@ std::vector<live_actor> with_sockets() {
   return found;
 }
 
-sc::task<> ask(live_actor& actor) {
+// False when nobody listens at its socket: it has ended.
+sc::task<bool> ask(live_actor& actor) {
   try {
     co_await sc::move_on_after(answer_timeout, [&]() -> sc::task<> {
       actor.status = co_await open_portal(actor.control, [](portal& there) -> sc::task<actor_status> {
         co_return co_await there.run_from_ns<actor_status>(std::string(control_module), "status", {});
       });
     });
+  } catch (const os_error& failed) {
+    // Then the number in the file's name may be another process's by now.
+    if (detail::is_nobody(failed.errno_value())) co_return false;
   } catch (const error&) {
-    // Dead since it was listed, dying, or no actor at all.
+    // Dying, or no actor at all.
   }
   if (actor.status) actor.name = actor.status->name;
+  co_return true;
 }
+
+std::string file_of(const live_actor& actor) { return actor.control.uds()->file; }
 
 bool is_called(const live_actor& actor, const std::string& who) {
   if (who == actor.name || who == std::to_string(actor.pid)) return true;
@@ -79,16 +87,18 @@ int run_command(const std::function<sc::task<int>()>& body) {
 
 sc::task<std::vector<live_actor>> all_actors() {
   auto actors = with_sockets();
+  std::set<std::string> ended;
   sc::semaphore free(asked_at_once_max);
   co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
     for (auto& actor : actors) {
       co_await free.acquire();
       all.start_soon([&]() -> sc::task<> {
-        co_await ask(actor);
+        if (!co_await ask(actor)) ended.insert(file_of(actor));
         free.release();
       });
     }
   });
+  std::erase_if(actors, [&](const live_actor& actor) { return ended.contains(file_of(actor)); });
   co_return actors;
 }
 
@@ -109,6 +119,14 @@ sc::task<live_actor> actor_called(std::string who) {
     throw usage_error(text);
   }
   co_return std::move(actors.front());
+}
+
+sc::task<live_actor> asked_again(live_actor actor) {
+  const auto now = facts_of(actor.pid);
+  const bool is_same = now && actor.process && now->state != 'Z' && now->start_ticks == actor.process->start_ticks;
+  actor.status.reset();
+  if (!is_same || !co_await ask(actor)) throw error(actor.name + " (pid " + std::to_string(actor.pid) + ") has ended");
+  co_return actor;
 }
 
 std::vector<actor_tree> trees_of(std::vector<live_actor> actors) {

@@ -34,12 +34,14 @@ struct live_actor {
 // A root for this command, which nobody else sees: gives what `body` gives.
 [[nodiscard]] int run_command(const std::function<sc::task<int>()>& body);
 
-// Whatever has a control socket in the runtime directory and a live process, asked for its status.
+// Whatever has a control socket in the runtime directory on which somebody listens, and a live process, asked for its status.
 [[nodiscard]] sc::task<std::vector<live_actor>> all_actors();
 // Those that `who` names: a pid, a name, or the beginning of a uuid. Throws a usage_error when there is none.
 [[nodiscard]] sc::task<std::vector<live_actor>> actors_called(std::string who);
 // The one that `who` names. Throws a usage_error that lists them when there are several.
 [[nodiscard]] sc::task<live_actor> actor_called(std::string who);
+// The same one asked anew. Throws an error when it has ended.
+[[nodiscard]] sc::task<live_actor> asked_again(live_actor actor);
 
 // A supervision tree: an actor, and those below it, the oldest first.
 struct actor_tree {

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,13 @@
 
 namespace tractor::cli {
 
-// --- this machine's live actors: show.cpp ---
+// --- this machine's live actors: show.cpp, top.cpp ---
 [[nodiscard]] sc::task<int> ps(bool json);
-// Again and again until it is interrupted, or the keys say so: q quits; j, k choose; c cancels, d dumps, m and u sort.
-[[nodiscard]] sc::task<int> top();
+// The different names that fit into a line.
+[[nodiscard]] sc::task<int> names();
+// Each second, `count` times; 0: until it is interrupted, or the keys say so: q quits; j, k choose; c cancels, d dumps, m and u sort. JSON
+// is an array a line. What goes elsewhere than to a terminal has no codes for one, and is printed once unless `count` says how often.
+[[nodiscard]] sc::task<int> top(std::size_t count, bool json);
 [[nodiscard]] sc::task<int> tree(std::string who, bool json);
 [[nodiscard]] sc::task<int> dump(std::string who);
 [[nodiscard]] sc::task<int> describe(std::string who, bool json);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -20,25 +21,32 @@ namespace {
 namespace cli = tractor::cli;
 namespace sc = tractor::sc;
 
-// A mistake of the user's, or an error on the way, in one line.
-int run(const std::function<int()>& command) {
+// A mistake of the user's, or an error on the way, in one line; for who reads JSON also as that.
+int fail(const std::exception& failed, bool json) {
+  std::fprintf(stderr, "tractor: %s\n", failed.what());
+  if (json) {
+    const nlohmann::ordered_json said{{"error", failed.what()}};
+    std::printf("%s\n", said.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+  }
+  return 1;
+}
+
+int run(const std::function<int()>& command, bool json = false) {
   try {
     return command();
   } catch (const std::exception& failed) {
-    std::fprintf(stderr, "tractor: %s\n", failed.what());
-    return 1;
+    return fail(failed, json);
   }
 }
 
-int run_task(const std::function<sc::task<int>()>& command) {
+int run_task(const std::function<sc::task<int>()>& command, bool json = false) {
   return run([&] {
     return cli::run_command([&]() -> sc::task<int> {
       try {
         co_return co_await command();
       } catch (const std::exception& failed) {
-        std::fprintf(stderr, "tractor: %s\n", failed.what());
+        co_return fail(failed, json);
       }
-      co_return 1;
     });
   });
 }
@@ -58,6 +66,8 @@ int main(int argc, char** argv) {
   cli::call_request request;
   cli::reap_request reap;
   double bench_seconds = 0;
+  std::size_t count = 0;
+  bool names_only = false;
   std::string shell;
 
   const auto add = [&](const char* name, const char* what, std::function<int()> does) {
@@ -76,25 +86,33 @@ int main(int argc, char** argv) {
   };
   const auto where = [&] { return cli::registries(registry); };
 
-  with_json(add("ps", "live actors, as trees of supervision", [&] { return run_task([&] { return cli::ps(json); }); }));
-  add("top", "the same, again and again, with keys to sort, cancel and dump", [&] { return run_task([] { return cli::top(); }); });
-  CLI::App* command = add("tree", "the tasks of an actor: what each waits for, since when, and where",
-                          [&] { return run_task([&] { return cli::tree(who, json); }); });
+  CLI::App* command = add("ps", "live actors, as trees of supervision",
+                          [&] { return run_task([&] { return names_only ? cli::names() : cli::ps(json); }, json); });
+  with_json(command);
+  command->add_flag("--names", names_only, "print only the names, one a line")->excludes("--json");
+  command = add("top", "the same, again and again, with keys to sort, cancel and dump",
+                [&] { return run_task([&] { return cli::top(count, json); }, json); });
+  command->add_option("-n,--count", count, "so many times, then end (default: until interrupted; once where stdout is no terminal)")
+      ->check(CLI::PositiveNumber);
+  with_json(command);
+  command = add("tree", "the tasks of an actor: what each waits for, since when, and where",
+                [&] { return run_task([&] { return cli::tree(who, json); }, json); });
   with_actor(command);
   with_json(command);
   with_actor(add("dump", "has an actor, and those below it, write their task trees to stderr and to a file",
                  [&] { return run_task([&] { return cli::dump(who); }); }));
   command = add("describe", "what an actor exposes: modules, functions, arguments, types",
-                [&] { return run_task([&] { return cli::describe(who, json); }); });
+                [&] { return run_task([&] { return cli::describe(who, json); }, json); });
   with_actor(command);
   with_json(command);
   with_actor(add("cancel", "ends an actor in good order", [&] { return run_task([&] { return cli::cancel(who); }); }));
 
-  command = add("find", "where the actor of a name is reached", [&] { return run_task([&] { return cli::find(who, where(), json); }); });
+  command =
+      add("find", "where the actor of a name is reached", [&] { return run_task([&] { return cli::find(who, where(), json); }, json); });
   command->add_option("NAME", who, "a name, or a uuid")->required();
   with_json(command);
   with_registry(command);
-  command = add("watch", "which actors come and go", [&] { return run_task([&] { return cli::watch(who, where(), json); }); });
+  command = add("watch", "which actors come and go", [&] { return run_task([&] { return cli::watch(who, where(), json); }, json); });
   command->add_option("PREFIX", who, "only those whose name begins so");
   with_json(command);
   with_registry(command);
@@ -107,7 +125,7 @@ int main(int argc, char** argv) {
   with_registry(command);
   with_registry(add("registrar", "runs a registrar and nothing else", [&] { return run([&] { return cli::registrar(where()); }); }));
 
-  command = add("reap", "ends orphaned actors and removes what they left", [&] { return run([&] { return cli::reap(reap); }); });
+  command = add("reap", "ends orphaned actors and removes what they left", [&] { return run([&] { return cli::reap(reap); }, reap.json); });
   command->add_option("--parent", reap.parent, "the actors below this process, whose own parent lives, instead of orphans")
       ->type_name("PID")
       ->check(CLI::Range(2, std::numeric_limits<int>::max()));  // all actors of the user are below the first
@@ -116,9 +134,10 @@ int main(int argc, char** argv) {
   command->add_flag("--registry-file", reap.registry, "also the registry's socket file, when nobody listens on it");
   command->add_flag("!--no-sockets", reap.sockets, "leave socket files alone");
   command->add_flag("--json", reap.json, "print JSON");
-  with_json(add("doctor", "what on this machine will hurt, and how to mend it", [&] { return run([&] { return cli::doctor(json); }); }));
-  command =
-      add("bench", "how fast actors start and answer here", [&] { return run_task([&] { return cli::bench(bench_seconds, json); }); });
+  with_json(
+      add("doctor", "what on this machine will hurt, and how to mend it", [&] { return run([&] { return cli::doctor(json); }, json); }));
+  command = add("bench", "how fast actors start and answer here",
+                [&] { return run_task([&] { return cli::bench(bench_seconds, json); }, json); });
   command->add_option("--seconds", bench_seconds, "how long each is measured")->default_val(1)->check(CLI::PositiveNumber);
   with_json(command);
   command = add("completion", "prints a completion script for a shell", [&] {

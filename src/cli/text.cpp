@@ -28,9 +28,8 @@ std::string hex(msg::bytes_view data) {
 }
 
 // Of UTF-8: what continues a character takes no room.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
+bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
+std::size_t width_of(std::string_view text) { return static_cast<std::size_t>(std::ranges::count_if(text, begins_character)); }
 
 msg::value from_json(const nlohmann::ordered_json& from) {
   if (from.is_null()) return nullptr;
@@ -84,6 +83,13 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
     text += line + '\n';
   }
   return text;
+}
+
+std::string cut_to_width(std::string_view line, std::size_t columns) {
+  std::size_t end = 0;
+  for (std::size_t width = 0; end < line.size(); ++end)
+    if (begins_character(line[end]) && ++width > columns) break;
+  return std::string(line.substr(0, end));
 }
 
 nlohmann::ordered_json to_json(const msg::value& from) {

@@ -21,6 +21,8 @@ namespace tractor::cli {
 
 // Columns as wide as what is in them, two spaces between; the first row is the heading.
 [[nodiscard]] std::string table_text(const std::vector<std::vector<std::string>>& rows);
+// The beginning of a line of UTF-8 that has room in so many columns.
+[[nodiscard]] std::string cut_to_width(std::string_view line, std::size_t columns);
 
 // Bytes become {"$bytes": "hex"}, an extension type {"$ext": number, "data": "hex"}; a map with keys that are no text a list of pairs.
 [[nodiscard]] nlohmann::ordered_json to_json(const msg::value& from);

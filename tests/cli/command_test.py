@@ -14,84 +14,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 
-sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent.parent / "examples"))
-from example_tools import Checks, adopt_orphans, children, descendants, send, state, title, wait_until  # noqa: E402
-
-COMMAND_TIMEOUT_S = 30
-
-
-class Running:
-    """A program beside others. Leaving the block kills it."""
-
-    def __init__(self, *command, env):
-        self.process = subprocess.Popen([os.fspath(word) for word in command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
-        self.pid = self.process.pid
-        self.out = self.err = b""
-
-    def __enter__(self):
-        return self
-
-    def wait(self):
-        self.out, self.err = self.process.communicate(timeout=COMMAND_TIMEOUT_S)
-        return self.process.returncode
-
-    def __exit__(self, *_):
-        if self.process.returncode is None:
-            send(self.pid, signal.SIGKILL)
-            self.wait()
-
-
-def check_nothing_left(checks, text):
-    """What had lost its parent is ours by now."""
-    def all_gone():
-        for pid in children():
-            if state(pid) in "ZX":
-                os.waitpid(pid, 0)
-        return not children()
-    checks.that(wait_until(all_gone, 10), f"{text}: no process is left", [title(pid) for pid in children()])
-
-
-class Machine:
-    """A runtime directory of its own, so that no other tree is seen and nobody else's is touched."""
-
-    def __init__(self, build, registry=None):
-        self.command = build / "tractor"
-        self.greeter = build / "examples" / "greeter"
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tractor-cli-"))
-        self.directory.chmod(0o700)
-        self.env = {**os.environ, "XDG_RUNTIME_DIR": os.fspath(self.directory)}
-        self.env.pop("TRACTOR_REGISTRY", None)
-        if registry:
-            self.env["TRACTOR_REGISTRY"] = registry
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        shutil.rmtree(self.directory)
-
-    def run(self, *words):
-        return subprocess.run([self.command, *words], env=self.env, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S,
-                              stdin=subprocess.DEVNULL)
-
-    def serve(self):
-        """A service whose actor is up; gives it and the actor's pid."""
-        program = Running(self.greeter, "serve", env=self.env)
-        line = program.process.stdout.readline().decode()
-        return program, int(re.fullmatch(r"greeter is pid (\d+)\n", line)[1])
-
-    def left(self):
-        return sorted(path.name for path in (self.directory / "tractor").glob("*") if not path.name.startswith("tractor-dump-"))
-
-
-def flat(trees):
-    for tree in trees:
-        yield tree
-        yield from flat(tree["children"])
+from cli_tools import Machine, Running, check_nothing_left, flat
+from example_tools import Checks, adopt_orphans, descendants, send, state, wait_until
 
 
 # S-STK-2, S-STK-3: dump. S-MPG-2: how the service ends.
@@ -152,6 +77,10 @@ def check_show(checks, machine):
         done = machine.run("ps")
         checks.that(re.search(rf"greeter +{greeter} .* busy +state T", done.stdout), "ps: a busy one", done.stdout)
         checks.that(re.search(r"└─ greeter", done.stdout), "ps: a busy one is below who started it", done.stdout)
+        done = machine.run("describe", "greeter", "--json")
+        busy = f"actor 'greeter' (pid {greeter}) does not answer: it is busy"
+        checks.equal((done.returncode, done.stderr), (1, f"tractor: {busy}\n"), "describe: a busy one")
+        checks.equal(json.loads(done.stdout), {"error": busy}, "describe --json: a busy one")
         send(greeter, signal.SIGCONT)
 
         done = machine.run("cancel", "greeter")
@@ -233,6 +162,29 @@ def check_survival(checks, machine, text):
             checks.equal(last.wait(), 130, f"{text}: the service ends", last.err)
     machine.run("reap", "--registry-file")
     checks.that(wait_until(lambda: machine.left() == []), f"{text}: no socket is left", machine.left())
+
+
+def check_recycled_pid(checks, machine):
+    """The file of one that was killed, whose number another process has got: us."""
+    runtime = machine.directory / "tractor"
+    runtime.mkdir(mode=0o700)
+    signalled = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: signalled.append(number))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(runtime / f"stranger@{os.getpid()}.sock"))
+        listener.listen()
+        done = machine.run("ps")
+        checks.that(re.search(rf"^stranger +{os.getpid()} .* busy ", done.stdout, re.MULTILINE), "ps: one that listens and does not answer",
+                    done.stdout)
+        done = machine.run("dump", str(os.getpid()))
+        checks.equal((done.returncode, signalled), (0, [signal.SIGUSR1]), "dump: a busy one gets the signal", done.stderr)
+    signalled.clear()
+    checks.equal(machine.run("ps").stdout, "no live actors on this machine (of this user)\n", "ps: where nobody listens is no actor")
+    done = machine.run("dump", str(os.getpid()))
+    checks.that(done.returncode == 1 and "no live actor on this machine is called" in done.stderr, "dump: where nobody listens",
+                done.stderr)
+    checks.equal(signalled, [], "dump: a stranger with the number of a dead one gets no signal")
+    signal.signal(signal.SIGUSR1, before)
 
 
 # S-REAP-4
@@ -346,21 +298,12 @@ def check_rest(checks, machine):
     checks.that(re.search(r"^(ok|!!)  runtime directory ", done.stdout, re.MULTILINE), "doctor", done.stdout)
     rows = json.loads(machine.run("bench", "--seconds", "0.05", "--json").stdout)
     checks.that(all(row["median_us"] > 0 and row["times"] > 0 for row in rows) and len(rows) == 2, "bench", rows)
-    for shell in ("bash", "zsh", "fish"):
-        done = machine.run("completion", shell)
-        checks.that(done.returncode == 0 and "registrar" in done.stdout, f"completion {shell}", done.stderr)
-        if shutil.which(shell):
-            script = machine.directory / f"completion.{shell}"
-            script.write_text(done.stdout)
-            parsed = subprocess.run([shell, "-n", script], capture_output=True, text=True)
-            checks.equal((parsed.returncode, parsed.stderr), (0, ""), f"completion {shell}: the shell reads it")
-    complete = 'source <("$1" completion bash); COMP_WORDS=(tractor de); COMP_CWORD=1; _tractor; echo "${COMPREPLY[@]}"'
-    done = subprocess.run(["bash", "-c", complete, "bash", machine.command], env=machine.env, capture_output=True, text=True)
-    checks.equal(done.stdout, "describe\n", "completion bash: completes", done.stderr)
     done = machine.run("bogus")
     checks.that(done.returncode != 0 and done.stderr, "an unknown subcommand is an error", done.stderr)
     done = machine.run("find", "a", "--registry", "nowhere")
     checks.that(done.returncode == 1 and "the address 'nowhere' is not" in done.stderr, "find: an address that is none", done.stderr)
+    done = machine.run("find", "a", "--registry", "nowhere", "--json")
+    checks.equal(f"tractor: {json.loads(done.stdout)['error']}\n", done.stderr, "an error is JSON where that was asked for")
     # A pipe that nobody reads, a terminal that is none: no crash.
     checks.that(machine.run("--version").stdout.strip().count(".") == 2, "--version")
 
@@ -377,7 +320,7 @@ def main():
     arguments = parser.parse_args()
     adopt_orphans()
     checks = Checks()
-    for check in (check_show, check_registrar, check_reap, check_reap_processes, check_rest):
+    for check in (check_show, check_registrar, check_recycled_pid, check_reap, check_reap_processes, check_rest):
         with Machine(arguments.build) as machine:
             check(checks, machine)
         check_nothing_left(checks, check.__name__)
