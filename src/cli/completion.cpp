@@ -20,7 +20,10 @@ std::vector<std::string> options_of(const CLI::App& command) {
   return found;
 }
 
-bool takes_actor(const CLI::App& command) { return command.get_option_no_throw("ACTOR") != nullptr; }
+// The first thing that it wants to know is an actor's name.
+bool takes_actor(const CLI::App& command) {
+  return command.get_option_no_throw("ACTOR") != nullptr || command.get_option_no_throw("NAME") != nullptr;
+}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -35,21 +38,48 @@ std::string quoted(std::string text) {
   return "'" + made + "'";
 }
 
-// The names of the live actors, one a line, for all three shells.
-constexpr const char* names_command = "tractor ps 2>/dev/null | sed -n '2,$s/^[^A-Za-z0-9_]*\\([A-Za-z0-9_.-]*\\) .*/\\1/p'";
+// A line each; a name may have spaces.
+constexpr const char* names_command = "tractor ps --names 2>/dev/null";
+
+// What follows is bash: a name is offered as the word that is being completed is quoted.
+constexpr const char* bash_functions = R"(
+# Whether options are all that stands between the subcommand and the word.
+_tractor_wants_first() {
+  local i
+  for ((i = 2; i < COMP_CWORD; ++i)); do
+    [[ ${COMP_WORDS[i]} == -* ]] || return 1
+  done
+}
+_tractor_names() {
+  _tractor_wants_first || return
+  local word=${COMP_WORDS[COMP_CWORD]} quote= name
+  if [[ $word == [\'\"]* ]]; then
+    quote=${word:0:1} word=${word:1}
+  else
+    word=${word//\\/}
+  fi
+  while IFS= read -r name; do
+    [[ $name == "$word"* ]] || continue
+    [[ $quote ]] || printf -v name %q "$name"
+    COMPREPLY+=("$name")
+  done < <(NAMES)
+}
+)";
 
 std::string for_bash(const CLI::App& app) {
-  std::string names, cases;
+  std::string commands, cases;
   for (const CLI::App* command : commands_of(app)) {
-    names += (names.empty() ? "" : " ") + command->get_name();
+    commands += (commands.empty() ? "" : " ") + command->get_name();
     std::string words = joined(options_of(*command));
     if (command->get_name() == "completion") words += " bash zsh fish";
-    cases += "    " + command->get_name() + ") words=\"" + words + (takes_actor(*command) ? " $(" + std::string(names_command) + ")" : "") +
-             "\" ;;\n";
+    cases += "    " + command->get_name() + ") words=\"" + words + "\"" + (takes_actor(*command) ? " names=_tractor_names" : "") + " ;;\n";
   }
-  return "_tractor() {\n  local words=\"" + names + "\"\n  if ((COMP_CWORD > 1)); then\n    case \"${COMP_WORDS[1]}\" in\n" + cases +
-         "    *) words=\"\" ;;\n    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -F "
-         "_tractor tractor\n";
+  std::string functions = bash_functions;
+  functions.replace(functions.find("NAMES"), std::string_view("NAMES").size(), names_command);
+  return functions + "_tractor() {\n  local words=\"" + commands +
+         "\" names=:\n  if ((COMP_CWORD > 1)); then\n    case \"${COMP_WORDS[1]}\" in\n" + cases +
+         "    *) words=\"\" ;;\n    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n  $names\n}\n"
+         "complete -F _tractor tractor\n";
 }
 
 std::string for_zsh(const CLI::App& app) {
@@ -58,12 +88,13 @@ std::string for_zsh(const CLI::App& app) {
     described += "    " + quoted(command->get_name() + ":" + command->get_description()) + "\n";
     std::string words = joined(options_of(*command));
     if (command->get_name() == "completion") words += " bash zsh fish";
-    cases += "    " + command->get_name() + ") compadd -- " + words +
-             (takes_actor(*command) ? " $(" + std::string(names_command) + ")" : "") + " ;;\n";
+    cases += "    " + command->get_name() + ") compadd -- " + words + (takes_actor(*command) ? "; names=1" : "") + " ;;\n";
   }
   return "#compdef tractor\n_tractor() {\n  local -a commands=(\n" + described +
-         "  )\n  if ((CURRENT == 2)); then\n    _describe command commands\n    return\n  fi\n  case \"$words[2]\" in\n" + cases +
-         "  esac\n}\ncompdef _tractor tractor\n";
+         "  )\n  local names= word\n  if ((CURRENT == 2)); then\n    _describe command commands\n    return\n  fi\n  case \"$words[2]\" "
+         "in\n" +
+         cases + "  esac\n  for word in \"${(@)words[3,CURRENT-1]}\"; do\n    [[ -z $word || $word == -* ]] || return\n  done\n" +
+         "  [[ -z $names ]] || compadd -- ${(f)\"$(" + names_command + ")\"}\n}\ncompdef _tractor tractor\n";
 }
 
 std::string for_fish(const CLI::App& app) {
@@ -71,11 +102,15 @@ std::string for_fish(const CLI::App& app) {
   for (const CLI::App* command : commands_of(app)) {
     const std::string& name = command->get_name();
     text += "complete -c tractor -n __fish_use_subcommand -a " + name + " -d " + quoted(command->get_description()) + "\n";
-    const std::string within = "complete -c tractor -n '__fish_seen_subcommand_from " + name + "'";
+    const std::string chosen = "__fish_seen_subcommand_from " + name;
+    const std::string within = "complete -c tractor -n '" + chosen + "'";
     for (const CLI::Option* option : command->get_options())
       for (const auto& word : option->get_lnames()) text += within + " -l " + word + " -d " + quoted(option->get_description()) + "\n";
     if (name == "completion") text += within + " -a 'bash zsh fish'\n";
-    if (takes_actor(*command)) text += within + " -a \"(" + std::string(names_command) + ")\"\n";
+    // The words so far that are no options: the command, and the subcommand.
+    if (takes_actor(*command))
+      text += "complete -c tractor -n '" + chosen + R"(; and test (count (string match -v -- "-*" (commandline -opc))) -eq 2')" + " -a '(" +
+              names_command + ")'\n";
   }
   return text;
 }
