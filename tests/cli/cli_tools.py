@@ -77,6 +77,10 @@ class Machine:
         line = program.process.stdout.readline().decode()
         return program, int(re.fullmatch(r"greeter is pid (\d+)\n", line)[1])
 
+    def stop(self, service):
+        send(service.pid, signal.SIGINT)
+        service.wait()
+
     def left(self):
         return sorted(path.name for path in (self.directory / "tractor").glob("*") if not path.name.startswith("tractor-dump-"))
 

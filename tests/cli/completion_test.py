@@ -9,11 +9,10 @@ import argparse
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 
 from cli_tools import Machine, check_nothing_left
-from example_tools import Checks, adopt_orphans, send
+from example_tools import Checks, adopt_orphans
 
 # Prints what is offered for the last of the words.
 COMPLETE_IN_BASH = '''
@@ -55,8 +54,7 @@ def check_completion(checks, machine):
             done = subprocess.run(["fish", "-c", ask, machine.directory / "completion.fish"],
                                   env={**env, "HOME": os.fspath(machine.directory)}, capture_output=True, text=True)
             checks.equal(done.stdout.replace("\\", ""), "greeter\ngreeting service\n\n", "completion fish: names", done.stderr)
-        send(service.pid, signal.SIGINT)
-        service.wait()
+        machine.stop(service)
 
 
 def main():

@@ -162,8 +162,7 @@ def check_keys(checks, machine):
         top.press("q")
         checks.equal(top.wait(), 0, "top: q")
         checks.that(top.is_as_before(), "top: q gives the terminal back as it was")
-        send(service.pid, signal.SIGINT)
-        service.wait()
+        machine.stop(service)
 
 
 def check_interrupt(checks, machine):
@@ -178,8 +177,7 @@ def check_interrupt(checks, machine):
                     send(top.process.pid, how)
                 checks.equal(top.wait(), status, f"top: {how!r}")
                 checks.that(top.is_as_before(), f"top: {how!r} gives the terminal back as it was")
-        send(service.pid, signal.SIGINT)
-        service.wait()
+        machine.stop(service)
 
 
 def check_sorting(checks, machine):
@@ -261,8 +259,7 @@ def check_no_terminal(checks, machine):
         with Terminal(machine.command, "top", "-n", "1", env=machine.env) as top:
             checks.equal(top.wait(), 0, "top -n 1 at a terminal")
             checks.equal([frame.names() for frame in top.frames], [["greeting service", "greeter"]], "top -n 1 at a terminal: once")
-        send(service.pid, signal.SIGINT)
-        service.wait()
+        machine.stop(service)
 
 
 def main():
