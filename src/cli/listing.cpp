@@ -27,7 +27,7 @@ std::string addresses_of(const live_actor& actor) {
 
 std::vector<std::string> row_of(const live_actor& actor, const std::string& indent) {
   const auto& process = actor.process;
-  std::string name = indent + actor.name;
+  std::string name = indent + printable(actor.name);
   if (actor.status && actor.status->is_registrar) name += " (registrar)";
   std::vector<std::string> row{name, std::to_string(actor.pid)};
   row.push_back(process ? duration_text(process->uptime_s) : "?");

@@ -85,6 +85,12 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
+std::string printable(std::string text) {
+  constexpr char del = 0x7f;
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == del; }, '?');
+  return text;
+}
+
 std::string cut_to_width(std::string_view line, std::size_t columns) {
   std::size_t end = 0;
   for (std::size_t width = 0; end < line.size(); ++end)

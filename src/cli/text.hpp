@@ -21,6 +21,8 @@ namespace tractor::cli {
 
 // Columns as wide as what is in them, two spaces between; the first row is the heading.
 [[nodiscard]] std::string table_text(const std::vector<std::vector<std::string>>& rows);
+// With `?` in the place of each control character: what others have named takes no command of the terminal, and no second line.
+[[nodiscard]] std::string printable(std::string text);
 // The beginning of a line of UTF-8 that has room in so many columns.
 [[nodiscard]] std::string cut_to_width(std::string_view line, std::size_t columns);
 

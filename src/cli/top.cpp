@@ -73,8 +73,9 @@ class screen {
     arrange();
   }
 
-  void say(std::string what) {
-    said_ = std::move(what);
+  // Of an error of another actor the first line says what it was.
+  void say(const std::string& what) {
+    said_ = printable(what.substr(0, what.find('\n')));
     is_old_ = true;
   }
 

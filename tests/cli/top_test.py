@@ -6,6 +6,7 @@
 """
 
 import argparse
+import codecs
 import fcntl
 import json
 import os
@@ -39,7 +40,7 @@ class Frame:
         return [re.match(r"[└├─│ ]*(.*?)(?:  | \(registrar\))", line)[1] for line in self.lines[1:-2]]
 
     def has_chosen(self, name):
-        return len(self.chosen) == 1 and re.match(rf"[└├─│ ]*{name}\b", self.chosen[0])
+        return len(self.chosen) == 1 and re.match(rf"[└├─│ ]*{re.escape(name)}\b", self.chosen[0])
 
 
 class Terminal:
@@ -49,6 +50,7 @@ class Terminal:
         self.outer, self.inner = os.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.inner)
+        self.decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
         self.unread, self.frames = "", []
         self.process = subprocess.Popen([os.fspath(word) for word in command], env=env, stdin=self.inner, stdout=self.inner,
                                         stderr=self.inner, start_new_session=True,
@@ -79,7 +81,7 @@ class Terminal:
     def read(self, timeout_s):
         if not select.select([self.outer], [], [], timeout_s)[0]:
             return False
-        self.unread += os.read(self.outer, 65536).decode()
+        self.unread += self.decoder.decode(os.read(self.outer, 65536))
         while END in self.unread:
             text, self.unread = self.unread.split(END, 1)
             self.frames.append(Frame(text[text.rindex(HOME) + len(HOME):].replace("\x1b[2J", "")))
@@ -200,11 +202,12 @@ def check_window(checks, machine):
     """More actors than the window has rows: this process listens as each of them."""
     runtime = machine.directory / "tractor"
     runtime.mkdir(mode=0o700)
-    names = {f"actor{i}" for i in range(8)}
+    names = {*(f"actor{i}" for i in range(7)), "a?[2J?line"}  # as they are shown
     listeners = []
     for name in names:
         listeners.append(socket.socket(socket.AF_UNIX))
-        listeners[-1].bind(os.fspath(runtime / f"{name}@{os.getpid()}.sock"))
+        file = name.replace("?", "\x1b", 1).replace("?", "\n")
+        listeners[-1].bind(os.fspath(runtime / f"{file}@{os.getpid()}.sock"))
         listeners[-1].listen()
     with Terminal(machine.command, "top", env=machine.env, rows=6, columns=20) as top:
         seen = set()
