@@ -168,6 +168,38 @@ TRACTOR_TEST(channel, send_that_fails_for_want_of_memory_ends_the_reception_too)
   EXPECT_THROW(send_stop(channel, "another"), tractor::transport_closed);
 }
 
+// S-FRM-5, S-FRM-6: a peer that ends between two frames has left, and one that ends inside of a frame was lost: who receives gets that as
+// transport_closed, which says so.
+TRACTOR_TEST(channel, end_inside_a_frame_is_no_clean_end) {
+  for (const bool clean : {true, false}) {
+    auto [near, far] = sc::open_memory_streams();
+    ipc::channel channel(std::move(near));
+    channel.set_peer_name("actor 'x'");
+    msg::buffer sent;
+    msg::encode_stop(sent, "one");
+    const std::size_t whole = sent.view().size();
+    msg::encode_stop(sent, "two");
+    co_await far->send_all(sent.view().first(clean ? whole : whole + 7));
+    far->close();
+    std::vector<std::string> heard;
+    bool lost = false;
+
+    try {
+      while (const auto message = co_await channel.receive()) heard.emplace_back(std::get<msg::stop>(*message).cid);
+    } catch (const tractor::transport_closed&) {
+      lost = true;
+    }
+
+    EXPECT_EQ(heard, std::vector<std::string>{"one"});
+    EXPECT_EQ(lost, !clean);
+    EXPECT_TRUE(channel.closed());
+    EXPECT_EQ(channel.ended_by_stream(), clean);
+    EXPECT_EQ(channel.why_closed(), clean ? "the connection to actor 'x' was closed by the peer"
+                                          : "the connection to actor 'x' ended in the middle: the stream ended inside a frame: 3 of " +
+                                                std::to_string(whole - 4) + " bytes of the body had arrived");
+  }
+}
+
 // S-FRM-9, S-CHN-3: only a peer that has gone is the end of the stream itself; for who sends it is the end of the connection in any case.
 TRACTOR_TEST(channel, send_that_fails_closes_the_connection_for_who_sends) {
   struct failure {

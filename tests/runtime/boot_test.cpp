@@ -324,13 +324,14 @@ TEST_F(root_test, error_of_the_body_goes_through_unchanged) {
 TEST_F(root_test, tasks_of_the_runtime_have_ended_when_the_block_has) {
   enum class exit : unsigned char { clean, error, cancel };
   for (const exit way : {exit::clean, exit::error, exit::cancel}) {
-    bool cleaned_up = false;
+    bool stopped = false, cleaned_up = false;
     const auto error = outcome_of([&]() -> sc::task<> {
       sc::cancel_scope around;
       static_cast<void>(co_await around.run([&] {
         return tractor::open_root_actor([&]() -> sc::task<> {
           tractor::current_actor().service().start_soon([&]() -> sc::task<> {
             const auto clean_up = [&]() -> sc::task<> {
+              stopped = true;
               co_await sc::shielded([]() -> sc::task<> { co_await sc::sleep(1ms); });
               cleaned_up = true;
             };
@@ -339,6 +340,8 @@ TEST_F(root_test, tasks_of_the_runtime_have_ended_when_the_block_has) {
           co_await sc::checkpoint();
           if (way == exit::error) throw std::invalid_argument("of the body");
           if (way == exit::cancel) around.cancel("enough");
+          co_await sc::shielded([]() -> sc::task<> { co_await sc::sleep(1ms); });
+          EXPECT_FALSE(stopped) << "the body still needs the runtime";
           co_await sc::checkpoint();
         });
       }));

@@ -140,7 +140,7 @@ TEST_P(ladder_test, sigterm_is_for_who_does_not_answer_and_for_a_hard_cancel) {
       more.enable_modules.emplace_back("ladder_kit");
       auto worker = co_await an.start_actor("worker", more);
       told = co_await caught([&] {
-        return worker.open_context<&ladder_kit::note_each_sigterm>({path, tried != way::answers}, [&](auto&) -> sc::task<> {
+        return worker.open_context<&ladder_kit::note_each_sigterm>({path, tried == way::is_stuck}, [&](auto&) -> sc::task<> {
           co_await an.cancel(tried == way::hard);
           co_await sc::sleep_forever();
         });

@@ -79,14 +79,14 @@ TEST_F(cluster_test, error_of_the_body_ends_the_actors_and_goes_on) {
   EXPECT_THAT(text_of(error), HasSubstr("std::invalid_argument: gather_contexts at "));
 }
 
-// S-CLU-3: asked to end, or terminated, as it was said. What runs there tells.
+// S-CLU-3: asked to end, or terminated, as it was said, whatever the body gives. What runs there tells.
 TEST_F(cluster_test, hard_kill_terminates_where_a_request_would_have_come) {
-  for (const bool hard : {true, false}) {
+  for (const auto [hard, gives] : {std::pair(true, false), {true, true}, {false, false}, {false, true}}) {
     std::string told;
     run([&]() -> task<> {
       co_await tractor::open_nursery([&](tractor::actor_nursery&) -> task<> {
         co_await sc::open_nursery([&](sc::nursery& around) -> task<> {
-          co_await open_actor_cluster({.modules = {"crew"}, .count = 2, .hard_kill = hard}, [&](actor_cluster& cluster) -> task<> {
+          const auto body = [&](actor_cluster& cluster) -> task<> {
             sc::event up;
             around.start_soon([&, worker = cluster.begin()->second]() -> task<> {
               try {
@@ -99,7 +99,16 @@ TEST_F(cluster_test, hard_kill_terminates_where_a_request_would_have_come) {
               }
             });
             co_await up.wait();
-          });
+          };
+          const auto body_with_a_value = [&](actor_cluster& cluster) -> task<int> {
+            co_await body(cluster);
+            co_return 7;
+          };
+          const tractor::trionics::cluster_options options{.modules = {"crew"}, .count = 2, .hard_kill = hard};
+          if (gives)
+            EXPECT_EQ(7, co_await open_actor_cluster(options, body_with_a_value));
+          else
+            co_await open_actor_cluster(options, body);
         });
       });
     });
