@@ -30,12 +30,46 @@ namespace tractor::detail {
 
 namespace {
 
+[[noreturn]] void refuse_taken_signal(const usage_error& taken) {
+  throw usage_error("the root actor cannot handle signals: " + taken.message() +
+                    "; open it with root_options{.handle_signals = false} where the program handles them itself");
+}
+
+// SIGUSR1, from before the directory is opened until the root is gone: a root that hangs on its way in or out is the one whose tasks
+// somebody wants to see. A receiver of its own, because that of SIGINT and SIGTERM is left at the first of them.
+struct dump_requests {
+  actor& self;
+  std::optional<sc::signal_receiver> signals;
+
+  dump_requests(actor& of, bool handled) : self(of) {
+    try {
+      if (handled) signals.emplace(std::vector{SIGUSR1});
+    } catch (const usage_error& taken) {
+      refuse_taken_signal(taken);
+    }
+  }
+  dump_requests(const dump_requests&) = delete;
+  dump_requests& operator=(const dump_requests&) = delete;
+  // One that is left unreceived would be raised again, and kill.
+  ~dump_requests() {
+    while (signals && signals->receive_if_arrived()) dump_and_pass_on(self);
+  }
+};
+
+sc::task<> watch_dump_requests(dump_requests& asked) {
+  for (;;) {
+    co_await asked.signals->receive();
+    dump_and_pass_on(asked.self);
+  }
+}
+
 // The part of a root that outlives its body: serves peers while the body is being cancelled (S-KIL-13). It runs, and ends by `stop`, also
 // where the caller is cancelled already.
-sc::task<> root_service(actor& self, sc::event& ready, sc::event& stop) {
+sc::task<> root_service(actor& self, dump_requests& asked, sc::event& ready, sc::event& stop) {
   co_await sc::shielded([&]() -> sc::task<> {
     co_await sc::open_nursery([&](sc::nursery& service) -> sc::task<> {
       self.set_service(&service);
+      if (asked.signals) service.start_soon({.name = "dumps"}, watch_dump_requests, std::ref(asked));
       ready.set();
       co_await stop.wait();
       // The root always ends by cancelling itself: tasks that peers asked for, then its channels (S-RT-11, S-RT-17).
@@ -60,21 +94,17 @@ sc::task<> watch_signals(sc::task_status<> status, actor& self, sc::cancel_scope
       last_look(const last_look&) = delete;
       last_look& operator=(const last_look&) = delete;
       ~last_look() {
-        for (std::optional<int> number; self.interrupted_by == 0 && (number = signals.receive_if_arrived());)
-          if (*number != SIGUSR1) self.interrupted_by = *number;
+        if (const auto number = self.interrupted_by == 0 ? signals.receive_if_arrived() : std::nullopt) self.interrupted_by = *number;
       }
     } const look(self, signals);
     status.started();
-    int number = 0;
-    while ((number = co_await signals.receive()) == SIGUSR1) dump_and_pass_on(self);
-    self.interrupted_by = number;
+    self.interrupted_by = co_await signals.receive();
     body.cancel(self.interrupted_by == SIGINT ? "SIGINT" : "SIGTERM");
   };
   try {
-    co_await sc::open_signal_receiver({SIGINT, SIGTERM, SIGUSR1}, watch);
+    co_await sc::open_signal_receiver({SIGINT, SIGTERM}, watch);
   } catch (const usage_error& taken) {
-    throw usage_error("the root actor cannot handle signals: " + taken.message() +
-                      "; open it with root_options{.handle_signals = false} where the program handles them itself");
+    refuse_taken_signal(taken);
   }
 }
 
@@ -168,13 +198,14 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
   self.set_attributes_output(options.attribute_output);
   const root_of_run only(self);
   const root_stall_reports stalls(is_simulated() ? sc::duration::zero() : options.stall_bound, options.name);
+  dump_requests dumps(self, options.handle_signals);
   const sc::task_local<actor*>::binding bound(current_actor_key, &self);
   const exit_callbacks last(self);
   sc::event ready, stop;
   sc::cancel_scope body_scope({.where = {}});
   std::exception_ptr failed;
   co_await sc::open_nursery([&](sc::nursery& around) -> sc::task<> {
-    around.start_soon({.name = "service"}, root_service, std::ref(self), std::ref(ready), std::ref(stop));
+    around.start_soon({.name = "service"}, root_service, std::ref(self), std::ref(dumps), std::ref(ready), std::ref(stop));
     static_cast<void>(co_await sc::shielded([&]() -> sc::task<> { co_await ready.wait(); }));
     try {
       for (const auto& module : options.enable_modules) self.enable_module(module);

@@ -5,10 +5,12 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "programs.hpp"
 #include "runtime_test.hpp"
+#include "tractor/ipc/listener.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 
 namespace runtime_test {
@@ -60,6 +62,46 @@ TEST_P(dump_test, interrupt_after_dumps_ends_a_tree_with_an_actor_that_is_shield
   EXPECT_THAT(printed, HasSubstr(": SIGKILL\n"));
   EXPECT_THAT(printed, ::testing::EndsWith("tractor: interrupted by SIGINT\n"));
   for (const auto& process : tree.processes()) std::filesystem::remove(file_of(process));
+}
+
+// The tree that hangs on its way out is the one that is asked.
+TEST_P(dump_test, root_that_lingers_after_an_interrupt_shows_its_tasks) {
+  program tree("lingering", GetParam());
+  ASSERT_EQ(2U, tree.processes().size());
+  tree.root().signal(SIGINT);
+  EXPECT_TRUE(tree.root().stops_catching(SIGINT)) << "its body is cancelled, and a second SIGINT would kill";
+
+  for (int count = 1; count <= 2; ++count) {
+    tree.root().signal(SIGUSR1);
+    EXPECT_THAT(dumps_of(tree.root(), count), HasSubstr("until_released"));
+  }
+  tree.release();
+
+  EXPECT_EQ("exit status 130", tree.wait());
+  EXPECT_TRUE(tree.processes()[1].ends());
+  EXPECT_THAT(tree.errors(), ::testing::EndsWith("tractor: interrupted by SIGINT\n"));
+  for (const auto& process : tree.processes()) std::filesystem::remove(file_of(process));
+}
+
+// S-STK-1: the root waits for whoever listens at its registry's address, and is not told who that is.
+TEST_F(dump_test, root_that_is_still_opening_shows_its_tasks) {
+  const tractor::ipc::uds_address where{.dir = left_behind().temporary_directory(), .file = "silent.sock"};
+  ::setenv("TRACTOR_REGISTRY", tractor::ipc::address(where).text().c_str(), 1);
+  std::optional<program> opening;
+  run([&]() -> sc::task<> {
+    const auto silent = tractor::ipc::listen(where);
+    opening.emplace("daemon:opening", start_method::exec);
+    const auto probe = co_await silent->accept();
+
+    opening->root().signal(SIGUSR1);
+
+    EXPECT_THAT(dumps_of(opening->root(), 1), HasSubstr("task tree of actor 'opening' ("));
+  });
+  ::unsetenv("TRACTOR_REGISTRY");
+  EXPECT_TRUE(opening->root().begins_catching(SIGTERM)) << "it finds nobody there, and is open";
+  opening->root().signal(SIGTERM);
+  EXPECT_EQ("exit status 143", opening->wait());
+  std::filesystem::remove(file_of(opening->root()));
 }
 
 }  // namespace

@@ -146,6 +146,16 @@ sc::task<> shielded_tree(start_method method) {
   });
 }
 
+// A root whose cleanup takes until it is released.
+sc::task<> lingering_tree(start_method method) {
+  co_await tractor::open_nursery([=](actor_nursery& an) -> sc::task<> {
+    auto idle = co_await an.start_actor("idle", {.start_method = method});
+    say({static_cast<int>(*idle.pid())});
+    say_ready();
+    co_await sc::shielded(until_released);
+  });
+}
+
 // An actor that never says who it is, known by the process that appears below this one.
 sc::task<> booting_tree() {
   co_await tractor::open_nursery([](actor_nursery& an) -> sc::task<> {
@@ -219,6 +229,7 @@ std::optional<int> run_as_program(int argc, char** argv) {
     if (name == "printing") return printing_tree(method);
     if (name.starts_with(daemon)) return daemon_tree(std::string(name.substr(daemon.size())));
     if (name == "shielded") return shielded_tree(method);
+    if (name == "lingering") return lingering_tree(method);
     if (name.starts_with(serving)) return serving_tree(std::string(name.substr(serving.size())), method);
     throw tractor::usage_error("no tree is called " + std::string(name));
   });
@@ -261,7 +272,7 @@ bool watched_process::gone() const { return ends_within(0); }
 bool watched_process::ends() const { return readable_within_bound(pidfd_.get()); }
 void watched_process::signal(int number) const { EXPECT_EQ(0, tractor::spawn::detail::signal_pidfd(pidfd_.get(), number)); }
 
-bool watched_process::stops_catching(int number) const {
+bool watched_process::comes_to_catch(int number, bool wanted) const {
   const auto bound = std::chrono::duration_cast<std::chrono::milliseconds>(end_bound).count();
   for (int waited_ms = 0; waited_ms < bound; ++waited_ms) {
     std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
@@ -269,7 +280,7 @@ bool watched_process::stops_catching(int number) const {
     while (status >> word && word != "SigCgt:") continue;
     std::uint64_t caught = 0;
     status >> std::hex >> caught;
-    if (status && (caught >> (number - 1) & 1) == 0) return true;
+    if (status && ((caught >> (number - 1) & 1) != 0) == wanted) return true;
     ::poll(nullptr, 0, 1);
   }
   return false;

@@ -30,10 +30,13 @@ class watched_process {
   [[nodiscard]] bool ends() const;  // waits, for a generous time
   [[nodiscard]] bool ends_within(int bound_ms) const;
   void signal(int number) const;
-  // Waits, for a generous time, until the process has no handler for the signal.
-  [[nodiscard]] bool stops_catching(int number) const;
+  // Wait, for a generous time, until the process has a handler for the signal, or none.
+  [[nodiscard]] bool begins_catching(int number) const { return comes_to_catch(number, true); }
+  [[nodiscard]] bool stops_catching(int number) const { return comes_to_catch(number, false); }
 
  private:
+  [[nodiscard]] bool comes_to_catch(int number, bool wanted) const;
+
   pid_t pid_;
   tractor::unique_fd pidfd_;
 };

@@ -30,7 +30,9 @@ struct root_options {
   std::string name = "root";
   std::vector<std::string> enable_modules = {};  // what peers may call in the root
   std::vector<ipc::address> bind_addrs = {};     // where the root listens, beside its control socket
-  bool handle_signals = true;                    // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills
+  // SIGINT raises keyboard_interrupt in the body, SIGTERM terminated; a second one kills. SIGUSR1 shows the tasks of all actors, until the
+  // root has ended. False: none of the three is handled, and SIGUSR1 kills the root, unless the program handles it.
+  bool handle_signals = true;
   // Where the registrars are that know the actors of this tree by name; this root becomes the registrar at all of them where there is none.
   // nullopt: TRACTOR_REGISTRY (multiaddrs with commas between, or `none`), else registry@1616.sock in the runtime directory. Empty: none;
   // its actors are reached by address only.
