@@ -104,7 +104,8 @@ std::unique_ptr<listener> listen(const address& where, listen_options options) {
   if (at == nullptr) refuse_inproc("listen", where);
   if (!options.insecure && !at->is_loopback())
     throw usage_error("listen(" + where.text() + "): " + at->host +
-                      " is not a loopback address, and whoever reaches it can run the actor's functions; set insecure if that is meant");
+                      " is not a loopback address, and whoever reaches it can run the actor's functions: give the tree a secret "
+                      "(TRACTOR_SECRET_FILE), or set insecure if that is meant");
   auto socket = sc::listen_tcp(at->host, at->port);
   const std::uint16_t port = socket->local_endpoint().value().port;
   return std::unique_ptr<listener>(new listener(std::move(socket), tcp_address{.host = at->host, .port = port}));

@@ -150,6 +150,7 @@ TEST_F(listener_test, tcp_that_others_can_reach_needs_to_be_called_insecure) {
       ADD_FAILURE() << host;
     } catch (const usage_error& refused) {
       EXPECT_THAT(refused.message(), HasSubstr(std::string(host) + " is not a loopback address"));
+      EXPECT_THAT(refused.message(), HasSubstr("give the tree a secret (TRACTOR_SECRET_FILE), or set insecure if that is meant"));
     }
   }
   const auto meant = listen(tcp_address{.host = "0.0.0.0", .port = 0}, {.insecure = true});

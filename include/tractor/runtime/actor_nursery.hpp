@@ -60,7 +60,7 @@ enum class death_policy : unsigned char {
 
 struct actor_options {
   std::vector<std::string> enable_modules = {};          // what peers may call there
-  std::vector<ipc::address> bind_addrs = {};             // where it listens for others; empty: nowhere
+  std::vector<ipc::address> bind_addrs = {};             // where it listens, beside its control socket (runtime/server.hpp)
   std::optional<spawn::start_method> start_method = {};  // nullopt: TRACTOR_SPAWN_METHOD, else the fork server, else exec
   // Another program, whose main begins with tractor::run; empty: this one. It is executed, whatever TRACTOR_SPAWN_METHOD says; with
   // start_method forkserver it is a usage_error, because the fork server makes actors of this program only.

@@ -9,8 +9,10 @@
 //     });
 //
 // An actor serves every peer that completes the handshake within `handshake_timeout`: its calls run as tasks of the actor. A peer
-// that does not, or breaks the protocol later, loses its connection; the actor goes on. Without bind_addrs an actor does
-// not listen: parent and child talk over a descriptor that the child is born with.
+// that does not, or breaks the protocol later, loses its connection; the actor goes on. Beside its bind_addrs an actor listens at its
+// control socket in the runtime directory, unless the root is told otherwise (root_options::control_socket), and, where the registry is at
+// a TCP address of the loopback interface, at a port there. Parent and child need none of it: they talk over a descriptor that the child is
+// born with.
 
 #pragma once
 
