@@ -2,10 +2,16 @@
 
 #include "tractor/runtime/server.hpp"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <cstdio>
+#include <list>
 
 #include "tractor/base/log.hpp"
 #include "tractor/msg/quoted.hpp"
+#include "tractor/sc/cancel_scope.hpp"
+#include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 
 namespace tractor {
@@ -17,17 +23,36 @@ namespace {
 // A connection whose peer has not said who it is, counted.
 class stranger {
  public:
-  explicit stranger(actor& self) noexcept : self_(&self) { ++self.handshakes; }
-  stranger(stranger&& other) noexcept : self_(std::exchange(other.self_, nullptr)) {}
+  explicit stranger(actor& self) : self_(&self), place_(self.handshakes.emplace(self.handshakes.end())) {}
+  stranger(stranger&& other) noexcept : self_(std::exchange(other.self_, nullptr)), place_(other.place_) {}
   stranger& operator=(stranger&&) = delete;
   ~stranger() { leave(); }
+  // What its handshake runs in.
+  [[nodiscard]] sc::cancel_scope& scope() noexcept { return *place_; }
   void leave() noexcept {
-    if (actor* const self = std::exchange(self_, nullptr)) --self->handshakes;
+    if (actor* const self = std::exchange(self_, nullptr)) self->handshakes.erase(place_);
   }
 
  private:
   actor* self_;
+  std::list<sc::cancel_scope>::iterator place_;
 };
+
+// How many of them there may be. A program may change its limit while it runs.
+std::size_t places_for_strangers() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return handshakes_max;
+  return std::min<std::size_t>(handshakes_max, limit.rlim_cur / handshakes_share);
+}
+
+// Waits until there is a place for one more: the one that has been silent for longest makes room. Whoever means well needs no more than a
+// moment, so strangers keep nobody out. Nothing is asked of the system while there is none.
+sc::task<> make_room(actor& self) {
+  while (!self.handshakes.empty() && self.handshakes.size() >= places_for_strangers()) {
+    self.handshakes.front().cancel("too many connections have not said who they are, and this one is the oldest");
+    co_await sc::checkpoint();
+  }
+}
 
 constinit logger log_of_server("tractor.runtime.server");
 
@@ -43,8 +68,10 @@ sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream
   auto link = std::make_shared<peer>(self, std::move(stream));
   bool known = false;
   try {
-    co_await sc::fail_after(handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::acceptor, over_tcp); });
-    known = !link->remote_aid()->is_probe;
+    const bool in_time = co_await counted.scope().run(
+        [&] { return sc::fail_after(handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::acceptor, over_tcp); }); });
+    known = in_time && !link->remote_aid()->is_probe;
+    if (!in_time) log_of_server.runtime("a connection was dropped: ", counted.scope().reason()->text);
   } catch (const error& why) {
     // Silence, garbage, or somebody who gave up: dropped, like every such visitor.
     log_of_server.runtime("a connection was dropped before it was known who it is: ", why);
@@ -63,7 +90,8 @@ sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
   try {
     for (;;) {
       auto connection = co_await listener->accept();
-      if (self.peer_count() + self.handshakes >= connections_max) continue;  // the stream's destructor hangs up
+      if (self.peer_count() + self.handshakes.size() >= connections_max) continue;  // the stream's destructor hangs up
+      co_await make_room(self);
       self.service().start_soon({.name = "peer"}, [&self, stream = std::move(connection.stream), counted = stranger(self),
                                                    over_tcp = listener->local().tcp() != nullptr]() mutable {
         return serve_connection(self, std::move(stream), std::move(counted), over_tcp);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "tractor/ipc/tree_secret.hpp"
 #include "tractor/runtime/detail/peer.hpp"
 #include "tractor/runtime/errors.hpp"
+#include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/event.hpp"
 #include "tractor/sc/nursery.hpp"
 #include "tractor/sc/task_local.hpp"
@@ -137,8 +139,9 @@ class TRACTOR_API actor {
 
   // The signal that asked the whole program to end; 0: none.
   int interrupted_by = 0;
-  // Connections that were accepted and have not said who they are; they count towards connections_max.
-  std::size_t handshakes = 0;
+  // Connections that were accepted and have not said who they are, the oldest first: what each handshake runs in. They count towards
+  // connections_max, and have a bound of their own, handshakes_max.
+  std::list<sc::cancel_scope> handshakes;
 
  private:
   msg::aid aid_;

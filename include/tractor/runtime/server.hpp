@@ -28,6 +28,10 @@
 namespace tractor {
 
 inline constexpr std::size_t connections_max = 4096;  // of one actor at a time, from accept on; one more is hung up on
+// Of them those that have not said yet who they are, so that an actor keeps descriptors for what it has to do. When there is one more the
+// oldest of them is hung up on. Or so large a part of the process's soft limit of descriptors, where that is less.
+inline constexpr std::size_t handshakes_max = 1024;
+inline constexpr std::size_t handshakes_share = 4;  // a quarter
 
 // Has the current actor listen there, until it ends; gives the address with the port that the system chose. Throws what ipc::listen
 // throws, and runtime_failure when its tasks have ended already: nobody would be served (S-SRV-2).
