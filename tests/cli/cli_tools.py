@@ -67,9 +67,9 @@ class Machine:
     def __exit__(self, *_):
         shutil.rmtree(self.directory)
 
-    def run(self, *words):
+    def run(self, *words, **more):
         return subprocess.run([self.command, *words], env=self.env, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S,
-                              stdin=subprocess.DEVNULL)
+                              stdin=subprocess.DEVNULL, **more)
 
     def serve(self):
         """A service whose actor is up; gives it and the actor's pid."""

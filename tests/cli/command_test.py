@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -293,9 +294,24 @@ def check_reap_processes(checks, machine):
     checks.equal(machine.run("reap", "--parent", "nobody").returncode > 100, True, "reap --parent: a pid")
 
 
+def check_doctor_judges_the_soft_limit(checks, machine):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for soft, good, mark in ((512, False, "!!"), (1024, True, "--"), (4096, True, "ok")):
+        def limit(soft=soft):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        text = machine.run("doctor", preexec_fn=limit)
+        checks.that(re.search(rf"^{mark}  open files +{soft} \(at most {hard}\)$", text.stdout, re.MULTILINE), f"doctor: {soft} open files",
+                    text.stdout)
+        checks.equal("ulimit -n 4096" in text.stdout, mark != "ok", f"doctor: {soft} open files: how to mend it")
+        found = json.loads(machine.run("doctor", "--json", preexec_fn=limit).stdout)
+        checks.equal(text.returncode, 0 if all(each["good"] for each in found) else 1, f"doctor: {soft} open files, its exit status")
+        checks.equal([each["good"] for each in found if each["what"] == "open files"], [good], f"doctor: {soft} open files, as JSON")
+
+
 def check_rest(checks, machine):
     done = machine.run("doctor")
     checks.that(re.search(r"^(ok|!!)  runtime directory ", done.stdout, re.MULTILINE), "doctor", done.stdout)
+    check_doctor_judges_the_soft_limit(checks, machine)
     rows = json.loads(machine.run("bench", "--seconds", "0.05", "--json").stdout)
     checks.that(all(row["median_us"] > 0 and row["times"] > 0 for row in rows) and len(rows) == 2, "bench", rows)
     done = machine.run("bogus")
