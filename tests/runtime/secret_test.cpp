@@ -23,6 +23,7 @@ using testing::HasSubstr;
 namespace sc = tractor::sc;
 namespace ipc = tractor::ipc;
 namespace msg = tractor::msg;
+using namespace std::chrono_literals;
 
 const ipc::tree_secret secret("the secret of this tree");
 const ipc::tree_secret another("the secret of another tree");
@@ -45,10 +46,16 @@ class knowing_peer {
   explicit knowing_peer(std::unique_ptr<sc::byte_stream> stream, const ipc::tree_secret& knows) : peer_(std::move(stream)), knows_(knows) {}
 
   sc::task<> begin(bool with_challenge = true) {
+    peer_.channel().send([&](msg::buffer& out) { msg::encode_aid(out, first_aid(with_challenge)); });
+    co_await receive_first();
+  }
+  [[nodiscard]] msg::aid first_aid(bool with_challenge = true) {
     own_ = ipc::fresh_challenge();
     msg::aid said{.name = raw::intruder.name, .uuid = raw::intruder.uuid, .pid = 1, .is_registrar = false};
     if (with_challenge) said.challenge.emplace(own_.begin(), own_.end());
-    peer_.channel().send([&](msg::buffer& out) { msg::encode_aid(out, said); });
+    return said;
+  }
+  sc::task<> receive_first() {
     const auto first = co_await peer_.channel().receive();
     const auto* aid = first ? std::get_if<msg::aid>(&*first) : nullptr;
     EXPECT_TRUE(aid != nullptr && aid->challenge.has_value());
@@ -61,9 +68,21 @@ class knowing_peer {
                              .acceptor_uuid = theirs_.uuid});
   }
   void send_proof(std::span<const std::byte> given) {
+    peer_.channel().send([&](msg::buffer& out) { msg::encode_aid(out, aid_with(given)); });
+  }
+  [[nodiscard]] static msg::aid aid_with(std::span<const std::byte> proof) {
     msg::aid said{.name = raw::intruder.name, .uuid = raw::intruder.uuid, .pid = 1, .is_registrar = false};
-    said.proof.emplace(given.begin(), given.end());
-    peer_.channel().send([&](msg::buffer& out) { msg::encode_aid(out, said); });
+    said.proof.emplace(proof.begin(), proof.end());
+    return said;
+  }
+  // Byte by byte.
+  sc::task<> drip(msg::aid said, sc::duration pause) {
+    msg::buffer whole;
+    msg::encode_aid(whole, said);
+    for (const std::byte byte : whole.view()) {
+      peer_.channel().send([&](msg::buffer& out) { out.push_back(byte); });
+      co_await sc::sleep(pause);
+    }
   }
   // Whether a call is answered; else what was said instead.
   sc::task<std::string> call() {
@@ -160,6 +179,62 @@ TEST(secret, peer_that_begins_and_says_no_more_is_hung_up_on) {
     std::string last;
     while ((last = co_await peer->raw().answer()) != "closed") EXPECT_EQ("Aid", last);  // its own answer
     EXPECT_EQ(tractor::handshake_timeout, sc::current_time() - began);
+  });
+}
+
+// The proof says who it is, not how fast it comes.
+TEST(secret, peer_that_knows_it_and_drips_its_handshake_is_served) {
+  beside_root(secret, [](ipc::address where) -> sc::task<> {
+    const auto peer = co_await reach(where, secret);
+    const auto began = sc::current_time();
+    co_await peer->drip(peer->first_aid(), 1ms);
+    co_await peer->receive_first();
+    co_await peer->drip(peer->aid_with(peer->proof()), 1ms);
+    EXPECT_LT(sc::current_time() - began, tractor::handshake_timeout);
+    EXPECT_EQ("answered", co_await peer->call());
+  });
+}
+
+// The bound is one for the whole handshake: no byte that comes earns the next one more time.
+TEST(secret, peer_that_drips_its_handshake_too_slowly_is_hung_up_on_whatever_it_knows) {
+  for (const bool in_the_proof : {false, true})
+    beside_root(secret, [=](ipc::address where) -> sc::task<> {
+      constexpr sc::duration pause = sc::duration(tractor::handshake_timeout) / 20;  // both messages have more bytes than that
+      const auto peer = co_await reach(where, secret);
+      const auto began = sc::current_time();
+      if (in_the_proof) co_await peer->begin();
+      const msg::aid dripped = in_the_proof ? peer->aid_with(peer->proof()) : peer->first_aid();
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&] { return peer->drip(dripped, pause); });
+        std::string last;
+        while ((last = co_await peer->raw().answer()) != "closed") EXPECT_EQ("Aid", last);  // its own answer
+        EXPECT_EQ(tractor::handshake_timeout, sc::current_time() - began);
+        n.cancel("hung up on");
+      });
+    });
+}
+
+// A proof that is right and comes behind garbage proves nothing.
+TEST(secret, garbage_between_challenge_and_proof_is_refused) {
+  using namespace std::string_view_literals;
+  for (const auto garbage : {"\0\0\0\4\xc1\xc1\xc1\xc1"sv, "GET / HTTP/1.1\r\n\r\n"sv, "\0"sv, "\xff\xff\xff\xff"sv, "\0\0\0\0"sv})
+    beside_root(secret, [=](ipc::address where) -> sc::task<> {
+      const auto peer = co_await reach(where, secret);
+      co_await peer->begin();
+      peer->raw().send_bytes(garbage);
+      peer->send_proof(peer->proof());
+      EXPECT_THAT(co_await peer->call(), testing::StartsWith("refused: "));
+    });
+}
+
+TEST(secret, second_challenge_in_place_of_the_proof_is_refused) {
+  beside_root(secret, [](ipc::address where) -> sc::task<> {
+    const auto peer = co_await reach(where, secret);
+    co_await peer->begin();
+    const ipc::proof right = peer->proof();
+    peer->raw().channel().send([&](msg::buffer& out) { msg::encode_aid(out, peer->first_aid()); });
+    peer->send_proof(right);
+    EXPECT_EQ("refused: actor 'intruder' does not know the secret of this tree", co_await peer->call());
   });
 }
 
