@@ -267,22 +267,68 @@ TEST_P(find_actor, tree_without_a_registry_finds_who_is_connected_and_says_why_n
   });
 }
 
-// S-BOOT-6, S-BOOT-7: over TCP every actor listens there too, as well as at its socket file.
-TEST_P(find_actor, registry_by_tcp_has_actors_that_listen_by_tcp) {
-  run([]() -> sc::task<> {
+// A tree whose registry is at that host: its actors find each other, and listen there too.
+void expect_actors_that_listen_by_tcp(std::string host, const actor_options& options) {
+  run([&]() -> sc::task<> {
     co_await tractor::open_nursery(
-        [](actor_nursery& an) -> sc::task<> {
-          auto a = co_await an.start_actor("a", options());
-          auto b = co_await an.start_actor("b", options());
+        [&](actor_nursery& an) -> sc::task<> {
+          auto a = co_await an.start_actor("a", options);
+          auto b = co_await an.start_actor("b", options);
           EXPECT_EQ("a", co_await b.run<&ask_name>("a"));
           const auto addrs = co_await tractor::query_actor("a");
           RT_REQUIRE(addrs);
-          const auto by_tcp = [](const ipc::address& where) { return where.tcp() != nullptr && where.tcp()->port != 0; };
+          const auto by_tcp = [&](const ipc::address& where) {
+            return where.tcp() != nullptr && where.tcp()->host == host && where.tcp()->port != 0;
+          };
           EXPECT_EQ(1, std::ranges::count_if(*addrs, by_tcp));
           EXPECT_EQ(2U, addrs->size());
           co_await an.cancel();
         },
-        tractor::root_options{.registry_addrs = std::vector<ipc::address>{ipc::tcp_address{"127.0.0.1", 0}}});
+        tractor::root_options{.registry_addrs = std::vector<ipc::address>{ipc::tcp_address{host, 0}}});
+  });
+}
+
+// Why this machine has no ::1; empty: it has.
+std::string why_no_ipv6_loopback() {
+  std::string why;
+  run([&]() -> sc::task<> {
+    try {
+      static_cast<void>(ipc::listen(ipc::tcp_address{"::1", 0}));
+    } catch (const tractor::os_error& failed) {
+      why = failed.what();
+    }
+    co_return;
+  });
+  return why;
+}
+
+// S-BOOT-6, S-BOOT-7: over TCP every actor listens there too, as well as at its socket file.
+TEST_P(find_actor, registry_by_tcp_has_actors_that_listen_by_tcp) { expect_actors_that_listen_by_tcp("127.0.0.1", options()); }
+
+// S-TCP-3
+TEST_P(find_actor, registry_by_ipv6_has_actors_that_listen_by_ipv6) {
+  if (const auto why = why_no_ipv6_loopback(); !why.empty()) GTEST_SKIP() << "this machine has no IPv6 loopback: " << why;
+  expect_actors_that_listen_by_tcp("::1", options());
+}
+
+// S-TCP-3: the only address that the actor tells is the one that it was given, and another actor reaches it there.
+TEST_P(find_actor, actor_that_is_told_to_listen_by_ipv6_is_reached_there) {
+  if (const auto why = why_no_ipv6_loopback(); !why.empty()) GTEST_SKIP() << "this machine has no IPv6 loopback: " << why;
+  run([]() -> sc::task<> {
+    co_await tractor::open_nursery(
+        [](actor_nursery& an) -> sc::task<> {
+          auto listening = options();
+          listening.bind_addrs = {ipc::tcp_address{"::1", 0}};
+          co_await an.start_actor("a", listening);
+          auto b = co_await an.start_actor("b", options());
+          EXPECT_EQ("a", co_await b.run<&ask_name>("a"));
+          const auto addrs = co_await tractor::query_actor("a");
+          RT_REQUIRE(addrs);
+          RT_REQUIRE(addrs->size() == 1);
+          EXPECT_THAT(addrs->front().text(), ::testing::StartsWith("/ip6/::1/tcp/"));
+          co_await an.cancel();
+        },
+        tractor::root_options{.registry_addrs = std::vector<ipc::address>{ipc::tcp_address{"::1", 0}}, .control_socket = false});
   });
 }
 
