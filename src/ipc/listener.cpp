@@ -3,9 +3,6 @@
 #include "tractor/ipc/listener.hpp"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,14 +52,7 @@ void give_to_group(const std::string& path, gid_t group) {
 
 // A machine that has lost its power or its network says nothing of it: an idle connection is asked whether its other end is still there.
 std::unique_ptr<sc::socket_stream> with_keepalive(std::unique_ptr<sc::socket_stream> stream) {
-  const auto set = [fd = stream->fd()](int level, int option, int value) {
-    // What cannot be set leaves the system's own way, which takes hours.
-    static_cast<void>(::setsockopt(fd, level, option, &value, sizeof value));
-  };
-  set(IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
-  set(IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes_max);
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  stream->set_keepalive(keepalive_idle, keepalive_interval, keepalive_probes_max);
   return stream;
 }
 

@@ -2,6 +2,10 @@
 
 #include "tractor/sc/socket_stream.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <new>
 
 #include "socket_calls.hpp"
@@ -134,6 +138,17 @@ std::optional<tcp_endpoint> socket_stream::local_endpoint() const {
   detail::socket_name name;
   check_syscall(::getsockname(fd_.get(), name.pointer(), &name.length), "getsockname()");
   return detail::to_endpoint(name);
+}
+
+void socket_stream::set_keepalive(std::chrono::seconds idle, std::chrono::seconds interval, int probes) {
+  check_open("set_keepalive()");
+  const auto set = [this](int level, int option, int value) {
+    static_cast<void>(::setsockopt(fd_.get(), level, option, &value, sizeof value));
+  };
+  set(IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(idle.count()));
+  set(IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(interval.count()));
+  set(IPPROTO_TCP, TCP_KEEPCNT, probes);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 std::optional<tcp_endpoint> socket_stream::remote_endpoint() const {

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 #include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -104,6 +106,27 @@ TEST_P(any_transport, connections_carry_bytes_both_ways_and_name_the_peer) {
     EXPECT_EQ(co_await receive_text(*client), "pong");
     EXPECT_EQ(server.peer.transport(), GetParam());
     EXPECT_EQ(server.credentials.has_value(), GetParam() == transport::uds);
+  });
+}
+
+// A machine that lost its power says nothing of it: both ends of a TCP connection ask, and give up after half a minute.
+TEST_F(listener_test, ends_of_a_tcp_connection_ask_whether_the_other_is_there) {
+  sc::run([]() -> sc::task<> {
+    const auto listener = listen(tcp_address{.host = "127.0.0.1", .port = 0});
+    const auto client = co_await connect(listener->local());
+    const connection server = co_await listener->accept();
+    for (const int fd : {client->fd(), server.stream->fd()}) {
+      const auto option = [fd](int level, int name) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        EXPECT_EQ(0, ::getsockopt(fd, level, name, &value, &size));
+        return value;
+      };
+      EXPECT_EQ(1, option(SOL_SOCKET, SO_KEEPALIVE));
+      EXPECT_EQ(keepalive_idle.count(), option(IPPROTO_TCP, TCP_KEEPIDLE));
+      EXPECT_EQ(keepalive_interval.count(), option(IPPROTO_TCP, TCP_KEEPINTVL));
+      EXPECT_EQ(keepalive_probes_max, option(IPPROTO_TCP, TCP_KEEPCNT));
+    }
   });
 }
 

@@ -14,6 +14,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,8 +29,8 @@ namespace tractor::ipc {
 
 // Of a TCP connection between actors: after so long without a word its other end is asked whether it is there, so often, and given up after
 // half a minute in all. (While something is on its way the system's own bound holds, net.ipv4.tcp_retries2.)
-inline constexpr int keepalive_idle_s = 15;
-inline constexpr int keepalive_interval_s = 5;
+inline constexpr auto keepalive_idle = std::chrono::seconds(15);
+inline constexpr auto keepalive_interval = std::chrono::seconds(5);
 inline constexpr int keepalive_probes_max = 3;
 
 struct listen_options {

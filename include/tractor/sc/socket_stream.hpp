@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -72,6 +73,10 @@ class TRACTOR_API socket_stream final : public byte_stream {
   // Nothing for UDS, and for a peer that is gone.
   [[nodiscard]] std::optional<tcp_endpoint> local_endpoint() const;
   [[nodiscard]] std::optional<tcp_endpoint> remote_endpoint() const;
+  // TCP: the system asks the other end, after `idle` without a word and then each `interval`, in whole seconds, whether it is there; after
+  // `probes` questions without an answer the connection has ended (ETIMEDOUT). What cannot be set leaves the system's own way, which takes
+  // hours. Throws closed_resource_error once closed.
+  void set_keepalive(std::chrono::seconds idle, std::chrono::seconds interval, int probes);
   // Of the listener at which this connection was made, whichever end this is; nothing for TCP, and for a pair.
   [[nodiscard]] std::optional<std::string> unix_path() const;
 
