@@ -100,7 +100,7 @@ sc::task<int> watch(std::string prefix, std::vector<ipc::address> registry, bool
                                                       .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
                                                       .c_str());
                             else
-                              std::printf("%c %s  %s  %s\n", is_there ? '+' : '-', event.who.name.c_str(),
+                              std::printf("%c %s  %s  %s\n", is_there ? '+' : '-', printable(event.who.name).c_str(),
                                           event.who.uuid.substr(0, 6).c_str(), text_of(event.who.addrs).c_str());
                             std::fflush(stdout);
                           }

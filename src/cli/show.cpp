@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "listing.hpp"
 #include "orders.hpp"
+#include "text.hpp"
 
 namespace tractor::cli {
 
@@ -74,7 +75,7 @@ sc::task<int> describe(std::string who, bool json) {
     std::printf("%s\n", list.dump(2, ' ', false, ordered_json::error_handler_t::replace).c_str());
     co_return 0;
   }
-  if (functions.empty()) std::printf("%s exposes no functions\n", actor.name.c_str());
+  if (functions.empty()) std::printf("%s exposes no functions\n", printable(actor.name).c_str());
   for (const auto& f : functions) {
     std::string line = f.module + "." + f.name + "(";
     for (std::size_t i = 0; i < std::min(f.argument_names.size(), f.argument_types.size()); ++i)

@@ -88,6 +88,10 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
 std::string printable(std::string text) {
   constexpr char del = 0x7f;
   std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == del; }, '?');
+  // U+0080 to U+009F, which a terminal takes for commands too.
+  for (std::size_t at = text.find('\xc2'); at != std::string::npos; at = text.find('\xc2', at + 1))
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0x80 && static_cast<unsigned char>(text[at + 1]) < 0xa0)
+      text.replace(at, 2, "?");
   return text;
 }
 

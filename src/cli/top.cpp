@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 #include "actors.hpp"
 #include "commands.hpp"
@@ -85,12 +86,13 @@ class screen {
   }
 
   void move(int by) {
+    if (!std::exchange(has_choice_, true)) by = 0;  // who stands there now
     if (by < 0 && chosen_ > 0) --chosen_;
     if (by > 0 && chosen_ + 1 < actors_.size()) ++chosen_;
     is_old_ = true;
   }
 
-  [[nodiscard]] const live_actor* chosen() const { return actors_.empty() ? nullptr : &actors_[chosen_]; }
+  [[nodiscard]] const live_actor* chosen() const { return actors_.empty() || !has_choice_ ? nullptr : &actors_[chosen_]; }
 
   // Where something has changed, the window's size included.
   void draw_if_old() {
@@ -106,15 +108,20 @@ class screen {
   }
 
  private:
-  // Who was chosen stays it, wherever its row goes: a key never meets another actor than the one that was seen.
+  // Who was chosen stays it, wherever its row goes. When it is gone nobody is, until somebody is chosen: a key meets no other actor than
+  // the one that was seen.
   void arrange() {
     const auto before = chosen() != nullptr ? std::optional(*chosen()) : std::nullopt;
     if (sorted_by_ != 0) sort_trees(trees_, sorted_by_);
     actors_.clear();
     add_actors(trees_, actors_);
     chosen_ = actors_.empty() ? 0 : std::min(chosen_, actors_.size() - 1);
+    has_choice_ = has_choice_ && !before;
     for (std::size_t i = 0; before && i < actors_.size(); ++i)
-      if (actors_[i].control == before->control) chosen_ = i;
+      if (actors_[i].control == before->control) {
+        chosen_ = i;
+        has_choice_ = true;
+      }
     rows_ = lines_of(trees_text(trees_));
     is_old_ = true;
   }
@@ -130,7 +137,7 @@ class screen {
     if (has_room) shown.push_back(cut_to_width(rows_.front(), window_.columns));
     for (std::size_t i = first_; i < std::min(first_ + room, actors_.size()); ++i) {
       const std::string row = cut_to_width(rows_[i + 1], window_.columns);
-      shown.push_back(i == chosen_ ? "\x1b[7m" + row + "\x1b[0m" : row);
+      shown.push_back(i == chosen_ && has_choice_ ? "\x1b[7m" + row + "\x1b[0m" : row);
     }
     if (has_room) {
       shown.push_back(cut_to_width(keys_help, window_.columns));
@@ -148,6 +155,7 @@ class screen {
   std::string said_;
   window_size window_{.rows = 0, .columns = 0};
   bool is_old_ = true;
+  bool has_choice_ = true;
 };
 
 sc::task<> carry_out(char key, live_actor actor, screen& shown) {
@@ -161,6 +169,28 @@ sc::task<> carry_out(char key, live_actor actor, screen& shown) {
     shown.say(failed.what());
   }
 }
+
+// What a terminal sends for other keys, or to answer a question, is none of ours: from ESC to the letter that ends it.
+class escape_filter {
+ public:
+  [[nodiscard]] bool is_key(char c) noexcept {
+    const state before = std::exchange(state_, state::none);
+    if (c == '\x1b') {
+      state_ = state::escape;
+    } else if (before == state::escape && (c == '[' || c == 'O')) {
+      state_ = state::sequence;
+    } else if (before == state::sequence && (c < '@' || c > '~')) {
+      state_ = state::sequence;
+    } else {
+      return before == state::none;
+    }
+    return false;
+  }
+
+ private:
+  enum class state : unsigned char { none, escape, sequence };
+  state state_ = state::none;
+};
 
 // False: it is enough.
 bool take_key(char key, screen& shown, sc::nursery& orders) {
@@ -182,6 +212,7 @@ bool take_key(char key, screen& shown, sc::nursery& orders) {
 // An order may have to wait for a busy actor, so it is carried out beside the keys. Those under way at the end are given up.
 sc::task<> watch_on_terminal(std::size_t count) {
   const keyboard keys;
+  escape_filter filter;
   screen shown;
   co_await sc::open_nursery([&](sc::nursery& orders) -> sc::task<> {
     bool goes_on = true;
@@ -193,7 +224,7 @@ sc::task<> watch_on_terminal(std::size_t count) {
         if (i + 1 == count) break;
         co_await sc::sleep(look_at_keys);
         for (const char key : keys.pressed())
-          if (goes_on) goes_on = take_key(key, shown, orders);
+          if (goes_on && filter.is_key(key)) goes_on = take_key(key, shown, orders);
       } while (goes_on && sc::current_time() < next);
     }
     orders.cancel();

@@ -259,23 +259,25 @@ sc::task<> directory::renew_leases() {
   std::unordered_map<ipc::address, int> unanswered;
   for (;;) {
     co_await sc::sleep(lease_interval);
+    std::erase_if(unanswered, [&](const auto& each) { return !table_.holds(each.first); });  // it has left in another way
     for (const auto& who : table_.leased())
       for (const auto& where : who.addrs) {
-        bool gone = false, answered = false;
+        bool gone = false, silent = false;
         try {
-          answered = co_await sc::move_on_after(registry_probe_attempt_timeout,
-                                                [&]() -> sc::task<> { co_await ipc::connect(where, self_.group()); });
+          silent = !co_await sc::move_on_after(registry_probe_attempt_timeout,
+                                               [&]() -> sc::task<> { co_await ipc::connect(where, self_.group()); });
         } catch (const os_error& error) {
-          gone = is_nobody(error.errno_value());
+          const int why = error.errno_value();
+          gone = is_nobody(why);
+          silent = why == ETIMEDOUT || why == EHOSTUNREACH || why == ENETUNREACH;  // anything else may be our own trouble
         } catch (const tractor::error&) {
-          // It cannot be said, once.
+          // It cannot be said.
         }
-        if (answered)
+        if (silent)
+          gone = ++unanswered[where] >= lease_probes_max;
+        else
           unanswered.erase(where);
-        else if (gone || ++unanswered[where] >= lease_probes_max) {
-          unanswered.erase(where);
-          table_.remove_address(where);
-        }
+        if (gone) table_.remove_address(where);
       }
   }
 }

@@ -78,8 +78,13 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
   for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (known.is_own(where)) co_return co_await here();
     std::exception_ptr failed;
+    const auto began = sc::current_time();
     try {
-      const auto link = co_await known.registrar(where);
+      // Who asks at the same time waits for the same attempt, and then would make one of its own.
+      std::shared_ptr<peer> link;
+      if (!co_await sc::move_on_after(handshake_timeout, [&]() -> sc::task<> { link = co_await known.registrar(where); }))
+        throw transport_closed("nobody answers at " + where.text() + " within " +
+                               std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms (handshake_timeout)");
       give_up.reset();
       pause = registry_retry_first;
       msg::buffer copy;
@@ -103,7 +108,7 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
     const auto* const by_system = exception_ptr_cast<os_error>(failed);
     const bool is_reset = by_system != nullptr && by_system->errno_value() == ECONNRESET;
     const bool is_gone = is_nobody(failed) || is_reset || exception_ptr_cast<transport_closed>(failed) != nullptr;
-    if (!give_up) give_up = sc::current_time() + registry_failover_timeout;
+    if (!give_up) give_up = began + registry_failover_timeout;
     if (!of_this_tree || !is_gone || sc::current_time() + pause > *give_up) std::rethrow_exception(failed);
     co_await sc::sleep(pause);
   }
@@ -212,7 +217,9 @@ sc::task<> with_found(std::string name, find_options options, found_body body) {
   const auto found = co_await find_where(known, name, options);
   const auto link = found ? co_await reach(self, name, *found) : nullptr;
   if (link == nullptr) {
-    if (options.raise_on_none) throw runtime_failure("no actor " + msg::quoted(name) + " is registered");
+    if (options.raise_on_none)
+      throw runtime_failure(found ? "actor " + msg::quoted(name) + " is registered, and at none of its addresses does it answer from here"
+                                  : "no actor " + msg::quoted(name) + " is registered");
     co_await body(std::nullopt);
     co_return;
   }

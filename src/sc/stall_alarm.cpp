@@ -80,6 +80,7 @@ void stall_alarm::note(std::uint64_t at) noexcept {
   since_ = monotonic_now();
   then_ = times_now();
   reported_ = false;
+  blind_ticks_ = 0;
 }
 
 void stall_alarm::tick(void* context) noexcept {
@@ -98,9 +99,12 @@ void stall_alarm::tick(void* context) noexcept {
   if (!now.known || !then_.known) now = then_ = {};  // all time counts
   // A little less will do: the ticks are not quite even, and a bound missed by microseconds would be seen half a bound later.
   if (held - (now.waiting - then_.waiting) < bound_ - bound_ / 8) return;
-  reported_ = true;
   stall_sighting seen;
   seen.take(run_, context);
+  // Where the unwinder knows no way on, as in the linker's stub of a call, the stack is one place. The next tick finds the thread
+  // elsewhere.
+  if (seen.frames().size() < 2 && ++blind_ticks_ < blind_ticks_max) return;
+  reported_ = true;
   report_(self_, seen, held, now.on_processor - then_.on_processor);
 }
 

@@ -25,7 +25,8 @@ namespace tractor::sc::detail {
 
 class stall_alarm {
  public:
-  // Called in the signal handler, once for each stall.
+  // Called in the signal handler, once for each stall: at the first tick that finds the stack, or at the last of `blind_ticks_max` that do
+  // not.
   using reporter = void (*)(void* self, const stall_sighting& seen, duration held, duration on_processor) noexcept;
 
   // Watches `run`, which is the current one and is watched by no other alarm. Takes SIGURG, unless the program has taken it: then it
@@ -42,6 +43,8 @@ class stall_alarm {
   }
 
  private:
+  static constexpr int blind_ticks_max = 8;
+
   static void handle(int number, siginfo_t* info, void* context);
   void set() noexcept;
   void tick(void* context) noexcept;
@@ -67,6 +70,7 @@ class stall_alarm {
   time_point since_{};
   times then_{};
   bool reported_ = false;
+  int blind_ticks_ = 0;  // of this stall
 };
 
 }  // namespace tractor::sc::detail

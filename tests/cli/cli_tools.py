@@ -14,6 +14,7 @@ sys.path.insert(0, os.fspath(pathlib.Path(__file__).resolve().parent.parent / "e
 from example_tools import children, send, state, title, wait_until  # noqa: E402
 
 COMMAND_TIMEOUT_S = 30
+ATTEMPTS_MAX = 100
 
 
 class Running:
@@ -48,6 +49,19 @@ def check_nothing_left(checks, text):
     checks.that(wait_until(all_gone, 10), f"{text}: no process is left", [title(pid) for pid in children()])
 
 
+def says_busy(text):
+    return re.search(r"\bbusy\b(?!\": ?false)", text) is not None
+
+
+def asked_until(ask, is_right):
+    """What `ask()` gives in the end: once it is right, or the last of many attempts."""
+    for _ in range(ATTEMPTS_MAX):
+        found = ask()
+        if is_right(found):
+            break
+    return found
+
+
 class Machine:
     """A runtime directory of its own, so that no other tree is seen and nobody else's is touched."""
 
@@ -70,6 +84,11 @@ class Machine:
     def run(self, *words, **more):
         return subprocess.run([self.command, *words], env=self.env, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S,
                               stdin=subprocess.DEVNULL, **more)
+
+    def list_all(self, *words):
+        """The same of a command that lists, when all actors have answered. One that gets no processor in time is listed as busy, which
+        is right, and no more than that about it."""
+        return asked_until(lambda: self.run(*words), lambda done: not says_busy(done.stdout))
 
     def serve(self):
         """A service whose actor is up; gives it and the actor's pid."""

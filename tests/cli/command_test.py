@@ -26,13 +26,13 @@ def check_show(checks, machine):
     checks.equal((done.returncode, done.stdout), (0, "no live actors on this machine (of this user)\n"), "ps: nobody")
     service, greeter = machine.serve()
     with service:
-        done = machine.run("ps")
+        done = machine.list_all("ps")
         lines = done.stdout.splitlines()
         checks.equal(lines[0].split(), ["ACTOR", "PID", "UP", "MEMORY", "CPU", "CALLS", "ADDRESSES"], "ps: heading")
         checks.that(re.match(rf"greeting service \(registrar\) +{service.pid} ", lines[1]), "ps: the root", done.stdout)
         checks.that(re.match(rf"└─ greeter +{greeter} .* kB|└─ greeter +{greeter} .* MB", lines[2]), "ps: its actor", done.stdout)
         checks.equal(len(lines), 3, "ps: nobody else")
-        trees = json.loads(machine.run("ps", "--json").stdout)
+        trees = json.loads(machine.list_all("ps", "--json").stdout)
         checks.equal([tree["name"] for tree in flat(trees)], ["greeting service", "greeter"], "ps --json: names")
         checks.equal(trees[0]["children"][0]["modules"], ["greeter"], "ps --json: modules")
 

@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 
-from cli_tools import COMMAND_TIMEOUT_S, Machine, Running, check_nothing_left
+from cli_tools import COMMAND_TIMEOUT_S, Machine, Running, asked_until, check_nothing_left, says_busy
 from example_tools import Checks, adopt_orphans, send, state, wait_until
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -96,7 +96,8 @@ def check_sessions(checks, machine):
                 command = f"tractor reap --parent {service.pid}"
             if command == "tractor top":
                 lines = lines[:-1]  # the keys, of a terminal: see top_test.py
-            text = printed(machine, re.sub(r"\d{4,}", lambda number: pids.get(number[0], number[0]), command), lines)
+            command = re.sub(r"\d{4,}", lambda number: pids.get(number[0], number[0]), command)
+            text = asked_until(lambda: printed(machine, command, lines), lambda said: is_of_busy or not says_busy(said))
             checks.that(re.fullmatch(pattern_of(lines, machine.directory), text), f"the page: {command}", text)
             if is_of_busy:
                 send(greeter, signal.SIGCONT)

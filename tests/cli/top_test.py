@@ -21,7 +21,7 @@ import sys
 import termios
 import time
 
-from cli_tools import Machine, Running, check_nothing_left, flat
+from cli_tools import Machine, Running, asked_until, check_nothing_left, flat, says_busy
 from example_tools import Checks, adopt_orphans, send, state, wait_until
 
 SCREEN_TIMEOUT_S = 30
@@ -143,6 +143,12 @@ def check_keys(checks, machine):
         checks.that(top.until(lambda frame: frame.has_chosen("greeting service")), "top: k")
         top.press("jjj")
         checks.that(top.until(lambda frame: frame.has_chosen("greeter")), "top: j at the last one")
+        top.press("\x1b[?1;2c\x1b[c\x1bOd")
+        top.press("k")
+        frame = top.until(lambda frame: frame.has_chosen("greeting service"))
+        checks.that(frame and frame.said == "", "top: what a terminal sends for other keys is no order", frame and frame.said)
+        top.press("j")
+        checks.that(top.until(lambda frame: frame.has_chosen("greeter")), "top: j again")
 
         top.press("d")
         asked = f"asked greeter (pid {greeter}): its task tree"
@@ -203,12 +209,12 @@ def check_window(checks, machine):
     runtime = machine.directory / "tractor"
     runtime.mkdir(mode=0o700)
     names = {*(f"actor{i}" for i in range(7)), "a?[2J?line"}  # as they are shown
-    listeners = []
+    listeners = {}
     for name in names:
-        listeners.append(socket.socket(socket.AF_UNIX))
+        listeners[name] = socket.socket(socket.AF_UNIX)
         file = name.replace("?", "\x1b", 1).replace("?", "\n")
-        listeners[-1].bind(os.fspath(runtime / f"{file}@{os.getpid()}.sock"))
-        listeners[-1].listen()
+        listeners[name].bind(os.fspath(runtime / f"{file}@{os.getpid()}.sock"))
+        listeners[name].listen()
     with Terminal(machine.command, "top", env=machine.env, rows=6, columns=20) as top:
         seen = set()
         for key in "jjjjjjj ":
@@ -228,30 +234,38 @@ def check_window(checks, machine):
         top.resize(24, 80)
         frame = top.until(lambda frame: len(frame.lines) == 11)
         checks.that(frame and set(frame.names()) == names, "top: a window that has become larger", frame and frame.lines)
+        gone = frame.chosen[0].split()[0]
+        listeners.pop(gone).close()
+        frame = top.until(lambda frame: len(frame.names()) == len(names) - 1)
+        checks.that(frame and not frame.chosen, "top: when the chosen one is gone nobody is", frame and frame.chosen)
+        top.press("cj")
+        frame = top.until(lambda frame: frame.chosen)
+        checks.that(frame and frame.said == "", "top: an order for nobody", frame and frame.said)
         top.press("q")
         checks.equal(top.wait(), 0, "top: q")
-    for each in listeners:
+    for each in listeners.values():
         each.close()
 
 
 def check_no_terminal(checks, machine):
     service, _ = machine.serve()
     with service:
-        once = machine.run("top")
+        once = machine.list_all("top")
         lines = once.stdout.splitlines()
         checks.equal((once.returncode, len(lines), "\x1b" in once.stdout), (0, 3, False), "top: once, without codes, where no terminal is")
         checks.equal(lines[0].split(), machine.run("ps").stdout.splitlines()[0].split(), "top: what ps shows")
-        twice = machine.run("top", "-n", "2")
+        twice = machine.list_all("top", "-n", "2")
         checks.equal([line.split()[0] if line else "" for line in twice.stdout.splitlines()],
                      ["ACTOR", "greeting", "└─", "", "ACTOR", "greeting", "└─"], "top -n")
-        twice = machine.run("top", "--json", "--count", "2")
+        twice = machine.list_all("top", "--json", "--count", "2")
         trees = [json.loads(line) for line in twice.stdout.splitlines()]
         checks.equal([[actor["name"] for actor in flat(tree)] for tree in trees], [["greeting service", "greeter"]] * 2, "top --json -n")
         checks.that(machine.run("top", "-n", "0").returncode > 100, "top -n 0")
 
         with Running(machine.command, "top", "--json", env=machine.env) as top:
             for _ in range(2):
-                checks.equal(len(json.loads(top.process.stdout.readline())), 1, "top --json: goes on")
+                line = asked_until(top.process.stdout.readline, lambda said: not says_busy(said.decode()))
+                checks.equal(len(json.loads(line)), 1, "top --json: goes on")
             send(top.pid, signal.SIGINT)
             checks.equal(top.wait(), 130, "top --json: until it is interrupted", top.err)
         with Running(machine.command, "top", "--json", env=machine.env) as top:
@@ -259,9 +273,12 @@ def check_no_terminal(checks, machine):
             top.process.stdout.close()
             checks.that(top.process.wait(SCREEN_TIMEOUT_S) != 0, "top --json: ends when nobody reads it")
             top.process.stderr.close()
-        with Terminal(machine.command, "top", "-n", "1", env=machine.env) as top:
-            checks.equal(top.wait(), 0, "top -n 1 at a terminal")
-            checks.equal([frame.names() for frame in top.frames], [["greeting service", "greeter"]], "top -n 1 at a terminal: once")
+        def once_at_a_terminal():
+            with Terminal(machine.command, "top", "-n", "1", env=machine.env) as top:
+                checks.equal(top.wait(), 0, "top -n 1 at a terminal")
+                return [frame.names() for frame in top.frames]
+        names = [["greeting service", "greeter"]]
+        checks.equal(asked_until(once_at_a_terminal, lambda found: found == names), names, "top -n 1 at a terminal: once")
         machine.stop(service)
 
 

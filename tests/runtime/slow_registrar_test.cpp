@@ -115,6 +115,22 @@ TEST(slow_registrar, whose_machine_does_not_answer_is_given_up) {
   });
 }
 
+// All who ask at the same time are told at the same time.
+TEST(slow_registrar, whose_machine_does_not_answer_is_given_up_by_all_who_ask_at_once) {
+  in_registrar([](ipc::address) -> sc::task<> {
+    const unanswered nowhere;
+    const auto before = sc::current_time();
+    co_await sc::open_nursery([&](sc::nursery& n) {
+      for (int i = 0; i < 3; ++i)
+        n.start_soon([&]() -> sc::task<> {
+          static_cast<void>(co_await catch_as<tractor::runtime_failure>(
+              [&] { return tractor::query_actor("anybody", {.registry_addrs = {nowhere.address()}}); }));
+        });
+    });
+    EXPECT_EQ(tractor::handshake_timeout, sc::current_time() - before);
+  });
+}
+
 // What nobody has answered for three times is nobody's any more.
 TEST(slow_registrar, lease_of_who_does_not_answer_ends) {
   in_registrar([](ipc::address own) -> sc::task<> {

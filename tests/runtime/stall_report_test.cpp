@@ -12,6 +12,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "base/relayed_stderr.hpp"
 #include "runtime_test.hpp"
@@ -198,6 +199,36 @@ TEST_F(root_stall_test, root_is_reported_by_a_thread_of_its_own) {
   });
   EXPECT_THAT(seen.text(), HasSubstr("tractor: actor 'root': task "));
 }
+
+#if defined(__x86_64__) || defined(__aarch64__)
+// Waits for a byte at its argument, and has no unwind information: from inside it no way leads on.
+extern "C" void spin_unseen(const volatile char* told);
+#if defined(__x86_64__)
+asm(".text\n.type spin_unseen, @function\nspin_unseen:\n1: cmpb $0, (%rdi)\n je 1b\n ret\n.size spin_unseen, . - spin_unseen\n");
+#else
+asm(".text\n.type spin_unseen, %function\nspin_unseen:\n1: ldrb w1, [x0]\n cbz w1, 1b\n ret\n.size spin_unseen, . - spin_unseen\n");
+#endif
+
+TEST_F(root_stall_test, stall_whose_stack_cannot_be_found_is_reported_without_it) {
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "ThreadSanitizer hands a signal over when the thread waits, which this one never does";
+#endif
+  stderr_reader seen;
+  volatile char told = 0;
+  run([&]() -> sc::task<> {
+    const auto body = [&]() -> sc::task<> {
+      const std::jthread teller([&] {
+        while (seen.text().find("no other task can run") == std::string::npos) std::this_thread::sleep_for(1ms);
+        told = 1;
+      });
+      spin_unseen(&told);
+      co_return;
+    };
+    co_await tractor::open_root_actor(body, {.stall_bound = short_bound});
+  });
+  EXPECT_THAT(seen.text(), HasSubstr("tractor: actor 'root': task "));
+}
+#endif
 
 TEST_F(root_stall_test, zero_turns_it_off) {
   stderr_reader seen;

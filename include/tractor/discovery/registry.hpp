@@ -70,6 +70,7 @@ class TRACTOR_API registry {
   std::optional<msg::uid> remove(std::string_view uuid);
   // Takes an address from its actor, and its entry with the last one. Gives whose it was.
   std::optional<msg::uid> remove_address(const ipc::address& where);
+  [[nodiscard]] bool holds(const ipc::address& where) const { return by_address_.contains(where); }
   // Gives whose entries they were.
   std::vector<msg::uid> remove_owned_by(owner gone);
 

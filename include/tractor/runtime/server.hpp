@@ -52,7 +52,7 @@ void serve_peer(actor& self, std::shared_ptr<peer> link);
 }  // namespace detail
 
 // Connects to the actor that listens at `to`, runs `body(portal&)` and disconnects. Throws os_error when nobody listens there, and
-// transport_closed when who does is no actor, or does not say within `handshake_timeout` who it is.
+// transport_closed when nobody answers within `handshake_timeout`, or who does is no actor, or does not say who it is in that time.
 template <class Body>
 [[nodiscard]] auto open_portal(ipc::address to, Body body) -> std::invoke_result_t<Body&, portal&> {
   using value_type = typename std::invoke_result_t<Body&, portal&>::value_type;

@@ -45,9 +45,8 @@ inline constexpr auto registration_timeout = std::chrono::milliseconds(500);  //
 inline constexpr auto registration_respite = std::chrono::seconds(5);         // after one that was not answered: no other is waited for
 inline constexpr auto registry_failover_timeout = std::chrono::seconds(3);    // how long a lookup waits for a registrar to come back
 inline constexpr auto registry_answer_timeout = std::chrono::seconds(3);  // of a registrar that is there, to a question that needs no wait
-inline constexpr auto registry_others_timeout =
-    std::chrono::milliseconds(500);         // for the other registrars, once one has said that it knows none
-inline constexpr int lease_probes_max = 3;  // that nobody has answered; then the lease is over
+inline constexpr auto registry_others_timeout = std::chrono::seconds(1);  // for the other registrars, once one has said that it knows none
+inline constexpr int lease_probes_max = 3;                                // that nobody has answered; then the lease is over
 inline constexpr auto registry_settle_time = std::chrono::milliseconds(500);  // of a successor: until then others may register again
 inline constexpr auto registry_retry_first = std::chrono::milliseconds(5);    // between attempts to reach or to be the successor
 inline constexpr auto registry_retry_max = std::chrono::seconds(1);           // each pause is twice the last one
