@@ -52,15 +52,35 @@ _tractor_wants_first() {
 }
 _tractor_names() {
   _tractor_wants_first || return
-  local word=${COMP_WORDS[COMP_CWORD]} quote= name
-  if [[ $word == [\'\"]* ]]; then
-    quote=${word:0:1} word=${word:1}
-  else
-    word=${word//\\/}
-  fi
+  # What the word says, and the quote that is open at its end. What is offered takes the place of what follows that quote, or of the word.
+  local rest=${COMP_WORDS[COMP_CWORD]} said= quote= before= escapable='[\"$`\\]*' char name
+  while [[ $rest ]]; do
+    char=${rest:0:1} rest=${rest:1}
+    if [[ $char == "$quote" ]]; then
+      quote= before=
+    elif [[ ! $quote && $char == [\'\"] ]]; then
+      quote=$char before=$said
+    elif [[ $char == \\ && (! $quote || $quote == \" && $rest == $escapable) ]]; then
+      said+=${rest:0:1} rest=${rest:1}
+    else
+      said+=$char
+    fi
+  done
+  # In single quotes there is no `'`, and in double ones a `!` stands for an earlier command.
+  local single="'\\''" mark="\"'!'\""
   while IFS= read -r name; do
-    [[ $name == "$word"* ]] || continue
-    [[ $quote ]] || printf -v name %q "$name"
+    [[ $name == "$said"* ]] || continue
+    name=${name#"$before"}
+    case $quote in
+      \') name=${name//\'/"$single"} ;;
+      \")
+        for char in \\ \" \$ \`; do name=${name//"$char"/"\\$char"}; done
+        name=${name//!/"$mark"}
+        ;;
+      *) printf -v name %q "$name" ;;
+    esac
+    # Readline closes the quote, but where it takes the end of the name for that.
+    [[ $quote && $name == *"$quote" ]] && name+=$quote
     COMPREPLY+=("$name")
   done < <(NAMES)
 }
