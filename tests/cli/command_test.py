@@ -297,6 +297,9 @@ def check_reap_processes(checks, machine):
 def check_doctor_judges_the_soft_limit(checks, machine):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for soft, good, mark in ((512, False, "!!"), (1024, True, "--"), (4096, True, "ok")):
+        if hard != resource.RLIM_INFINITY and soft > hard:
+            print(f"skipped: doctor with {soft} open files, for no more than {hard} can be had here")
+            continue
         def limit(soft=soft):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         text = machine.run("doctor", preexec_fn=limit)
