@@ -3,19 +3,23 @@
 #include "actors.hpp"
 
 #include <dirent.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <map>
 #include <set>
+#include <span>
 
 #include "runtime/lookup.hpp"
+#include "text.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/root.hpp"
 #include "tractor/runtime/server.hpp"
-#include "tractor/sc/capacity_limiter.hpp"
+#include "tractor/sc/cancel_scope.hpp"
+#include "tractor/sc/clock.hpp"
 #include "tractor/sc/nursery.hpp"
 #include "tractor/sc/semaphore.hpp"
 
@@ -52,13 +56,13 @@ std::vector<live_actor> with_sockets() {
   return found;
 }
 
-// False when nobody listens at its socket: it has ended.
-sc::task<bool> ask(live_actor& actor) {
+// False when nobody listens at its socket: it has ended. Calls `heard` at each sign of life. The caller bounds the time.
+template <class Heard>
+sc::task<bool> ask(live_actor& actor, Heard heard) {
   try {
-    co_await sc::move_on_after(answer_timeout, [&]() -> sc::task<> {
-      actor.status = co_await open_portal(actor.control, [](portal& there) -> sc::task<actor_status> {
-        co_return co_await there.run_from_ns<actor_status>(std::string(control_module), "status", {});
-      });
+    actor.status = co_await open_portal(actor.control, [&](portal& there) -> sc::task<actor_status> {
+      heard();
+      co_return co_await there.run_from_ns<actor_status>(std::string(control_module), "status", {});
     });
   } catch (const os_error& failed) {
     // Then the number in the file's name may be another process's by now.
@@ -66,8 +70,17 @@ sc::task<bool> ask(live_actor& actor) {
   } catch (const error&) {
     // Dying, or no actor at all.
   }
+  heard();
   if (actor.status) actor.name = actor.status->name;
   co_return true;
+}
+
+// One descriptor for each connection, after those that this command needs besides.
+std::size_t places_for_asked() {
+  constexpr rlim_t own_descriptors = 64;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= own_descriptors) return 1;
+  return std::min<std::size_t>(asked_at_once_max, limit.rlim_cur - own_descriptors);
 }
 
 std::string file_of(const live_actor& actor) { return actor.control.uds()->file; }
@@ -78,7 +91,32 @@ bool is_called(const live_actor& actor, const std::string& who) {
   return actor.status && who.size() >= uuid_part_min && actor.status->uuid.starts_with(who);
 }
 
+// They share one deadline, which each question and each sign of life puts off: many that answer take turns at the processors and are not
+// busy for that, and many that are busy take no more time than one.
+sc::task<> ask_all(std::span<live_actor> actors, std::set<std::string>& ended) {
+  const auto at_last = sc::current_time() + answers_timeout;
+  sc::cancel_scope waiting({.deadline = at_last});
+  const auto heard = [&] { waiting.set_deadline(std::min(sc::current_time() + answer_timeout, at_last)); };
+  sc::semaphore turns(asked_in_turn);
+  co_await waiting.run([&]() -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
+      for (auto& actor : actors) {
+        // Who is busy keeps its turn, so that there have to be others.
+        if (!co_await sc::move_on_after(turn_timeout, [&] { return turns.acquire(); }))
+          for (std::size_t i = 1; i < asked_in_turn; ++i) turns.release();
+        heard();
+        all.start_soon([&]() -> sc::task<> {
+          if (!co_await ask(actor, heard)) ended.insert(file_of(actor));
+          turns.release();
+        });
+      }
+    });
+  });
+}
+
 }  // namespace
+
+std::string text_of(const live_actor& actor) { return printable(actor.name) + " (pid " + std::to_string(actor.pid) + ")"; }
 
 int run_command(const std::function<sc::task<int>()>& body) {
   const root_options unseen{.name = "tractor", .registry_addrs = std::vector<ipc::address>(), .control_socket = false};
@@ -88,16 +126,12 @@ int run_command(const std::function<sc::task<int>()>& body) {
 sc::task<std::vector<live_actor>> all_actors() {
   auto actors = with_sockets();
   std::set<std::string> ended;
-  sc::semaphore free(asked_at_once_max);
-  co_await sc::open_nursery([&](sc::nursery& all) -> sc::task<> {
-    for (auto& actor : actors) {
-      co_await free.acquire();
-      all.start_soon([&]() -> sc::task<> {
-        if (!co_await ask(actor)) ended.insert(file_of(actor));
-        free.release();
-      });
-    }
-  });
+  std::span<live_actor> left(actors);
+  for (const std::size_t places = places_for_asked(); !left.empty();) {
+    const std::size_t count = std::min(places, left.size());
+    co_await ask_all(left.first(count), ended);
+    left = left.subspan(count);
+  }
   std::erase_if(actors, [&](const live_actor& actor) { return ended.contains(file_of(actor)); });
   co_return actors;
 }
@@ -125,7 +159,9 @@ sc::task<live_actor> asked_again(live_actor actor) {
   const auto now = facts_of(actor.pid);
   const bool is_same = now && actor.process && now->state != 'Z' && now->start_ticks == actor.process->start_ticks;
   actor.status.reset();
-  if (!is_same || !co_await ask(actor)) throw error(actor.name + " (pid " + std::to_string(actor.pid) + ") has ended");
+  bool has_ended = !is_same;
+  if (is_same) co_await sc::move_on_after(answer_timeout, [&]() -> sc::task<> { has_ended = !co_await ask(actor, [] {}); });
+  if (has_ended) throw error(text_of(actor) + " has ended");
   co_return actor;
 }
 

@@ -20,8 +20,11 @@
 
 namespace tractor::cli {
 
-inline constexpr auto answer_timeout = std::chrono::milliseconds(50);  // of one actor; then it is busy
-inline constexpr std::size_t asked_at_once_max = 128;
+inline constexpr auto answer_timeout = std::chrono::milliseconds(50);  // nobody of those asked gives a sign of life: the rest are busy
+inline constexpr auto answers_timeout = std::chrono::seconds(1);       // however many do
+inline constexpr std::size_t asked_in_turn = 128;                      // more that answer at once leave no processor to who asks
+inline constexpr auto turn_timeout = std::chrono::milliseconds(2);     // none of them has answered: as many more are asked
+inline constexpr std::size_t asked_at_once_max = 512;                  // fewer where that are too many descriptors
 
 struct live_actor {
   std::string name;  // as its socket file has it, until it has answered
@@ -30,6 +33,9 @@ struct live_actor {
   std::optional<actor_status> status;  // none: it is busy
   std::optional<process_facts> process;
 };
+
+// "greeter (pid 3123)".
+[[nodiscard]] std::string text_of(const live_actor& actor);
 
 // A root for this command, which nobody else sees: gives what `body` gives.
 [[nodiscard]] int run_command(const std::function<sc::task<int>()>& body);

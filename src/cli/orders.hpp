@@ -8,7 +8,6 @@
 #include <string>
 
 #include "actors.hpp"
-#include "text.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/server.hpp"
 #include "tractor/sc/cancel_scope.hpp"
@@ -16,11 +15,6 @@
 namespace tractor::cli {
 
 inline constexpr auto order_timeout = std::chrono::seconds(5);
-
-// "greeter (pid 3123)".
-[[nodiscard]] inline std::string text_of(const live_actor& actor) {
-  return printable(actor.name) + " (pid " + std::to_string(actor.pid) + ")";
-}
 
 // Runs `use(portal&)`.
 template <class Use>

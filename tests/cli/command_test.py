@@ -6,6 +6,7 @@
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import signal
 import socket
 import subprocess
 
-from cli_tools import Machine, Running, check_nothing_left, flat
+from cli_tools import Machine, Running, asked_until, check_nothing_left, flat, says_busy
 from example_tools import Checks, adopt_orphans, descendants, send, state, wait_until
 
 
@@ -188,6 +189,30 @@ def check_recycled_pid(checks, machine):
     signal.signal(signal.SIGUSR1, before)
 
 
+def check_ps_with_few_descriptors(checks, machine):
+    """More who are busy than there are descriptors take none from those who answer."""
+    runtime = machine.directory / "tractor"
+    runtime.mkdir(mode=0o700)
+    strangers, descriptors = 100, 80
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.ExitStack() as open_sockets:
+        for i in range(strangers):
+            listener = open_sockets.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(os.fspath(runtime / f"stranger-{i}@{os.getpid()}.sock"))
+            listener.listen()
+        service, greeter = machine.serve()
+        with service:
+            def listed():
+                limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
+                return machine.run("ps", preexec_fn=limit).stdout.splitlines()
+            lines = asked_until(listed, lambda found: sum(map(says_busy, found)) == strangers)
+            checks.equal(len([line for line in lines if line.startswith("stranger-")]), strangers, "ps: all who are busy", *lines)
+            checks.that(any(re.search(rf"greeter +{greeter} ", line) and not says_busy(line) for line in lines),
+                        "ps: who answers after more busy ones than there are descriptors", *lines)
+            machine.stop(service)
+    shutil.rmtree(runtime)
+
+
 # S-REAP-4
 def check_reap(checks, machine):
     runtime = machine.directory / "tractor"
@@ -339,7 +364,7 @@ def main():
     arguments = parser.parse_args()
     adopt_orphans()
     checks = Checks()
-    for check in (check_show, check_registrar, check_recycled_pid, check_reap, check_reap_processes, check_rest):
+    for check in (check_show, check_registrar, check_recycled_pid, check_ps_with_few_descriptors, check_reap, check_reap_processes, check_rest):
         with Machine(arguments.build) as machine:
             check(checks, machine)
         check_nothing_left(checks, check.__name__)
