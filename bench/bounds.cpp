@@ -48,6 +48,8 @@ constexpr bound table[] = {
     {"find.unconnected.calls", "<= 3 times", &times_at_most<300>},
     {"registry.10k.times", "<= 1.1 times", &times_at_most<110>},
     {"boot.forkserver.registered", "<= 1.1 times", &times_at_most<110>},
+    {"ps.500", "<= 100 ms", &median_at_most<100>},
+    {"ps.500.stopped", "<= 100 ms", &median_at_most<100>},
     {"log.suppressed", "<= 2 ns", &median_at_most<2>},
     {"rpc.uds.same_core", "<= 2 x floor", &ratio_at_most<200>},
     {"rpc.uds.beside_python_pipe", "below Python's Pipe", &ratio_at_most<100>},
