@@ -364,7 +364,8 @@ def main():
     arguments = parser.parse_args()
     adopt_orphans()
     checks = Checks()
-    for check in (check_show, check_registrar, check_recycled_pid, check_ps_with_few_descriptors, check_reap, check_reap_processes, check_rest):
+    for check in (check_show, check_registrar, check_recycled_pid, check_ps_with_few_descriptors, check_reap, check_reap_processes,
+                  check_rest):
         with Machine(arguments.build) as machine:
             check(checks, machine)
         check_nothing_left(checks, check.__name__)
