@@ -157,11 +157,20 @@ TEST_F(context_test, block_waits_for_a_task_that_goes_on) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     bool left = false;
-    const bool in_time = co_await sc::move_on_after(20ms, [&]() -> sc::task<> {
-      co_await worker.open_context<&kit::counted_sleeper>({}, [](auto&) -> sc::task<> { co_return; });
-      left = true;
+    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+      sc::event entered;
+      n.start_soon([&]() -> sc::task<> {
+        co_await worker.open_context<&kit::counted_sleeper>({}, [&](auto&) -> sc::task<> {
+          entered.set();
+          co_return;
+        });
+        left = true;
+      });
+      co_await entered.wait();
+      co_await sc::sleep(20ms);  // in which it would leave, and must not
+      EXPECT_FALSE(left);
+      n.cancel("enough");
     });
-    EXPECT_FALSE(in_time);
     EXPECT_FALSE(left);
     EXPECT_EQ(1, co_await worker.run<&kit::count_cancelled>());
     co_await an.cancel();
