@@ -96,10 +96,10 @@ void wait_for(std::vector<target>& targets, double seconds) {
 int reap(const reap_request& request) {
   auto targets = targets_of(request);
   nlohmann::ordered_json report{{"processes", nlohmann::ordered_json::array()}};
-  std::string text;
+  std::vector<process_facts> meant;
   for (const auto& of : targets) {
     report["processes"].push_back({{"pid", of.process.pid}, {"command", of.process.command}});
-    text += (request.look_only ? "would end " : "ended ") + of.process.command + " (pid " + std::to_string(of.process.pid) + ")\n";
+    meant.push_back(of.process);
   }
   std::size_t killed = 0, stayed = 0;
   if (!request.look_only && !targets.empty()) {
@@ -112,6 +112,12 @@ int reap(const reap_request& request) {
       stayed = targets.size();
     }
   }
+  std::string text;
+  for (const auto& process : meant) {
+    const bool has_stayed = stayed != 0 && std::ranges::any_of(targets, [&](const target& of) { return of.process.pid == process.pid; });
+    const char* const what = request.look_only ? "would end " : has_stayed ? "could not end " : "ended ";
+    text += what + process.command + " (pid " + std::to_string(process.pid) + ")\n";
+  }
   std::vector<std::string> sockets;
   if (request.sockets)
     sockets = ipc::sweep_sockets_of_dead(
@@ -122,7 +128,6 @@ int reap(const reap_request& request) {
   report["stayed"] = stayed;
   report["sockets"] = sockets;
   if (killed != 0) text += std::to_string(killed) + " needed SIGKILL\n";
-  if (stayed != 0) text += std::to_string(stayed) + " could not be ended\n";
   if (text.empty()) text = "nothing is left behind\n";
   std::fputs(request.json ? (report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n").c_str() : text.c_str(),
              stdout);

@@ -83,7 +83,7 @@ TEST_F(socket_file, names_without_a_runtime_carry_eight_digits) {
   EXPECT_EQ(name_without_runtime(false, 0xffffffff), "no_runtime_actor.ffffffff");
 }
 
-// S-UDS-1, S-RTD-4
+// S-UDS-1
 TEST_F(socket_file, default_address_is_in_the_runtime_directory_which_is_made) {
   const uds_address where = default_uds_address("worker", 42);
   EXPECT_EQ(where.dir, directory() + "/tractor");

@@ -109,7 +109,6 @@ TRACTOR_TEST(pipe_stream, send_eof_closes_a_sending_end) {
   EXPECT_THROW(co_await sender->send_all(bytes_of("x")), sc::closed_resource_error);
 }
 
-// TODO(bug): byte_stream says that send_eof is idempotent; of a pipe, the second throws closed_resource_error.
 TRACTOR_TEST(pipe_stream, send_eof_may_be_said_twice) {
   auto [sender, receiver] = open_streams();
   sender->send_eof();
