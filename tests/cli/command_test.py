@@ -72,7 +72,7 @@ def check_show(checks, machine):
         below = runtime / f"tractor-dump-{greeter}.log"
         checks.that(wait_until(lambda: below.exists() and "end of the task tree" in below.read_text()), "dump: the actor below")
         above = (runtime / f"tractor-dump-{service.pid}.log").read_text()
-        checks.that(f"---- task tree of actor 'greeting service' (" in above and "sleep_forever" in above, "dump: the root's file", above)
+        checks.that(f"---- task tree of actor 'greeting service' (" in above and "welcome" in above, "dump: the root's file", above)
 
         # One that holds its loop is busy, and holds nobody up.
         send(greeter, signal.SIGSTOP)
@@ -131,20 +131,31 @@ def check_registrar(checks, machine):
     checks.that(wait_until(lambda: machine.left() == []), "no socket is left of what was killed", machine.left())
 
 
+def greeted_by(checks, client, pid, text):
+    """Reads on until the client was greeted by that actor; False when its output ends."""
+    while (line := client.process.stdout.readline().decode()) and line != f"hello World, says pid {pid}\n":
+        checks.that(line.startswith(("lost: ", "hello World, says pid ")), f"{text}: a line of the client", line)
+    return bool(line)
+
+
+def check_welcome(checks, service, text):
+    checks.equal(service.process.stdout.readline().decode(), "World is here\n", f"{text}: the service has called its client")
+
+
 def check_survival(checks, machine, text):
-    """Two programs outlive each other's kill -9, and the registrar's."""
+    """Two programs find and call each other, and outlive each other's kill -9, and the registrar's."""
     service, greeter = machine.serve()
     with service, Running(machine.greeter, "greet", "World", "1000", env=machine.env) as client:
         def next_from(pid):
-            while (line := client.process.stdout.readline().decode()) and line != f"hello World, says pid {pid}\n":
-                checks.that(line.startswith(("lost: ", "hello World, says pid ")), f"{text}: a line of the client", line)
-            return bool(line)
+            return greeted_by(checks, client, pid, text)
         checks.that(next_from(greeter), f"{text}: the client has found it")
+        check_welcome(checks, service, text)
         send(service.pid, signal.SIGKILL)  # it was the registrar
         service.wait()
         again, greeter = machine.serve()
         with again:
             checks.that(next_from(greeter), f"{text}: the client finds the next one, at the registrar that it is itself by now")
+            check_welcome(checks, again, f"{text}: the next one")
             send(greeter, signal.SIGKILL)
             status = again.wait()
             checks.that(status == 1 and b"actor 'greeter' (pid" in again.err, f"{text}: a service without its actor ends", again.err)
@@ -162,6 +173,31 @@ def check_survival(checks, machine, text):
                         done and done.stderr)
             send(last.pid, signal.SIGINT)
             checks.equal(last.wait(), 130, f"{text}: the service ends", last.err)
+    machine.run("reap", "--registry-file")
+    checks.that(wait_until(lambda: machine.left() == []), f"{text}: no socket is left", machine.left())
+
+
+def check_killed_registrar(checks, machine, text):
+    """Both were registered at a third program."""
+    with Running(machine.command, "registrar", env=machine.env) as registrar:
+        registrar.process.stdout.readline()
+        service, greeter = machine.serve()
+        with service, Running(machine.greeter, "greet", "World", "1000", env=machine.env) as client:
+            checks.that(greeted_by(checks, client, greeter, text), f"{text}: the client has found the service")
+            check_welcome(checks, service, text)
+            send(registrar.pid, signal.SIGKILL)
+            registrar.wait()
+            checks.that(greeted_by(checks, client, greeter, text), f"{text}: the client goes on")
+            send(service.pid, signal.SIGKILL)
+            service.wait()
+            again, greeter = machine.serve()
+            with again:
+                checks.that(greeted_by(checks, client, greeter, text), f"{text}: the client finds the next one at the successor")
+                check_welcome(checks, again, f"{text}: the next one")
+                send(client.pid, signal.SIGKILL)
+                client.wait()
+                send(again.pid, signal.SIGINT)
+                checks.equal(again.wait(), 130, f"{text}: the service ends", again.err)
     machine.run("reap", "--registry-file")
     checks.that(wait_until(lambda: machine.left() == []), f"{text}: no socket is left", machine.left())
 
@@ -213,7 +249,7 @@ def check_ps_with_few_descriptors(checks, machine):
     shutil.rmtree(runtime)
 
 
-# S-REAP-4
+# S-REAP-4, S-RTD-4: it cleans where the sockets of actors are.
 def check_reap(checks, machine):
     runtime = machine.directory / "tractor"
     runtime.mkdir(mode=0o700, exist_ok=True)
@@ -372,6 +408,7 @@ def main():
     for registry in (None, f"/ip4/127.0.0.1/tcp/{free_port()}"):
         with Machine(arguments.build, registry) as machine:
             check_survival(checks, machine, "tcp" if registry else "uds")
+            check_killed_registrar(checks, machine, "tcp, registrar killed" if registry else "uds, registrar killed")
         check_nothing_left(checks, "survival")
     checks.finish()
 
