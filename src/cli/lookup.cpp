@@ -8,6 +8,7 @@
 #include "runtime/registration.hpp"
 #include "text.hpp"
 #include "tractor/msg/quoted.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/find_actor.hpp"
 #include "tractor/sc/checkpoint.hpp"
 
@@ -122,7 +123,7 @@ int registrar(std::vector<ipc::address> registry) {
   return detail::run_main([&] {
     return open_root_actor(
         [&]() -> sc::task<int> {
-          std::printf("registrar at %s\n", text_of(registry).c_str());
+          std::printf("registrar at %s\n", text_of(current_actor().directory().registry_addrs()).c_str());
           std::fflush(stdout);
           co_await sc::sleep_forever();
           co_return 0;

@@ -108,6 +108,11 @@ const registered_actor* registry::find(std::string_view name_or_uuid) const {
   return named != by_name_.end() ? &*named->second.back() : nullptr;
 }
 
+const registered_actor* registry::holder_of(const ipc::address& where) const {
+  const auto held = by_address_.find(where);
+  return held != by_address_.end() ? &*by_uuid_.find(held->second)->second.at : nullptr;
+}
+
 std::vector<ipc::address> registry::addresses_of(std::string_view name) const {
   std::vector<ipc::address> found;
   const auto named = by_name_.find(name);

@@ -155,6 +155,13 @@ bool tcp_address::is_loopback() const noexcept {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
+bool tcp_address::is_wildcard() const noexcept {
+  in_addr v4{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return v4.s_addr == INADDR_ANY;
+  in6_addr v6{};
+  return ::inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6);
+}
+
 std::string uds_address::path() const { return dir.ends_with('/') ? dir + file : dir + "/" + file; }
 
 address::address(tcp_address where) : where_(checked(std::move(where))) {}

@@ -12,7 +12,6 @@
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/base/log.hpp"
 #include "tractor/ipc/resolve_address.hpp"
-#include "tractor/ipc/socket_file.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/msg/utf8.hpp"
 #include "tractor/msg/value.hpp"
@@ -20,7 +19,6 @@
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
 #include "tractor/sc/exception_group.hpp"
-#include "tractor/sc/socket_listener.hpp"
 
 namespace tractor {
 
@@ -154,7 +152,7 @@ msg::spawn_spec spawn_spec_for(actor& owner, const actor_options& options) {
   for (const auto& module : options.enable_modules) spec.enable_modules.append(module, detail::module_file(module));
   const auto bind_addrs = !options.bind_addrs.empty() || spec.reg_addrs.empty()
                               ? options.bind_addrs
-                              : detail::default_bind_addrs(owner.directory().registry_addrs());
+                              : detail::default_bind_addrs(owner, owner.directory().registry_addrs());
   if (!bind_addrs.empty()) {
     auto& bind = spec.bind_addrs.emplace();
     for (const auto& where : bind_addrs) bind.push_back(where.wire());

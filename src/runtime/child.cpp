@@ -53,16 +53,16 @@ sc::task<> take_orders(actor& self, peer& parent, bool& introduced) {
   if (spec == nullptr)
     throw messaging_error("the parent sent " + std::string(msg::wire_name(msg::kind_of(*message))) + " where its SpawnSpec was expected");
   for (const auto& [module, file] : spec->enable_modules) self.enable_module(module);
-  for (const auto& where : spec->bind_addrs.value_or(std::vector<msg::wire_address>{}))
-    listen_for(self, ipc::address::from_wire(where), {});
   std::vector<ipc::address> registry_addrs;
   for (const auto& where : spec->reg_addrs) registry_addrs.push_back(ipc::address::from_wire(where));
+  if (!registry_addrs.empty()) self.directory().set_registry_addrs(std::move(registry_addrs));
+  for (const auto& where : spec->bind_addrs.value_or(std::vector<msg::wire_address>{}))
+    listen_for(self, ipc::address::from_wire(where), {});
   try {
     if (!self.socket_dir().empty()) listen_at_control_socket(self);
   } catch (const error&) {
     // Done without: whoever looks for actors sees the process all the same.
   }
-  if (!registry_addrs.empty()) self.directory().set_registry_addrs(std::move(registry_addrs));
   introduced = true;
   parent.send_aid(spec->reg_addrs.empty() ? std::vector<ipc::address>() : registered_addrs(self));
 }
@@ -153,6 +153,9 @@ sc::task<int> child_main(spawn::birth& born, ending how) {
       self.close_all("actor " + msg::quoted(self.name()) + " has ended");
       service.cancel("the actor has ended");
     });
+    // One that came since nobody looks would be raised again, and kill who has ended in good order.
+    while (const auto number = signals.receive_if_arrived())
+      if (*number == SIGUSR1) dump_and_pass_on(self);
   });
   co_return status;
 }

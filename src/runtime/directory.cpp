@@ -9,6 +9,7 @@
 
 #include "directory_links.hpp"
 #include "registrar.hpp"
+#include "registration.hpp"
 #include "tractor/msg/errors.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/actor.hpp"
@@ -208,7 +209,7 @@ sc::task<> directory::finish_registration(std::shared_ptr<peer> from, std::strin
 // --- lookups ---
 
 bool directory::is_own(const ipc::address& where) const noexcept {
-  return is_registrar_ && std::ranges::any_of(self_.listeners(), [&](const auto& listener) { return listener->local() == where; });
+  return is_registrar_ && std::ranges::any_of(self_.listeners(), [&](const auto& listener) { return covers(listener->local(), where); });
 }
 
 std::shared_ptr<peer> directory::connected(std::string_view name_or_uuid) const {
@@ -229,6 +230,17 @@ std::shared_ptr<peer> directory::connected(std::string_view name_or_uuid) const 
   return nullptr;
 }
 
+// Of the links that nobody uses the one used least recently goes. Where all are in use there is one too many, until a later one is made.
+void directory::make_room_for_link() {
+  if (links_.size() < registries_max) return;
+  const auto idle = std::ranges::find_if(
+      links_, [](const auto& kept) { return !kept->connecting.locked() && (kept->link == nullptr || kept->link->is_idle()); });
+  if (idle == links_.end()) return;
+  if (const auto link = (*idle)->link; link != nullptr && !link->lost())
+    link->fail(std::make_exception_ptr(transport_closed("registrars were asked that are more than registries_max")));
+  links_.erase(idle);
+}
+
 sc::task<std::shared_ptr<peer>> directory::registrar(ipc::address where) {
   const bool of_this_tree = std::ranges::find(registry_addrs_, where) != registry_addrs_.end();
   if (const auto parent = self_.parent();
@@ -240,8 +252,9 @@ sc::task<std::shared_ptr<peer>> directory::registrar(ipc::address where) {
   std::shared_ptr<kept_link> kept;
   if (known != links_.end()) {
     kept = *known;
+    std::rotate(known, known + 1, links_.end());  // the last is the one used last
   } else {
-    if (links_.size() >= registries_max) links_.erase(links_.begin());
+    make_room_for_link();
     kept = links_.emplace_back(std::make_shared<kept_link>(where));
   }
   if (kept->link && !kept->link->lost()) co_return kept->link;

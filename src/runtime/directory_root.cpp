@@ -12,6 +12,7 @@
 #include "directory_links.hpp"
 #include "lookup.hpp"
 #include "registrar.hpp"
+#include "registration.hpp"
 #include "tractor/base/fd.hpp"
 #include "tractor/base/log.hpp"
 #include "tractor/ipc/channel.hpp"
@@ -93,7 +94,7 @@ sc::task<directory::standing> directory::probe_within(ipc::address where) {
 
 // --- opening ---
 
-sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
+sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own, std::vector<ipc::address> wide) {
   if (addrs.size() > registries_max)
     throw usage_error("an actor knows at most " + std::to_string(registries_max) + " registries (registries_max), not " +
                       std::to_string(addrs.size()));
@@ -119,7 +120,12 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
     if (registrars.empty() && !occupied.empty())
       throw runtime_failure("who listens at the registry's address " + names_of(occupied) + " did not answer as a registrar");
     if (registrars.empty()) {
-      if (co_await take_over(addrs)) co_return;
+      try {
+        if (co_await take_over(addrs, wide, last)) co_return;
+      } catch (const os_error& cannot) {
+        throw os_error("no registrar answers at " + names_of(addrs) + ", and this root cannot be it: " + cannot.message(),
+                       cannot.errno_value());
+      }
       continue;  // somebody else was faster
     }
     registry_addrs_ = registrars;
@@ -150,18 +156,22 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own) {
                         (last.empty() ? "" : ": " + last));
 }
 
-// Binds all of them or none; false when somebody has bound one first.
-sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs) {
-  std::vector<ipc::address> bound;
+// Binds all of them or none, each as the one of `wide` that covers it, if one does; false when somebody has bound one first, and why.
+sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs, const std::vector<ipc::address>& wide, std::string& why_not) {
+  std::vector<ipc::address> bound, listening;
   std::exception_ptr failed;
   bool taken = false;
   for (const auto& where : addrs) {
     try {
       binding_turn turn;
       if (const auto* at = where.uds()) turn = co_await binding_turn::take(at->dir);
-      bound.push_back(listen_for(self_, where, {.replace_stale = true}));
+      const bool is_covered = std::ranges::any_of(listening, [&](const auto& at) { return covers(at, where); });
+      const auto wider = std::ranges::find_if(wide, [&](const auto& at) { return covers(at, where); });
+      if (!is_covered) listening.push_back(listen_for(self_, wider != wide.end() ? *wider : where, {.replace_stale = true}));
+      bound.push_back(is_covered || wider != wide.end() ? where : listening.back());
     } catch (const os_error& error) {
       taken = error.errno_value() == EADDRINUSE;
+      why_not = error.message();
       failed = std::current_exception();
       break;
     } catch (...) {
@@ -170,7 +180,7 @@ sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs) {
     }
   }
   if (failed) {
-    for (const auto& where : bound) self_.stop_listening(where);
+    for (const auto& where : listening) self_.stop_listening(where);
     if (!taken) std::rethrow_exception(failed);
     co_return false;
   }
@@ -178,7 +188,8 @@ sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs) {
   is_registrar_ = true;
   self_.set_is_registrar();
   define_registrar();
-  for (const auto& where : bound) table_.add(self_.uid(), where, this);
+  for (const auto& where : bound)
+    for (const auto& told : addresses_to_tell(where, registry_addrs_)) table_.add(self_.uid(), told, this);
   log_of_registry.info("this root is the registrar at ", names_of(bound));
   co_return true;
 }
@@ -235,7 +246,8 @@ sc::task<bool> directory::restore(std::shared_ptr<upward> to) {
     }
     if (nobody) {
       try {
-        if (co_await take_over({to->where})) {
+        std::string why_not;
+        if (co_await take_over({to->where}, {}, why_not)) {
           settles_at_ = sc::current_time() + registry_settle_time;
           std::erase(upward_, to);
           co_return false;

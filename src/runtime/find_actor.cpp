@@ -11,6 +11,7 @@
 #include "lookup.hpp"
 #include "registrar.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
+#include "tractor/base/log.hpp"
 #include "tractor/ipc/interfaces.hpp"
 #include "tractor/ipc/resolve_address.hpp"
 #include "tractor/msg/quoted.hpp"
@@ -42,19 +43,25 @@ bool is_nobody(const std::exception_ptr& error) {
 
 std::vector<ipc::address> by_distance(std::vector<ipc::address> addrs, const ipc::address* teller) {
   if (teller != nullptr && ipc::distance_to(*teller) == ipc::distance::elsewhere)
-    std::erase_if(addrs,
-                  [](const auto& where) { return where.uds() != nullptr || (where.tcp() != nullptr && where.tcp()->is_loopback()); });
+    std::erase_if(addrs, [](const auto& where) {
+      const auto* const tcp = where.tcp();
+      return where.uds() != nullptr || (tcp != nullptr && (tcp->is_loopback() || tcp->is_wildcard()));
+    });
   if (addrs.size() < 2) return addrs;
+  std::vector<ipc::distance> distances;
+  for (const auto& where : addrs) distances.push_back(ipc::distance_to(where));
   std::vector<ipc::address> sorted;
   for (const auto wanted : {ipc::distance::here, ipc::distance::this_machine, ipc::distance::elsewhere})
-    for (auto at = addrs.rbegin(); at != addrs.rend(); ++at)
-      if (ipc::distance_to(*at) == wanted) sorted.push_back(*at);
+    for (std::size_t i = addrs.size(); i-- > 0;)
+      if (distances[i] == wanted) sorted.push_back(std::move(addrs[i]));
   return sorted;
 }
 
 namespace {
 
 using address_list = std::vector<ipc::address>;
+
+constinit logger log_of_lookup("tractor.runtime.lookup");
 
 // --- asking registrars ---
 
@@ -204,6 +211,17 @@ sc::task<std::shared_ptr<peer>> reach(actor& self, std::string_view name, const 
   co_return nullptr;
 }
 
+// The same for who waits until it can be reached: what is in the way is logged, once as long as it is the same.
+sc::task<std::shared_ptr<peer>> reach_or_say_why(actor& self, std::string_view name, const where_found& found, std::string& said) {
+  try {
+    co_return co_await reach(self, name, found);
+  } catch (const error& why) {
+    if (said != why.message()) log_of_lookup.warning("actor ", name, " is registered and cannot be reached: ", why);
+    said = why.message();
+  }
+  co_return nullptr;
+}
+
 }  // namespace
 
 sc::task<> with_found(std::string name, find_options options, found_body body) {
@@ -230,6 +248,7 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
   actor& self = current_actor();
   directory& known = self.directory();
   const msg::buffer kwargs = arguments_of("name", name);
+  std::string said;
   for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (options.registry_addrs.empty())
       if (const auto link = known.connected(name)) {
@@ -243,7 +262,7 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
         },
         [](const address_list& addrs) { return !addrs.empty(); });
     if (!found) continue;
-    const auto link = co_await reach(self, name, {found->first, found->second});
+    const auto link = co_await reach_or_say_why(self, name, {found->first, found->second}, said);
     if (link == nullptr) {
       co_await sc::sleep(pause);  // it is registered where it cannot be reached
       continue;

@@ -17,8 +17,8 @@ namespace tractor::detail {
 // Those of the options, names looked up, else this tree's. Throws runtime_failure where it has none, and sc::resolve_error.
 [[nodiscard]] sc::task<std::vector<ipc::address>> registrars_for(directory& known, std::vector<ipc::address> asked_for);
 
-// Nearest first; of equally near ones the last listed first (S-DSC-8). A socket file, or a loopback address, that `teller`, of another
-// machine, knows is not here; null: it was told on this machine.
+// Nearest first; of equally near ones the last listed first (S-DSC-8). A socket file, a loopback address or a wildcard that `teller`, of
+// another machine, knows is not here; null: it was told on this machine.
 [[nodiscard]] std::vector<ipc::address> by_distance(std::vector<ipc::address> addrs, const ipc::address* teller);
 
 // The root of this actor's tree, and where it is reached now, as far as this actor knows.

@@ -6,10 +6,13 @@
 #include <array>
 #include <deque>
 
+#include "lookup.hpp"
 #include "tractor/runtime/actor.hpp"
 #include "tractor/runtime/context.hpp"
 #include "tractor/runtime/detail/directory.hpp"
 #include "tractor/runtime/module.hpp"
+#include "tractor/runtime/server.hpp"
+#include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/parking_lot.hpp"
 
 namespace tractor::detail {
@@ -79,6 +82,26 @@ class arrival final : public discovery::registry_observer {
   sc::event there_;
 };
 
+// Whether nobody is at that address, or another one than the actor that is registered there.
+sc::task<bool> has_left(std::string uuid, ipc::address where) {
+  actor& self = current_actor();
+  if (uuid == self.uid().uuid) co_return false;
+  bool left = false;
+  try {
+    co_await sc::move_on_after(registry_probe_attempt_timeout, [&]() -> sc::task<> {
+      const auto link = co_await connect_peer(self, where);
+      left = link->remote_uid().uuid != uuid;
+      link->fail(std::make_exception_ptr(transport_closed("the registrar knows by now who is there")));
+      self.remove_peer(*link);
+    });
+  } catch (const os_error& failed) {
+    left = is_nobody(failed.errno_value());
+  } catch (const error&) {
+    // It cannot be said.
+  }
+  co_return left;
+}
+
 void define(module_builder& mod) {
   mod.def<&find_in_registry>("find_actor", "name");
   mod.def<&wait_in_registry>("wait_for_actor", "name");
@@ -117,7 +140,17 @@ sc::task<std::vector<ipc::address>> wait_in_registry(std::string name) {
   }
 }
 
-sc::task<std::optional<msg::uid>> delete_from_registry(ipc::address addr) { co_return own_table().remove_address(addr); }
+// Who asks may be where that address leads to nobody, or to somebody else, so the registrar looks for itself.
+sc::task<std::optional<msg::uid>> delete_from_registry(ipc::address addr) {
+  discovery::registry& table = own_table();
+  const auto* const holder = table.holder_of(addr);
+  if (holder == nullptr) co_return std::nullopt;
+  const std::string uuid = holder->uuid;
+  if (!co_await has_left(uuid, addr)) co_return std::nullopt;
+  const auto* const now = table.holder_of(addr);
+  if (now == nullptr || now->uuid != uuid) co_return std::nullopt;  // registered anew meanwhile
+  co_return table.remove_address(addr);
+}
 
 sc::task<msg::ordered_map<std::string, std::vector<ipc::address>>> list_registry() {
   co_await current_actor().directory().settled();

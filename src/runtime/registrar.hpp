@@ -39,6 +39,8 @@ struct registered_event {
 [[nodiscard]] sc::task<std::optional<std::vector<ipc::address>>> find_in_registry(std::string name);
 // The same, when there is one.
 [[nodiscard]] sc::task<std::vector<ipc::address>> wait_in_registry(std::string name);
+// Takes that address from who is registered there, if nobody is there any more, or somebody else: who it was, else nullopt. Whoever asks
+// waits registry_probe_attempt_timeout at most.
 [[nodiscard]] sc::task<std::optional<msg::uid>> delete_from_registry(ipc::address addr);
 // "name.uuid" and the addresses, in the order of registration.
 [[nodiscard]] sc::task<msg::ordered_map<std::string, std::vector<ipc::address>>> list_registry();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 
 #include "tractor/ipc/interfaces.hpp"
@@ -21,6 +22,13 @@ namespace {
 constexpr const char* registry_variable = "TRACTOR_REGISTRY";
 
 bool is_here(const ipc::address& where) { return ipc::distance_to(where) != ipc::distance::elsewhere; }
+
+bool is_ipv6(const std::string& host) { return host.contains(':'); }
+
+void add_if_new(std::vector<ipc::address>& to, ipc::tcp_address where) {
+  ipc::address one = std::move(where);
+  if (std::ranges::find(to, one) == to.end()) to.push_back(std::move(one));
+}
 
 }  // namespace
 
@@ -41,13 +49,43 @@ std::vector<ipc::address> default_registry_addrs() {
   return addrs;
 }
 
-std::vector<ipc::address> default_bind_addrs(const std::vector<ipc::address>& registry_addrs) {
+bool is_beyond_loopback(const ipc::address& where) { return where.tcp() != nullptr && !where.tcp()->is_loopback(); }
+
+bool all_here(const std::vector<ipc::address>& registry_addrs) { return std::ranges::all_of(registry_addrs, is_here); }
+
+bool covers(const ipc::address& listening, const ipc::address& where) {
+  if (listening == where) return true;
+  const auto *const at = listening.tcp(), *const wanted = where.tcp();
+  return at != nullptr && wanted != nullptr && at->is_wildcard() && at->port == wanted->port &&
+         is_ipv6(at->host) == is_ipv6(wanted->host) && is_here(where);
+}
+
+std::vector<ipc::address> default_bind_addrs(const actor& self, const std::vector<ipc::address>& registry_addrs) {
   std::vector<ipc::address> addrs;
-  for (const auto& where : registry_addrs) {
-    if (where.tcp() == nullptr || !where.tcp()->is_loopback()) continue;
-    const ipc::address any_port = ipc::tcp_address{.host = where.tcp()->host, .port = 0};
-    if (std::ranges::find(addrs, any_port) == addrs.end()) addrs.push_back(any_port);
+  for (const auto& registry : registry_addrs) {
+    const auto* const tcp = registry.tcp();
+    if (tcp == nullptr) continue;
+    if (tcp->is_loopback()) {
+      add_if_new(addrs, {.host = tcp->host, .port = 0});
+    } else if (self.may_listen_anywhere()) {
+      const auto hosts = tcp->is_wildcard() ? std::vector{tcp->host} : ipc::hosts_beside(registry);
+      for (const auto& host : hosts) add_if_new(addrs, {.host = host, .port = 0});
+    }
   }
+  return addrs;
+}
+
+std::vector<ipc::address> addresses_to_tell(const ipc::address& bound, const std::vector<ipc::address>& registry_addrs) {
+  const auto* const tcp = bound.tcp();
+  const bool means_one_machine = tcp != nullptr && !tcp->is_loopback();
+  if (!means_one_machine && !all_here(registry_addrs)) return {};
+  if (tcp == nullptr || !tcp->is_wildcard()) return {bound};
+  const bool v6 = is_ipv6(tcp->host);
+  std::vector<ipc::address> addrs;
+  for (const auto& registry : registry_addrs)
+    for (const auto& host : ipc::hosts_beside(registry))
+      if (is_ipv6(host) == v6) add_if_new(addrs, {.host = host, .port = tcp->port});
+  if (addrs.empty() && all_here(registry_addrs)) add_if_new(addrs, {.host = v6 ? "::1" : "127.0.0.1", .port = tcp->port});
   return addrs;
 }
 
@@ -61,11 +99,8 @@ void listen_at_control_socket(actor& self) {
 
 std::vector<ipc::address> registered_addrs(actor& self) {
   std::vector<ipc::address> addrs;
-  const bool all_here = self.has_directory() && std::ranges::all_of(self.directory().registry_addrs(), is_here);
-  for (const auto& listener : self.listeners()) {
-    const auto* const file = listener->local().uds();
-    if (all_here || file == nullptr || file->dir != self.socket_dir()) addrs.push_back(listener->local());
-  }
+  for (const auto& listener : self.listeners())
+    std::ranges::move(addresses_to_tell(listener->local(), self.directory().registry_addrs()), std::back_inserter(addrs));
   return addrs;
 }
 

@@ -141,26 +141,64 @@ void open_control_socket(actor& self) {
 // What runs on a clock of its own is a simulation, and has nothing to do with this machine unless it says so.
 bool is_simulated() { return sc::runner::current()->options().clock != nullptr; }
 
-sc::task<> open_directory(actor& self, const root_options& options) {
-  if (options.control_socket && !is_simulated()) open_control_socket(self);
-  directory& known = self.directory();
-  if (options.registry_addrs) {
-    if (options.registry_addrs->empty()) co_return;
-    co_await known.open(co_await ipc::resolve_known_addresses(*options.registry_addrs), options.ensure_registry);
-  } else {
-    // Nobody asked for it in as many words: a program that needs none runs also where there can be none.
-    try {
-      const auto addrs = is_simulated() ? std::vector<ipc::address>() : co_await ipc::resolve_known_addresses(default_registry_addrs());
-      if (addrs.empty()) co_return;
-      co_await known.open(addrs, options.ensure_registry);
-    } catch (const error& why) {
-      if (options.ensure_registry) throw;
-      known.set_why_none(why.what());
-      co_return;
-    }
+// Where this tree's registry is to be; empty: it has none. Throws what resolving throws, unless nobody asked for a registry in as many
+// words: a program that needs none runs also where there can be none.
+sc::task<std::vector<ipc::address>> registries_for(directory& known, const root_options& options) {
+  if (options.registry_addrs) co_return co_await ipc::resolve_known_addresses(*options.registry_addrs);
+  if (is_simulated()) co_return std::vector<ipc::address>();
+  try {
+    co_return co_await ipc::resolve_known_addresses(default_registry_addrs());
+  } catch (const error& why) {
+    if (options.ensure_registry) throw;
+    known.set_why_none(why.what());
   }
-  if (options.bind_addrs.empty())
-    for (const auto& where : default_bind_addrs(known.registry_addrs())) listen_for(self, where, {});
+  co_return std::vector<ipc::address>();
+}
+
+// Of a tree whose registry other machines reach: who reaches its actors, once for all of them.
+void say_who_reaches_them(const actor& self, const std::vector<ipc::address>& registries) {
+  if (std::ranges::none_of(registries, is_beyond_loopback)) return;
+  const bool is_said = std::ranges::any_of(self.listeners(), [](const auto& listener) { return is_beyond_loopback(listener->local()); });
+  if (self.may_listen_anywhere() && !is_said)
+    std::fprintf(stderr, "tractor: actors of the tree of %s listen where other machines reach them, %s\n", msg::quoted(self.name()).c_str(),
+                 self.secret() ? "and the tree's secret proves who connects; what is sent is not encrypted (docs/security.md)"
+                               : "insecurely: whoever reaches one can run its functions");
+  if (!self.may_listen_anywhere() && !all_here(registries))
+    std::fprintf(
+        stderr,
+        "tractor: actors of the tree of %s cannot be found by name: their registry is on another machine, and without a tree secret "
+        "(TRACTOR_SECRET_FILE) they listen on this one only (docs/security.md)\n",
+        msg::quoted(self.name()).c_str());
+}
+
+// Where the root listens, and whether it is the registrar.
+sc::task<> open_directory(actor& self, const root_options& options) {
+  directory& known = self.directory();
+  const auto registries = co_await registries_for(known, options);
+  // An address of the registry is bound by whoever becomes the registrar, when it is known that there is none: until then this root would
+  // take itself, and others it, for somebody who is in the way.
+  std::vector<ipc::address> later;
+  for (const auto& unresolved : options.bind_addrs) {
+    auto where = co_await ipc::resolve_address(unresolved);
+    if (std::ranges::any_of(registries, [&](const auto& registry) { return covers(where, registry); }))
+      later.push_back(std::move(where));
+    else
+      listen_for(self, where, {});
+  }
+  if (options.control_socket && !is_simulated()) open_control_socket(self);
+  if (!registries.empty()) try {
+      co_await known.open(registries, options.ensure_registry, later);
+    } catch (const error& why) {
+      if (options.registry_addrs || options.ensure_registry) throw;
+      known.set_why_none(why.what());
+    }
+  for (const auto& where : later)
+    if (std::ranges::none_of(self.listeners(), [&](const auto& listener) { return listener->local() == where; }))
+      listen_for(self, where, {});
+  if (!known.enabled()) co_return;
+  if (options.bind_addrs.empty() && !known.is_registrar())  // which is reached at the registry's addresses
+    for (const auto& where : default_bind_addrs(self, known.registry_addrs())) listen_for(self, where, {});
+  say_who_reaches_them(self, known.registry_addrs());
   known.enroll(self.uid(), registered_addrs(self), nullptr);
   co_await known.wait_for(known.tell_above(self.uid()));
 }
@@ -209,7 +247,6 @@ sc::task<> run_root(root_options options, std::function<sc::task<>()> body) {
     static_cast<void>(co_await sc::shielded([&]() -> sc::task<> { co_await ready.wait(); }));
     try {
       for (const auto& module : options.enable_modules) self.enable_module(module);
-      for (const auto& where : options.bind_addrs) listen_for(self, co_await ipc::resolve_address(where), {});
       co_await open_directory(self, options);
       co_await sc::open_nursery([&](sc::nursery& watchers) -> sc::task<> {
         if (options.handle_signals) co_await watchers.start({.name = "signals"}, watch_signals, std::ref(self), std::ref(body_scope));

@@ -8,8 +8,10 @@
 #include <cstdio>
 #include <list>
 
+#include "registration.hpp"
 #include "tractor/base/log.hpp"
 #include "tractor/msg/quoted.hpp"
+#include "tractor/runtime/detail/directory.hpp"
 #include "tractor/sc/cancel_scope.hpp"
 #include "tractor/sc/checkpoint.hpp"
 #include "tractor/sc/errors.hpp"
@@ -23,19 +25,22 @@ namespace {
 // A connection whose peer has not said who it is, counted.
 class stranger {
  public:
-  explicit stranger(actor& self) : self_(&self), place_(self.handshakes.emplace(self.handshakes.end())) {}
+  explicit stranger(actor& self) : self_(&self), place_(self.handshakes.emplace(self.handshakes.end(), sc::current_time())) {}
   stranger(stranger&& other) noexcept : self_(std::exchange(other.self_, nullptr)), place_(other.place_) {}
   stranger& operator=(stranger&&) = delete;
   ~stranger() { leave(); }
   // What its handshake runs in.
-  [[nodiscard]] sc::cancel_scope& scope() noexcept { return *place_; }
+  [[nodiscard]] sc::cancel_scope& scope() noexcept { return place_->scope; }
   void leave() noexcept {
-    if (actor* const self = std::exchange(self_, nullptr)) self->handshakes.erase(place_);
+    actor* const self = std::exchange(self_, nullptr);
+    if (self == nullptr) return;
+    self->handshakes.erase(place_);
+    self->handshake_ended.unpark_all();
   }
 
  private:
   actor* self_;
-  std::list<sc::cancel_scope>::iterator place_;
+  std::list<actor::handshake>::iterator place_;
 };
 
 // How many of them there may be. A program may change its limit while it runs.
@@ -46,18 +51,30 @@ std::size_t places_for_strangers() noexcept {
 }
 
 // Waits until there is a place for one more: the one that has been silent for longest makes room. Whoever means well needs no more than a
-// moment, so strangers keep nobody out. Nothing is asked of the system while there is none.
+// moment, so strangers keep nobody out; and has that moment, so that many who come at once do not either. Nothing is asked of the system
+// while there is none.
 sc::task<> make_room(actor& self) {
   while (!self.handshakes.empty() && self.handshakes.size() >= places_for_strangers()) {
-    self.handshakes.front().cancel("too many connections have not said who they are, and this one is the oldest");
+    auto& oldest = self.handshakes.front();
+    const auto patience = oldest.since + handshake_grace - sc::current_time();
+    if (patience > sc::duration::zero()) {
+      co_await sc::move_on_after(patience, [&]() -> sc::task<> { co_await self.handshake_ended.park("a handshake's end"); });
+      continue;
+    }
+    oldest.scope.cancel("too many connections have not said who they are, and this one is the oldest");
     co_await sc::checkpoint();
   }
 }
 
 constinit logger log_of_server("tractor.runtime.server");
 
-// What it means that other machines reach this actor.
-void say_open(const actor& self, const ipc::address& where) {
+// What it means that other machines reach this actor. Where all actors of a tree are reached, because its registry is, the root says it and
+// not each of them.
+void say_open(actor& self, const ipc::address& where) {
+  if (!self.is_root() && self.has_directory() && std::ranges::any_of(self.directory().registry_addrs(), is_beyond_loopback)) {
+    log_of_server.info("listens at ", where.text());
+    return;
+  }
   std::fprintf(stderr, "tractor: actor %s listens at %s, %s\n", msg::quoted(self.name()).c_str(), where.text().c_str(),
                self.secret() ? "where the tree's secret proves who connects; what is sent is not encrypted (docs/security.md)"
                              : "insecurely: whoever reaches it can run the actor's functions");
@@ -105,10 +122,10 @@ sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
 }  // namespace
 
 ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_options options) {
-  options.insecure = options.insecure || self.insecure() || self.secret().has_value();
+  options.insecure = options.insecure || self.may_listen_anywhere();
   if (!options.group) options.group = self.group();
   std::shared_ptr<ipc::listener> listener = ipc::listen(where, options);
-  if (const auto* const tcp = where.tcp(); tcp != nullptr && !tcp->is_loopback()) say_open(self, listener->local());
+  if (is_beyond_loopback(where)) say_open(self, listener->local());
   self.add_listener(listener);
   self.service().start_soon({.name = "listener"}, [&self, listener] { return accept_loop(self, listener); });
   return listener->local();
@@ -170,7 +187,10 @@ ipc::address listen_on(const ipc::address& where, ipc::listen_options options) {
   actor& self = current_actor();
   if (self.cancel_complete())
     throw runtime_failure("actor " + msg::quoted(self.name()) + " has ended its tasks and listens nowhere any more", error_category::usage);
-  return detail::listen_for(self, where, options);
+  ipc::address local = detail::listen_for(self, where, options);
+  if (self.has_directory())
+    for (const auto& told : detail::addresses_to_tell(local, self.directory().registry_addrs())) self.directory().announce(told);
+  return local;
 }
 
 std::vector<ipc::address> accept_addresses() {

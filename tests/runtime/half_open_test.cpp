@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "raw_peer.hpp"
 #include "runtime_test.hpp"
 #include "tests/sc/sc_test.hpp"
 #include "tests/spawn/descriptor_limit.hpp"
@@ -73,13 +74,41 @@ TEST(half_open, one_too_many_costs_the_oldest_its_place) {
           silent.push_back(co_await ipc::connect(where));
 
           co_await until_hung_up(*silent.front());
-          EXPECT_EQ(sc::duration::zero(), sc::current_time() - began);
+          EXPECT_EQ(tractor::handshake_grace, sc::current_time() - began);
           co_await sc_test::settle();
           EXPECT_EQ(places, half_open.size());
           co_await until_hung_up(*silent[1]);
           EXPECT_EQ(tractor::handshake_timeout, sc::current_time() - began);
           co_await until_hung_up(*silent.back());
           EXPECT_TRUE(half_open.empty());
+        },
+        {.bind_addrs = {ipc::tcp_address{"127.0.0.1", 0}}, .handle_signals = false});
+  });
+}
+
+// S-SRV-5: all are connected before the first of them says anything.
+TEST(half_open, more_than_there_are_places_come_at_once_and_are_let_in) {
+  const descriptor_limit few(::getpid(), 256);
+  static constexpr std::size_t places = 256 / tractor::handshakes_share, many = places + places / 2;
+  tractor::testing::run_test([]() -> sc::task<> {
+    co_await tractor::open_root_actor(
+        []() -> sc::task<> {
+          const auto where = tractor::accept_addresses().front();
+          strangers streams;
+          for (std::size_t i = 0; i < many; ++i) streams.push_back(co_await ipc::connect(where));
+          std::size_t let_in = 0;
+          co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+            for (auto& stream : streams)
+              n.start_soon([&]() -> sc::task<> {
+                raw::raw_peer peer(std::move(stream));
+                co_await peer.shake_hands();
+                peer.send_start("a call", "self", "nothing of this name");
+                co_await peer.answer();
+                let_in += peer.last_message().empty() ? 0 : 1;
+              });
+            co_return;
+          });
+          EXPECT_EQ(many, let_in);
         },
         {.bind_addrs = {ipc::tcp_address{"127.0.0.1", 0}}, .handle_signals = false});
   });

@@ -297,6 +297,24 @@ TEST_F(registry_address, registrar_listens_at_all_its_addresses_and_where_it_was
   });
 }
 
+// S-BOOT-7: what it was told is the registry's address, or one of several.
+TEST_F(registry_address, registrar_that_was_told_to_listen_there_anyway_is_the_registrar) {
+  run([]() -> sc::task<> {
+    const ipc::address one = ipc::uds_address{ipc::runtime_directory(), "one.sock"};
+    const ipc::address two = ipc::uds_address{ipc::runtime_directory(), "two.sock"};
+    for (const auto& registries : {std::vector{one}, std::vector{one, two}}) {
+      co_await tractor::open_root_actor(
+          [&]() -> sc::task<> {
+            EXPECT_TRUE(is_registrar());
+            EXPECT_THAT(tractor::accept_addresses(), ::testing::IsSupersetOf(registries));
+            EXPECT_EQ(registries.size() + 1, tractor::accept_addresses().size()) << "and its control socket";
+            EXPECT_TRUE(co_await tractor::query_actor("root"));
+          },
+          {.bind_addrs = {one}, .registry_addrs = registries});
+    }
+  });
+}
+
 // S-DSC-2: several registries, of which one is dead.
 TEST_F(registry_address, dead_registrar_harms_nobody_as_long_as_another_answers) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

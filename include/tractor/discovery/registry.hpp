@@ -71,6 +71,8 @@ class TRACTOR_API registry {
   // Takes an address from its actor, and its entry with the last one. Gives whose it was.
   std::optional<msg::uid> remove_address(const ipc::address& where);
   [[nodiscard]] bool holds(const ipc::address& where) const { return by_address_.contains(where); }
+  // Who is registered there; null: nobody. Good until the table changes.
+  [[nodiscard]] const registered_actor* holder_of(const ipc::address& where) const;
   // Gives whose entries they were.
   std::vector<msg::uid> remove_owned_by(owner gone);
 

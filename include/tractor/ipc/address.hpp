@@ -49,6 +49,8 @@ struct tcp_address {
   friend auto operator<=>(const tcp_address&, const tcp_address&) = default;
   // 127.0.0.0/8, ::1 and their IPv4-mapped forms.
   [[nodiscard]] TRACTOR_API bool is_loopback() const noexcept;
+  // 0.0.0.0 or ::, every interface to who listens there, and no place to who connects.
+  [[nodiscard]] TRACTOR_API bool is_wildcard() const noexcept;
 };
 
 // TCP at a host by name.

@@ -87,6 +87,8 @@ class TRACTOR_API actor {
   // It listens where other machines reach it, without a secret.
   [[nodiscard]] bool insecure() const noexcept { return insecure_; }
   void set_insecure(bool insecure) noexcept { insecure_ = insecure; }
+  // Beyond loopback, too.
+  [[nodiscard]] bool may_listen_anywhere() const noexcept { return insecure_ || secret_.has_value(); }
   // Processes of other users that are in this group are talked to over UDS as its own are.
   [[nodiscard]] std::optional<gid_t> group() const noexcept { return group_; }
   void set_group(std::optional<gid_t> group) noexcept { group_ = group; }
@@ -139,9 +141,14 @@ class TRACTOR_API actor {
 
   // The signal that asked the whole program to end; 0: none.
   int interrupted_by = 0;
-  // Connections that were accepted and have not said who they are, the oldest first: what each handshake runs in. They count towards
-  // connections_max, and have a bound of their own, handshakes_max.
-  std::list<sc::cancel_scope> handshakes;
+  // Connections that were accepted and have not said who they are, the oldest first. They count towards connections_max, and have a bound
+  // of their own, handshakes_max.
+  struct handshake {
+    sc::time_point since;
+    sc::cancel_scope scope{};  // what it runs in
+  };
+  std::list<handshake> handshakes;
+  sc::parking_lot handshake_ended;
 
  private:
   msg::aid aid_;

@@ -25,6 +25,9 @@
 // All of these throw what their body throws, and:
 //   runtime_failure   this tree has no registry, or no registrar answers
 //   address_error     an address in the options that cannot be
+//   transport_closed, os_error   out of find_actor, get_root and get_registrar: it is known where the actor is, and it cannot be reached
+//                     there, or does not say who it is within `handshake_timeout`. (wait_for_actor tries again, and logs why; where nobody
+//                     listens there is none.)
 
 #pragma once
 

@@ -10,12 +10,14 @@
 //
 // An actor serves every peer that completes the handshake within `handshake_timeout`: its calls run as tasks of the actor. A peer
 // that does not, or breaks the protocol later, loses its connection; the actor goes on. Beside its bind_addrs an actor listens at its
-// control socket in the runtime directory, unless the root is told otherwise (root_options::control_socket), and, where the registry is at
-// a TCP address of the loopback interface, at a port there. Parent and child need none of it: they talk over a descriptor that the child is
+// control socket in the runtime directory, unless the root is told otherwise (root_options::control_socket). Where it has no bind_addrs and
+// the registry is at a TCP address, it listens at a port of its own, of the same interface or the one that leads there; beyond loopback
+// only in a tree with a secret, or one that is `insecure`. Parent and child need none of it: they talk over a descriptor that the child is
 // born with.
 
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -32,9 +34,13 @@ inline constexpr std::size_t connections_max = 4096;  // of one actor at a time,
 // oldest of them is hung up on. Or so large a part of the process's soft limit of descriptors, where that is less.
 inline constexpr std::size_t handshakes_max = 1024;
 inline constexpr std::size_t handshakes_share = 4;  // a quarter
+// None of them is hung up on sooner than this; until then a new one waits to be accepted.
+inline constexpr auto handshake_grace = std::chrono::milliseconds(20);
 
-// Has the current actor listen there, until it ends; gives the address with the port that the system chose. Throws what ipc::listen
-// throws, and runtime_failure when its tasks have ended already: nobody would be served (S-SRV-2).
+// Has the current actor listen there, until it ends, and tells the registry; gives the address with the port that the system chose. Who
+// listens at a wildcard address is registered at the addresses of this machine by which those who ask the registry reach it. Throws what
+// ipc::listen throws, and runtime_failure when its tasks have ended already: nobody would be served (S-SRV-2), or when the table of the
+// registry is full: then it listens, and is not found there.
 TRACTOR_API ipc::address listen_on(const ipc::address& where, ipc::listen_options options = {});
 
 // Where the current actor listens.

@@ -81,8 +81,9 @@ class TRACTOR_API directory {
   [[nodiscard]] discovery::registry& table() noexcept { return table_; }
 
   // Of the root. Looks for registrars at `addrs`; joins those that answer, or becomes the registrar at all of them (S-BOOT-3 to S-BOOT-7).
-  // Throws runtime_failure when none is there but something else is, or one is and `ensure_own`; os_error when nothing can be bound.
-  [[nodiscard]] sc::task<> open(std::vector<ipc::address> addrs, bool ensure_own);
+  // Where this root is to listen anyway, at one of them or more, is in `wide`. Throws runtime_failure when none is there but something else
+  // is, or one is and `ensure_own`; os_error when nothing can be bound.
+  [[nodiscard]] sc::task<> open(std::vector<ipc::address> addrs, bool ensure_own, std::vector<ipc::address> wide);
   // Nobody is asked any more, or told.
   void close() noexcept;
 
@@ -118,7 +119,8 @@ class TRACTOR_API directory {
 
   [[nodiscard]] sc::task<standing> probe(ipc::address where);
   [[nodiscard]] sc::task<standing> probe_within(ipc::address where);
-  [[nodiscard]] sc::task<bool> take_over(const std::vector<ipc::address>& addrs);
+  [[nodiscard]] sc::task<bool> take_over(const std::vector<ipc::address>& addrs, const std::vector<ipc::address>& wide,
+                                         std::string& why_not);
   [[nodiscard]] sc::task<> join(std::shared_ptr<upward> to);
   [[nodiscard]] sc::task<> keep(std::shared_ptr<upward> to);
   void tell_of_tree(const std::shared_ptr<peer>& registrar);
@@ -128,6 +130,7 @@ class TRACTOR_API directory {
   [[nodiscard]] sc::task<> renew_leases();
   [[nodiscard]] sc::task<> finish_registration(std::shared_ptr<peer> from, std::string cid, registrations told);
   [[nodiscard]] std::vector<std::shared_ptr<peer>> above() const;
+  void make_room_for_link();
   void unregister_above(const msg::uid& who) noexcept;
   void add(const msg::uid& who, const std::vector<ipc::address>& addrs, const void* owner);
 
