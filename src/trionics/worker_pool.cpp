@@ -100,7 +100,12 @@ sc::task<> worker_pool::work(sc::task_status<> status, std::string name) {
     const job_pointer running = std::move(*next);
     if (running->withdrawn()) continue;
     const auto& link = worker.kernel_peer();
-    if (link->lost() || link->channel().closed()) worker = co_await an_.start_actor(name, how);
+    try {
+      if (link->lost() || link->channel().closed()) worker = co_await an_.start_actor(name, how);
+    } catch (...) {
+      running->abandon();  // it is in the queue no more: nobody else would
+      throw;
+    }
     co_await running->run(worker);
   }
 }

@@ -29,6 +29,25 @@ class worker_pool_test : public actors_test {
     options.modules = {"crew"};
     run([&] { return open_worker_pool(options, body); });
   }
+  // Kills the pool's only worker, and returns when the pool knows; gives its pid.
+  static task<int> end_the_idle_worker(worker_pool& pool) {
+    auto first = co_await pool.submit<&own_pid>();
+    const int pid = co_await first.result();
+    ::kill(pid, SIGKILL);
+    while (::kill(pid, 0) == 0) co_await sc::sleep(1ms);
+    co_await sc::sleep(50ms);
+    co_return pid;
+  }
+  // Without a wait, which would be for ever.
+  static void expect_abandoned(std::optional<job<int>>& kept) {
+    ASSERT_TRUE(kept);
+    ASSERT_TRUE(kept->done());
+    run([&]() -> task<> {
+      const auto lost = co_await caught([&] { return kept->result(); });
+      EXPECT_THAT(text_of(lost),
+                  HasSubstr("scope_cancelled_error: the job &trionics_test::square had not ended when its worker pool was cancelled"));
+    });
+  }
 };
 
 TEST_F(worker_pool_test, map_gives_results_in_the_order_of_the_arguments) {
@@ -138,11 +157,7 @@ TEST_F(worker_pool_test, death_of_a_worker_is_its_jobs_and_it_is_replaced) {
 
 TEST_F(worker_pool_test, worker_that_died_idle_is_replaced_before_its_next_job) {
   run_pool({.workers = 1}, [](worker_pool& pool) -> task<> {
-    auto first = co_await pool.submit<&own_pid>();
-    const int pid = co_await first.result();
-    ::kill(pid, SIGKILL);
-    while (::kill(pid, 0) == 0) co_await sc::sleep(1ms);
-    co_await sc::sleep(50ms);
+    const int pid = co_await end_the_idle_worker(pool);
     auto second = co_await pool.submit<&own_pid>();
     EXPECT_NE(co_await second.result(), pid);
   });
@@ -179,6 +194,40 @@ TEST_F(worker_pool_test, error_of_the_body_ends_the_jobs) {
                   HasSubstr("scope_cancelled_error: the job &trionics_test::wait_for_ever had not ended when its worker pool"));
     }
   });
+}
+
+// A job that a worker has taken is no longer in the queue, and its worker is not there yet.
+TEST_F(worker_pool_test, job_whose_worker_is_being_replaced_ends_with_the_pool) {
+  std::optional<job<int>> kept;
+  const auto error = outcome_of([&] {
+    return open_worker_pool({.modules = {"crew"}, .workers = 1}, [&](worker_pool& pool) -> task<> {
+      static_cast<void>(co_await end_the_idle_worker(pool));
+      kept = co_await pool.submit<&square>(1);
+      for (int i = 0; i < 10; ++i) co_await sc::checkpoint();  // the start of another process takes longer
+      throw std::runtime_error("in the body");
+    });
+  });
+  EXPECT_EQ(text_of(error), "std::runtime_error: in the body");
+
+  expect_abandoned(kept);
+}
+
+TEST_F(worker_pool_test, job_whose_worker_cannot_be_replaced_ends_with_the_pool) {
+  std::optional<job<int>> kept;
+  const auto program = std::filesystem::temp_directory_path() / "worker";
+  std::filesystem::create_symlink(std::filesystem::read_symlink("/proc/self/exe"), program);
+  const auto error = outcome_of([&] {
+    return open_worker_pool({.modules = {"crew"}, .workers = 1, .actor = {.executable = program.string()}},
+                            [&](worker_pool& pool) -> task<> {
+                              static_cast<void>(co_await end_the_idle_worker(pool));
+                              std::filesystem::remove(program);
+                              kept = co_await pool.submit<&square>(1);
+                              co_await sc::sleep_forever();
+                            });
+  });
+  EXPECT_THAT(text_of(error), HasSubstr("tractor::os_error: execute "));
+
+  expect_abandoned(kept);
 }
 
 TEST_F(worker_pool_test, closed_pool_takes_no_jobs) {

@@ -15,10 +15,11 @@
 // A job belongs to its handle. An error of its function comes out of result() as remote_actor_error. When its worker dies under it that
 // is actor_died, which names the actor; nobody runs the job again, for it may have had its effect, and the pool starts another
 // worker. One that died while it had nothing to do is replaced before its next job. A replacement that does not start is an error of
-// the pool. A handle that is destroyed withdraws its job: it is not begun any more, or cancelled where it runs.
+// the pool. A handle that is destroyed withdraws its job: it is not begun any more, or cancelled where it runs. Its end is waited for, but
+// not for longer than context_cancel_timeout: the cleanup of a function may go on after that, beside the next job of its worker.
 //
-// Leaving the block waits for the jobs whose handles live, then cancels the workers. When the body fails or is cancelled, so are they; a
-// result() that is asked for after that throws sc::scope_cancelled_error.
+// Leaving the block waits for the jobs whose handles live, then cancels the workers. When the body fails or is cancelled, or a worker
+// cannot be replaced, so are they; a result() that is asked for after that throws sc::scope_cancelled_error.
 
 #pragma once
 
