@@ -151,6 +151,7 @@ struct remote_actor_error::contents {
     // What ours do not send is not kept, wherever it comes from.
     if (detail.stack.size() > sc::detail::throw_stack_max) detail.stack.resize(sc::detail::throw_stack_max);
     std::erase_if(detail.stack, [](const code_place& place) { return place.module.size() > module_bytes_max; });
+    if (detail.type.size() > error_type_bytes_max) detail.type.clear();
     if (detail.members.empty()) return;
     const one_deeper here;
     if (here.depth() > error_depth_max || !here.count(detail.members.size())) {
@@ -239,47 +240,85 @@ bool holds(const std::exception_ptr& error) {
 struct type_row {
   const char* name;
   bool (*matches)(const std::exception_ptr&);
+  const std::type_info* type;
   detail::make_error make = nullptr;  // of the first row of a name
 };
+template <class Exception>
+constexpr type_row known_as(const char* name) {
+  return {.name = name, .matches = &holds<Exception>, .type = &typeid(Exception)};
+}
+template <class Exception>
+constexpr type_row made_as(const char* name) {
+  return {.name = name, .matches = &holds<Exception>, .type = &typeid(Exception), .make = &make<Exception>};
+}
 
 // Most derived first. The standard library's types take the names of Python's that mean the same.
 constexpr std::array type_rows{
-    type_row{"ContextCancelled", &holds<context_cancelled>},
-    type_row{"MsgTypeError", &holds<msg_type_error>},
-    type_row{"StreamOverrun", &holds<stream_overrun>},
-    type_row{"RemoteActorError", &holds<remote_actor_error>},
-    type_row{"TransportClosed", &holds<transport_closed>, &make<transport_closed>},
-    type_row{"ActorFailure", &holds<actor_failure>, &make<actor_failure>},
-    type_row{"ActorTooSlowError", &holds<actor_too_slow_error>, &make<actor_too_slow_error>},
-    type_row{"RuntimeFailure", &holds<runtime_failure>, &make<runtime_failure>},
-    type_row{"NoRuntime", &holds<no_runtime>, &make<no_runtime>},
-    type_row{"NoResult", &holds<no_result>, &make<no_result>},
-    type_row{"ModuleNotExposed", &holds<module_not_exposed>, &make<module_not_exposed>},
-    type_row{"AttributeError", &holds<attribute_error>, &make<attribute_error>},
-    type_row{"TypeError", &holds<type_error>, &make<type_error>},
-    type_row{"MessagingError", &holds<messaging_error>, &make<messaging_error>},
-    type_row{"KeyboardInterrupt", &holds<keyboard_interrupt>, &make<keyboard_interrupt>},
-    type_row{"SystemExit", &holds<terminated>, &make<terminated>},
-    type_row{"ExceptionGroup", &holds<sc::exception_group>},
-    type_row{"EndOfChannel", &holds<sc::end_of_channel>, &make<sc::end_of_channel>},
-    type_row{"ClosedResourceError", &holds<sc::closed_resource_error>, &make<sc::closed_resource_error>},
-    type_row{"BrokenResourceError", &holds<sc::broken_resource_error>, &make<sc::broken_resource_error>},
-    type_row{"BusyResourceError", &holds<sc::busy_resource_error>, &make<sc::busy_resource_error>},
-    type_row{"WouldBlock", &holds<sc::would_block>, &make<sc::would_block>},
-    type_row{"TooSlowError", &holds<sc::too_slow_error>, &make<sc::too_slow_error>},
-    type_row{"MsgTypeError", &holds<msg::encode_error>},
-    type_row{"MsgTypeError", &holds<msg::decode_error>},
-    type_row{"OSError", &holds<os_error>},
-    type_row{"OSError", &holds<std::system_error>},
-    type_row{"IndexError", &holds<std::out_of_range>, &make<std::out_of_range>},
-    type_row{"ValueError", &holds<std::invalid_argument>, &make<std::invalid_argument>},
-    type_row{"ValueError", &holds<std::domain_error>},
-    type_row{"OverflowError", &holds<std::overflow_error>, &make<std::overflow_error>},
-    type_row{"MemoryError", &holds<std::bad_alloc>, &make<std::bad_alloc>},
+    known_as<context_cancelled>("ContextCancelled"),
+    known_as<msg_type_error>("MsgTypeError"),
+    known_as<stream_overrun>("StreamOverrun"),
+    known_as<remote_actor_error>("RemoteActorError"),
+    made_as<transport_closed>("TransportClosed"),
+    made_as<actor_failure>("ActorFailure"),
+    made_as<actor_too_slow_error>("ActorTooSlowError"),
+    made_as<runtime_failure>("RuntimeFailure"),
+    made_as<no_runtime>("NoRuntime"),
+    made_as<no_result>("NoResult"),
+    made_as<module_not_exposed>("ModuleNotExposed"),
+    made_as<attribute_error>("AttributeError"),
+    made_as<type_error>("TypeError"),
+    made_as<messaging_error>("MessagingError"),
+    made_as<keyboard_interrupt>("KeyboardInterrupt"),
+    made_as<terminated>("SystemExit"),
+    known_as<sc::exception_group>("ExceptionGroup"),
+    made_as<sc::end_of_channel>("EndOfChannel"),
+    made_as<sc::closed_resource_error>("ClosedResourceError"),
+    made_as<sc::broken_resource_error>("BrokenResourceError"),
+    made_as<sc::busy_resource_error>("BusyResourceError"),
+    made_as<sc::would_block>("WouldBlock"),
+    made_as<sc::too_slow_error>("TooSlowError"),
+    known_as<msg::encode_error>("MsgTypeError"),
+    known_as<msg::decode_error>("MsgTypeError"),
+    known_as<os_error>("OSError"),
+    known_as<std::system_error>("OSError"),
+    made_as<std::out_of_range>("IndexError"),
+    made_as<std::invalid_argument>("ValueError"),
+    known_as<std::domain_error>("ValueError"),
+    made_as<std::overflow_error>("OverflowError"),
+    made_as<std::bad_alloc>("MemoryError"),
 };
+
+// Those that travel by their C++ names, or behind one of the above, and are made from their text.
+struct cpp_row {
+  const char* name;
+  detail::make_error make;
+};
+constexpr std::array cpp_rows{
+    cpp_row{"std::domain_error", &make<std::domain_error>},
+    cpp_row{"std::logic_error", &make<std::logic_error>},
+    cpp_row{"std::length_error", &make<std::length_error>},
+    cpp_row{"std::range_error", &make<std::range_error>},
+    cpp_row{"std::underflow_error", &make<std::underflow_error>},
+    cpp_row{"tractor::usage_error", &make<usage_error>},
+    cpp_row{"tractor::sc::scope_cancelled_error", &make<sc::scope_cancelled_error>},
+    cpp_row{"tractor::sc::deadlock_error", &make<sc::deadlock_error>},
+    cpp_row{"tractor::sc::swallowed_cancel_error", &make<sc::swallowed_cancel_error>},
+};
+
+detail::make_error find_cpp(std::string_view name) noexcept {
+  const auto* const found = std::ranges::find_if(cpp_rows, [&](const cpp_row& row) { return name == row.name; });
+  return found != cpp_rows.end() ? found->make : nullptr;
+}
 
 // Derived classes of the standard's bases are the user's own types and keep their own names.
 bool is_exactly_runtime_error(const std::exception_ptr& error) { return *error.__cxa_exception_type() == typeid(std::runtime_error); }
+
+// Its name on the wire says all of its type.
+bool is_what_its_name_says(const std::exception_ptr& error) {
+  const std::type_info& type = *error.__cxa_exception_type();
+  return is_exactly_runtime_error(error) || !detail::registered_name(type).empty() ||
+         std::ranges::any_of(type_rows, [&](const type_row& row) { return row.make != nullptr && *row.type == type; });
+}
 
 }  // namespace
 
@@ -304,6 +343,7 @@ std::exception_ptr remote_actor_error::boxed() const {
     }
     return std::make_exception_ptr(sc::exception_group(detail().title, std::move(originals)));
   }
+  if (const detail::make_error exactly = find_cpp(cpp_name())) return exactly(text);
   for (const auto& row : type_rows)
     if (row.make != nullptr && name == row.name) return row.make(text);
   if (name == "RuntimeError") return make<std::runtime_error>(text);
@@ -311,7 +351,9 @@ std::exception_ptr remote_actor_error::boxed() const {
   return registered != nullptr ? registered(text) : nullptr;
 }
 
-bool remote_actor_error::is_named(const std::type_info& type) const { return src_type_str() == sc::type_name_of(type); }
+const std::string& remote_actor_error::cpp_name() const noexcept { return detail().type.empty() ? src_type_str() : detail().type; }
+
+bool remote_actor_error::is_named(const std::type_info& type) const { return cpp_name() == sc::type_name_of(type); }
 
 void remote_actor_error::rethrow_boxed() const {
   if (const std::exception_ptr original = boxed()) std::rethrow_exception(original);
@@ -383,6 +425,9 @@ msg::error_detail detail_of(const std::exception_ptr& error, const uid& self, me
   }
   packed.stack = code_places(sc::throw_stack(error));
   for (auto& place : packed.stack) place.module = sendable(std::move(place.module));
+  if (!is_what_its_name_says(error))
+    if (std::string type = sc::type_name_of(error); type.size() <= error_type_bytes_max && type != wire_type_name(error))
+      packed.type = sendable(std::move(type));
   const auto* const group = exception_ptr_cast<sc::exception_group>(error);
   if (group == nullptr || depth == error_depth_max) return packed;
   packed.title = sendable(group->title());
@@ -418,7 +463,7 @@ void encode_error(msg::buffer& out, const std::exception_ptr& error, const uid& 
   if (with_detail) {
     try {
       const msg::error_detail detail = pack_error_detail(error, self);
-      if (!detail.members.empty() || !detail.stack.empty()) msg::encode(item, detail);
+      if (!detail.members.empty() || !detail.stack.empty() || !detail.type.empty()) msg::encode(item, detail);
     } catch (const std::exception&) {
       item.clear();  // for want of memory, say: the error itself matters more
     }
@@ -470,7 +515,7 @@ namespace {
 
 // It has a C++ type here, or one of the runtime's own.
 bool type_known(std::string_view name) {
-  return name == "RuntimeError" || name == "ExceptionGroup" || detail::find_error(name) != nullptr ||
+  return name == "RuntimeError" || name == "ExceptionGroup" || find_cpp(name) != nullptr || detail::find_error(name) != nullptr ||
          std::ranges::any_of(type_rows, [&](const auto& row) { return name == row.name; });
 }
 

@@ -116,6 +116,12 @@ sc::task<> fail(std::string type, std::string text) {
   if (type == "runtime_error") throw std::runtime_error(text);
   if (type == "overflow_error") throw std::overflow_error(text);
   if (type == "bad_alloc") throw std::bad_alloc();
+  if (type == "domain_error") throw std::domain_error(text);
+  if (type == "length_error") throw std::length_error(text);
+  if (type == "range_error") throw std::range_error(text);
+  if (type == "usage_error") throw tractor::usage_error(text);
+  if (type == "lagged") throw sc::lagged(3);
+  if (type == "bad_index") throw bad_index(text);
   if (type == "custom") throw custom_error(text);
   if (type == "unregistered") throw unregistered_error(text);
   if (type == "out_of_paper") throw out_of_paper();

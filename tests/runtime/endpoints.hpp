@@ -84,6 +84,9 @@ struct custom_error : std::runtime_error {
 struct unregistered_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+struct bad_index : std::out_of_range {  // travels by its base's name
+  using std::out_of_range::out_of_range;
+};
 struct out_of_paper : std::domain_error {  // registered under another name, and made from nothing
   out_of_paper() : std::domain_error("no paper") {}
 };

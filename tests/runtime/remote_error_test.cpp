@@ -84,6 +84,88 @@ TEST_F(remote_error_test, known_types_come_back_as_themselves) {
   });
 }
 
+// S-ERR-4: several types travel by one name. Which it was is known all the same, over any number of hops.
+TEST_F(remote_error_test, types_that_share_a_name_are_told_apart) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    for (const int hops : {0, 2}) {
+      const auto failed = [&](std::string type) {
+        return catch_as<remote_actor_error>([&, type] { return worker.run<&kit::fail_below>(hops, type); });
+      };
+      const auto domain = co_await failed("domain_error");
+      RT_REQUIRE(domain);
+      EXPECT_EQ("ValueError", domain->src_type_str());
+      EXPECT_TRUE(domain->is<std::domain_error>());
+      EXPECT_TRUE(domain->is<std::logic_error>()) << "by its base";
+      EXPECT_FALSE(domain->is<std::invalid_argument>());
+      EXPECT_THROW(domain->rethrow_boxed(), std::domain_error);
+      const auto usage = co_await failed("usage_error");
+      RT_REQUIRE(usage);
+      EXPECT_EQ("RuntimeError", usage->src_type_str());
+      EXPECT_TRUE(usage->is<tractor::error>());
+      EXPECT_THROW(usage->rethrow_boxed(), tractor::usage_error);
+      const auto system = co_await failed("system_error");
+      RT_REQUIRE(system);
+      EXPECT_EQ("OSError", system->src_type_str());
+      EXPECT_TRUE(system->is<std::system_error>());
+      EXPECT_FALSE(system->is<tractor::os_error>());
+      EXPECT_EQ(nullptr, system->boxed()) << "its code is not known";
+      const auto os = co_await failed("os_error");
+      RT_REQUIRE(os);
+      EXPECT_TRUE(os->is<tractor::os_error>());
+      EXPECT_FALSE(os->is<std::system_error>());
+      const auto index = co_await failed("bad_index");
+      RT_REQUIRE(index);
+      EXPECT_EQ("IndexError", index->src_type_str());
+      EXPECT_TRUE(index->is<kit::bad_index>());
+      EXPECT_TRUE(index->is<std::out_of_range>());
+      EXPECT_THROW(index->rethrow_boxed(), std::out_of_range);
+    }
+    co_await an.cancel();
+  });
+}
+
+// S-ERR-4
+TEST_F(remote_error_test, types_that_hold_no_more_than_a_text_are_made_anew) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto failed = [&](std::string type) {
+      return catch_as<remote_actor_error>([&, type] { return worker.run<&kit::fail>(type, "why"); });
+    };
+    const auto length = co_await failed("length_error");
+    RT_REQUIRE(length);
+    EXPECT_TRUE(length->is<std::length_error>());
+    EXPECT_TRUE(length->is<std::logic_error>());
+    try {
+      length->rethrow_boxed();
+    } catch (const std::length_error& original) {
+      EXPECT_STREQ("why", original.what());
+    }
+    const auto range = co_await failed("range_error");
+    RT_REQUIRE(range);
+    EXPECT_TRUE(range->is<std::runtime_error>());
+    EXPECT_THROW(range->rethrow_boxed(), std::range_error);
+    const auto lagged = co_await failed("lagged");
+    RT_REQUIRE(lagged);
+    EXPECT_TRUE(lagged->is<sc::lagged>());
+    EXPECT_FALSE(lagged->is<tractor::error>()) << "what it holds beside its text is not sent, and its bases are not known";
+    EXPECT_EQ(nullptr, lagged->boxed());
+    co_await an.cancel();
+  });
+}
+
+// S-ERR-4: a peer that does not say more is taken by its word.
+TEST_F(remote_error_test, name_alone_stands_for_one_type) {
+  tractor::msg::error_msg fields;
+  fields.src_type_str = fields.boxed_type_str = "ValueError";
+  const remote_actor_error bare(fields);
+  const remote_actor_error too_long(fields, {.title = {}, .members = {}, .stack = {}, .type = std::string(2000, 'x')});
+
+  EXPECT_TRUE(bare.is<std::invalid_argument>());
+  EXPECT_FALSE(bare.is<std::domain_error>());
+  EXPECT_TRUE(too_long.detail().type.empty());
+}
+
 // S-ERR-3, S-ERR-4
 // Reference: errreg::test_registered_custom_err_relayed.
 TEST_F(remote_error_test, known_type_comes_back_over_several_hops) {

@@ -164,6 +164,7 @@ struct error_detail {
   std::string title{};              // of a group
   std::vector<raw> members{};       // of a group: an error_member each
   std::vector<code_place> stack{};  // where it was thrown
+  std::string type{};               // its C++ name, where that by which it travels is another type's
 };
 struct error_member {
   error_msg error{};

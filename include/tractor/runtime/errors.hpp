@@ -29,8 +29,9 @@ namespace tractor {
 using msg::uid;
 
 inline constexpr std::size_t relay_path_max = 64;  // actors that an error names as passed; beyond, those in the middle are left out
-inline constexpr std::size_t error_text_bytes_max = 256 * 1024;      // of a message or a trace that is sent to another actor
-inline constexpr std::size_t error_members_max = 64;                 // of a group, with those of the groups in it, that are sent as errors
+inline constexpr std::size_t error_text_bytes_max = 256 * 1024;  // of a message or a trace that is sent to another actor
+inline constexpr std::size_t error_type_bytes_max = 1024;        // of a C++ type's name beside that on the wire; a longer one is not sent
+inline constexpr std::size_t error_members_max = 64;             // of a group, with those of the groups in it, that are sent as errors
 inline constexpr std::size_t error_members_bytes_max = 1024 * 1024;  // of them together
 inline constexpr std::size_t error_depth_max = 8;                    // of groups in groups
 inline constexpr std::size_t error_detail_bytes_max =
@@ -169,16 +170,19 @@ class TRACTOR_API remote_actor_error : public error {
   // whoever raised it is not of this library.
   [[nodiscard]] const std::vector<code_place>& stack() const noexcept;
 
-  // The error that was raised first, as itself: made anew from its text. Those of the standard library, of tractor, and those that a module
-  // of this program registers (module_builder::error); a group of members that are themselves again where they can be. Null for any other.
+  // The error that was raised first, made anew from its text: as itself where it is of the standard library or of tractor and holds no more
+  // than a text, or a module of this program registers its type (module_builder::error); of a type that is derived from one of those, and
+  // travels by its name, as that one; a group of members that are themselves again where they can be. Null for any other, such as those
+  // with an errno. (Of a "ValueError" that a program of the reference raised nobody knows more: it is a std::invalid_argument.)
   [[nodiscard]] std::exception_ptr boxed() const;
-  // It was an E, or derived from it; of a type that nobody registered, exactly that.
+  // It was an E, or is made anew as something derived from E. What cannot be made anew is known by its own type only, not by its bases.
   template <class E>
   [[nodiscard]] bool is() const {
+    if (is_named(typeid(E))) return true;
     const std::exception_ptr original = boxed();
-    return original ? exception_ptr_cast<E>(original) != nullptr : is_named(typeid(E));
+    return original && exception_ptr_cast<E>(original) != nullptr;
   }
-  // Throws boxed(); of a type that cannot be made here a runtime_failure with its name and text (S-ERR-5).
+  // Throws boxed(); where that is null a runtime_failure with the type's name and text (S-ERR-5).
   [[noreturn]] void rethrow_boxed() const;
 
   // --- for the runtime ---
@@ -187,6 +191,7 @@ class TRACTOR_API remote_actor_error : public error {
 
  private:
   struct contents;
+  [[nodiscard]] const std::string& cpp_name() const noexcept;
   [[nodiscard]] bool is_named(const std::type_info& type) const;
 
   std::shared_ptr<const contents> held_;  // the exception is copied by exception_ptr machinery, this is not
