@@ -3,6 +3,10 @@
 #include "tractor/runtime/actor.hpp"
 
 #include <algorithm>
+#include <array>
+#include <mutex>
+#include <optional>
+#include <string_view>
 
 #include "process_host.hpp"
 #include "tractor/base/log.hpp"
@@ -41,6 +45,23 @@ void identify(log_identity& who) {
   }
 }
 
+// The last actor of this process that has ended: whoever looks for an actor after that is told. Several threads may have actors.
+constexpr std::size_t ended_name_bytes_max = 128;
+constinit std::mutex ended_mutex;
+constinit std::array<char, ended_name_bytes_max> ended_name{};
+constinit std::optional<std::size_t> ended_name_bytes;
+
+void note_ended(std::string_view name) noexcept {
+  const std::scoped_lock locked(ended_mutex);
+  ended_name_bytes = name.copy(ended_name.data(), ended_name.size());
+}
+
+std::string about_last_ended() {
+  const std::scoped_lock locked(ended_mutex);
+  if (!ended_name_bytes) return {};
+  return "; the last one of this process, " + msg::quoted(std::string_view(ended_name.data(), *ended_name_bytes)) + ", has ended";
+}
+
 }  // namespace
 
 actor* current_actor_or_null() noexcept {
@@ -50,7 +71,7 @@ actor* current_actor_or_null() noexcept {
 
 actor& current_actor() {
   if (actor* found = current_actor_or_null()) return *found;
-  throw no_runtime("there is no actor here: call this inside tractor::run, below tractor::open_nursery");
+  throw no_runtime("there is no actor here: call this inside tractor::run, below tractor::open_nursery" + about_last_ended());
 }
 
 actor::actor(msg::aid identity) : aid_(std::move(identity)), uid_{.name = aid_.name, .uuid = aid_.uuid} {
@@ -58,7 +79,7 @@ actor::actor(msg::aid identity) : aid_(std::move(identity)), uid_{.name = aid_.n
   aid_.extensions = {std::string(msg::error_detail_key), std::string(msg::registry_key)};
 }
 
-actor::~actor() = default;
+actor::~actor() { note_ended(uid_.name); }
 
 sc::nursery& actor::service() const {
   TRACTOR_ASSERT(service_ != nullptr, "an actor serves only while its service nursery is open");

@@ -304,6 +304,24 @@ TEST_F(root_test, without_a_runtime_there_is_no_current_actor) {
   EXPECT_EQ(nullptr, tractor::current_actor_or_null());
 }
 
+// S-RT-5: whoever comes too late is told for whom. The name is cut where it is long.
+TEST_F(root_test, last_actor_that_has_ended_is_named) {
+  const auto text_after = [](std::string name) {
+    static_cast<void>(outcome_of(
+        [&] { return tractor::open_root_actor([]() -> sc::task<> { co_return; }, {.name = std::move(name), .handle_signals = false}); }));
+    try {
+      static_cast<void>(tractor::current_actor());
+    } catch (const tractor::no_runtime& none) {
+      return std::string(none.what());
+    }
+    return std::string();
+  };
+
+  EXPECT_THAT(text_after("alpha"), HasSubstr("the last one of this process, 'alpha', has ended"));
+  EXPECT_THAT(text_after("omega"), HasSubstr("the last one of this process, 'omega', has ended"));
+  EXPECT_THAT(text_after(std::string(500, 'x')), HasSubstr("'" + std::string(128, 'x') + "', has ended"));
+}
+
 // S-RT-11: the body's error as it was, the same type, not wrapped.
 TEST_F(root_test, error_of_the_body_goes_through_unchanged) {
   struct own_error {

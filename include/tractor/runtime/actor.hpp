@@ -184,7 +184,8 @@ class TRACTOR_API actor {
   root_place root_;
 };
 
-// The actor that the calling task belongs to; throws no_runtime where there is none.
+// The actor that the calling task belongs to; throws no_runtime where there is none, which names the last one of the process that has
+// ended.
 [[nodiscard]] TRACTOR_API actor& current_actor();
 // The same, null where there is none.
 [[nodiscard]] TRACTOR_API actor* current_actor_or_null() noexcept;
