@@ -90,6 +90,25 @@ TEST_F(boot_failure_test, silent_program_is_given_up_at_the_deadline) {
   EXPECT_THAT(failure_of(options), HasSubstr("it did not say who it is within 20 ms"));
 }
 
+// S-NUR-2: what did not become an actor counts for how the actors ended, if it had to be killed or failed.
+TEST_F(boot_failure_test, end_of_a_nursery_is_not_graceful_where_a_boot_failed) {
+  const auto ends_gracefully = [](const actor_options& options) {
+    bool graceful = false;
+    run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+      EXPECT_TRUE(co_await catch_as<tractor::actor_failure>([&] { return an.start_actor("strange", options); }));
+      co_await an.cancel();
+      graceful = an.cancelled_caught();
+    });
+    return graceful;
+  };
+  auto silent = executing(script("exec sleep 1000"));
+  silent.boot_timeout = 20ms;
+
+  EXPECT_FALSE(ends_gracefully(silent));
+  EXPECT_FALSE(ends_gracefully(executing("/bin/false")));
+  EXPECT_TRUE(ends_gracefully(executing("/bin/true")));
+}
+
 // S-OOB-8
 TEST_F(boot_failure_test, program_that_says_something_else_is_refused) {
   const auto text = failure_of(executing(script("echo GET / HTTP/1.1 >&3; exec sleep 1000")));
