@@ -82,9 +82,10 @@ void say_open(actor& self, const ipc::address& where) {
 
 // One connection from the handshake to its end. Whatever is wrong with it ends here (S-OOB-8).
 sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream, stranger counted, bool over_tcp) {
-  auto link = std::make_shared<peer>(self, std::move(stream));
+  std::shared_ptr<peer> link;
   bool known = false;
   try {
+    link = std::make_shared<peer>(self, std::move(stream));
     const bool in_time = co_await counted.scope().run(
         [&] { return sc::fail_after(handshake_timeout, [&] { return link->shake_hands(ipc::connection_end::acceptor, over_tcp); }); });
     known = in_time && !link->remote_aid()->is_probe;
@@ -92,9 +93,12 @@ sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream
   } catch (const error& why) {
     // Silence, garbage, or somebody who gave up: dropped, like every such visitor.
     log_of_server.runtime("a connection was dropped before it was known who it is: ", why);
+  } catch (const std::exception& why) {
+    // There is no memory for it, say. (A cancel of the actor's is none of these.)
+    log_of_server.error("a connection was dropped before it was known who it is: ", why.what());
   }
   if (!known) {
-    link->fail(std::make_exception_ptr(transport_closed("the handshake was not completed")));
+    if (link) link->fail(std::make_exception_ptr(transport_closed("the handshake was not completed")));
     co_return;
   }
   self.add_peer(link);

@@ -8,6 +8,7 @@
 
 #include "tests/sc/sc_test.hpp"
 #include "tractor/sc/detail/ready_queue.hpp"
+#include "tractor/tractor.hpp"
 
 // A sanitizer has an allocator of its own, whose checks would be lost.
 #if defined(__has_feature)
@@ -142,6 +143,41 @@ TRACTOR_TEST(out_of_memory, scope_whose_deadline_cannot_be_armed_is_not_entered)
   };
   co_await nest(0);
   EXPECT_EQ(refused, 1);
+}
+
+// S-OOB-8: whoever connects with more than there is memory for is turned away, and the actor serves the next one.
+TRACTOR_TEST(out_of_memory, stranger_for_whom_there_is_none_costs_its_connection_only) {
+  const auto say = [](tractor::ipc::channel& to, std::string name) {
+    to.send([&](tractor::msg::buffer& out) { tractor::msg::encode_aid(out, {.name = std::move(name), .uuid = "of a stranger"}); });
+  };
+  const auto visit = [&]() -> task<> {
+    const auto address = tractor::accept_addresses().at(0);
+    tractor::ipc::channel greedy(co_await tractor::ipc::connect(address));
+    bool greeted = false, hung_up = false;
+    say(greedy, std::string(12'000, 'x'));
+    {
+      const allocation_bound bound(10'000);
+      greeted = (co_await greedy.receive()).has_value();
+      try {
+        hung_up = !(co_await greedy.receive()).has_value();
+      } catch (const tractor::transport_closed&) {
+        hung_up = true;
+      }
+    }
+    EXPECT_TRUE(greeted);
+    EXPECT_TRUE(hung_up);
+
+    tractor::ipc::channel modest(co_await tractor::ipc::connect(address));
+    say(modest, "x");
+    EXPECT_TRUE((co_await modest.receive()).has_value());
+    for (int i = 0; i < 1000 && tractor::current_actor().peer_count() == 0; ++i) co_await settle();
+    EXPECT_EQ(tractor::current_actor().peer_count(), 1u);
+    modest.close("seen");
+  };
+  co_await tractor::open_root_actor(visit, {.bind_addrs = {tractor::ipc::tcp_address{"127.0.0.1", 0}},
+                                            .handle_signals = false,
+                                            .registry_addrs = std::vector<tractor::ipc::address>(),
+                                            .control_socket = false});
 }
 
 #endif
