@@ -61,7 +61,8 @@ sc::task<> incoming_call::run() {
   msg::buffer error;
   if (failure) error = encoded(std::exchange(failure, nullptr));
   const auto cut_off = [&] { return outer_cancel || link_.scope().cancel_called(); };  // whatever it made of the cancel (S-CTX-43)
-  // What a peer gets that asks for more than it takes waits here, and counts as a running task meanwhile. Cancelled, it is not sent.
+  // What a peer gets that asks for more than it takes waits here, and counts as a running task meanwhile. A result that is cancelled is not
+  // sent. An error is: it was there first (S-CTX-44, S-CTX-75).
   if (link_.via().channel().congested() && !cut_off() && !interrupted) [[unlikely]] {
     if (!error.empty()) link_.via().count_waiting(error.size());
     try {
@@ -69,7 +70,10 @@ sc::task<> incoming_call::run() {
     } catch (const sc::cancelled&) {
       outer_cancel = std::current_exception();
     }
-    if (cut_off()) error.clear();
+    if (cut_off() && !error.empty() && !link_.via().has_room_for_error(error.size())) {
+      if (says) say_undelivered(text);
+      error.clear();
+    }
   }
   // (The loss may not be known yet: why a channel ended is found out later.)
   if (says && (link_.via().lost() || link_.via().channel().closed())) say_undelivered(text);

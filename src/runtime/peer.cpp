@@ -283,11 +283,15 @@ void peer::refuse(std::string_view cid, const std::exception_ptr& why) {
   answer([&](msg::buffer& out) { out.append(packed.view()); });
 }
 
-void peer::count_unread(std::size_t& unread, std::size_t bytes, std::size_t bytes_max, std::string_view what) {
+void peer::forget_what_was_taken() noexcept {
   if (const std::uint64_t taken = channel_.bytes_taken(); taken != taken_before_) {
     taken_before_ = taken;
     answer_bytes_unread_ = error_bytes_waiting_ = 0;
   }
+}
+
+void peer::count_unread(std::size_t& unread, std::size_t bytes, std::size_t bytes_max, std::string_view what) {
+  forget_what_was_taken();
   unread += bytes;
   if (unread > bytes_max)
     channel_.close(named(remote_uid_) + " does not read what it asks for: it takes nothing, and more than " + std::to_string(bytes_max) +

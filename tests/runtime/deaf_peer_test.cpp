@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "raw_peer.hpp"
@@ -44,6 +45,13 @@ class deaf_peer : public testing::Test {
     for (int i = 0; i < 100; ++i) co_await sc_test::settle();
     EXPECT_GT(running(), calls_to_fill_up / 2);
     co_return running();
+  }
+  // So many answers, counted by what they are.
+  static sc::task<std::map<std::string, std::size_t>> answers_of(raw_peer& peer, std::size_t count) {
+    std::map<std::string, std::size_t> counts{{"Error:RuntimeError", 0}, {"Error:ContextCancelled", 0}, {"CancelAck", 0}};
+    for (std::size_t i = 0; i < count; ++i) ++counts[co_await peer.answer()];
+    EXPECT_EQ(counts["closed"], 0U);
+    co_return counts;
   }
   static std::size_t running() { return tractor::current_actor().running_calls(); }
   // Settles until no call runs, or only `left`.
@@ -176,6 +184,49 @@ TEST_F(deaf_peer, results_that_wait_can_be_cancelled) {
 
     co_await wait_until_running(0);
   });
+}
+
+// S-CTX-43, S-CTX-44, S-CTX-75: an error was there before the cancel that comes while it waits.
+TEST_F(deaf_peer, error_that_waits_is_told_though_its_task_is_cancelled) {
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    const std::size_t waiting = co_await fill_up(peer);
+    peer.send_start("failed", "hostile_target", "fail", {{"bytes", 1000}});
+    co_await wait_until_running(waiting + 1);
+
+    peer.send_start("cancel", "self", "_cancel_task", {{"cid", "failed"}});
+
+    co_await wait_until_running(waiting);
+    EXPECT_EQ((co_await answers_of(peer, 2 * calls_to_fill_up + 4)).at("Error:RuntimeError"), 1U);
+    co_await wait_until_running(0);
+  });
+}
+
+// S-CTX-75: what cannot be told, for it would be more than a peer may leave unread, is logged, and costs nobody the channel.
+TEST_F(deaf_peer, errors_that_wait_and_are_cancelled_are_bounded) {
+  const tractor::log_level_scope levels("warning");
+  testing::internal::CaptureStderr();
+  against_actor([](raw_peer& peer) -> sc::task<> {
+    co_await peer.shake_hands();
+    constexpr std::size_t bytes = 100'000,
+                          calls = tractor::detail::answer_bytes_unread_max / 2 / bytes;  // and as much for each one's trace
+    const auto cid = [](std::size_t i) { return long_cid + std::to_string(i); };
+    for (std::size_t i = 0; i < calls; ++i) peer.send_start(cid(i), "hostile_target", "fail", {{"bytes", bytes}});
+    for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+    EXPECT_GT(running(), calls / 2);
+
+    for (std::size_t i = 0; i < calls; ++i) peer.send_start("cancel " + cid(i), "self", "_cancel_task", {{"cid", cid(i)}});
+
+    co_await wait_until_running(0);
+    const auto counts = co_await answers_of(peer, 4 * calls);
+    EXPECT_EQ(counts.at("Error:RuntimeError") + counts.at("Error:ContextCancelled"), calls);
+    EXPECT_EQ(counts.at("CancelAck"), calls);
+    EXPECT_GT(counts.at("Error:RuntimeError"), 0U);
+    EXPECT_GT(counts.at("Error:ContextCancelled"), 0U);
+  });
+  EXPECT_THAT(
+      testing::internal::GetCapturedStderr(),
+      testing::HasSubstr("the error of 'hostile_target:fail' in actor 'root' cannot be told to actor 'intruder', which asked for it: "));
 }
 
 // S-RPC-7: whose result is not sent does not wait for room, and who waits for it does so no longer than it is wanted.

@@ -128,6 +128,12 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
     if (channel_.congested()) [[unlikely]]
       count_unread(answer_bytes_unread_, bytes, answer_bytes_unread_max, "answers are queued (answer_bytes_unread_max)");
   }
+  // An error that has waited for room, and whose task is cancelled, may go as an answer: those leave the half of `answer_bytes_unread_max`
+  // to the answers that cannot be left out.
+  [[nodiscard]] bool has_room_for_error(std::size_t bytes) noexcept {
+    forget_what_was_taken();
+    return answer_bytes_unread_ + bytes <= answer_bytes_unread_max / 2;
+  }
   // The same for a task's error that will wait for room: `error_bytes_waiting_max` in all while the peer takes nothing.
   void count_waiting(std::size_t bytes) {
     count_unread(error_bytes_waiting_, bytes, error_bytes_waiting_max, "errors wait for it (error_bytes_waiting_max)");
@@ -176,6 +182,7 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
   void on_error_message(msg::error_msg& fields, msg::bytes_view body);
   template <class Message>
   dialog* find(const Message& message);
+  void forget_what_was_taken() noexcept;
   void count_unread(std::size_t& unread, std::size_t bytes, std::size_t bytes_max, std::string_view what);
 
   actor& self_;
