@@ -96,6 +96,7 @@ void dialog::wake() {
 void dialog::wake_all() {
   wake();
   senders_.unpark_all();
+  for (sc::cancel_scope* const waiting : room_waits_) waiting->cancel("it may not be sent any more");
 }
 
 // --- from the message loop ---
@@ -357,6 +358,19 @@ void dialog::say_credit(const msg::credit& message) noexcept {
 }
 
 sc::task<> dialog::wait_to_send() { co_await senders_.park("stream.send, for room at the receiver"); }
+
+sc::task<> dialog::wait_for_room() {
+  sc::cancel_scope waiting;
+  struct registration {
+    std::vector<sc::cancel_scope*>& in;
+    sc::cancel_scope* who;
+    ~registration() { std::erase(in, who); }
+  };
+  room_waits_.push_back(&waiting);
+  const registration registered{.in = room_waits_, .who = &waiting};
+  const bool waited = co_await waiting.run([this] { return via_->channel().drained(); });
+  if (!waited && via_->channel().closed()) throw transport_closed(via_->channel().why_closed());
+}
 
 void dialog::open_stream(std::optional<overruns> policy, std::optional<std::size_t> buffer_messages) {
   if (buffer_messages && *buffer_messages == 0) throw usage_error("open_stream(): a stream needs room for a message, buffer_messages is 0");

@@ -229,6 +229,31 @@ TEST_F(deaf_peer, errors_that_wait_and_are_cancelled_are_bounded) {
       testing::HasSubstr("the error of 'hostile_target:fail' in actor 'root' cannot be told to actor 'intruder', which asked for it: "));
 }
 
+// S-STR-2, S-STR-5: who waits for room on the channel ends with the stream, as who waits for room at the receiver does.
+TEST_F(deaf_peer, send_that_waits_for_the_channel_ends_when_the_peer_ends_the_stream) {
+  for (const bool by_error : {false, true})
+    against_actor([by_error](raw_peer& peer) -> sc::task<> {
+      raw::sends_ended = 0;
+      co_await peer.shake_hands();
+      peer.send_start("poured", "hostile_target", "pour");
+      for (int i = 0; i < 100; ++i) co_await sc_test::settle();
+      EXPECT_EQ(raw::sends_ended, 0);
+
+      if (by_error) {
+        tractor::msg::error_msg given_up;
+        given_up.src_uid = raw::intruder;
+        given_up.src_type_str = given_up.boxed_type_str = "RuntimeError";
+        given_up.cid = "poured";
+        peer.channel().send([&](msg::buffer& out) { msg::encode_error_msg(out, given_up); });
+      } else {
+        peer.channel().send([&](msg::buffer& out) { msg::encode_stop(out, "poured"); });
+      }
+
+      for (int i = 0; i < 1000 && raw::sends_ended == 0; ++i) co_await sc_test::settle();
+      EXPECT_EQ(raw::sends_ended, raw::senders);
+    });
+}
+
 // S-RPC-7: whose result is not sent does not wait for room, and who waits for it does so no longer than it is wanted.
 TEST_F(deaf_peer, results_that_are_not_sent_do_not_wait) {
   against_actor([](raw_peer& peer) -> sc::task<> {

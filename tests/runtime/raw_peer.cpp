@@ -48,6 +48,24 @@ sc::task<> insist(tractor::context<void, int, int>& ctx) {
   });
 }
 
+// Sends without an end, with several tasks, out of reach of cancels.
+sc::task<> pour(tractor::context<void, void, std::string>& ctx) {
+  co_await ctx.started();
+  co_await ctx.open_stream([](auto& stream) -> sc::task<> {
+    co_await sc::shielded([&]() -> sc::task<> {
+      co_await sc::open_nursery([&](sc::nursery& n) {
+        for (int i = 0; i < raw::senders; ++i)
+          n.start_soon([&]() -> sc::task<> {
+            struct counted {
+              ~counted() { ++raw::sends_ended; }
+            } const at_end;
+            for (;;) co_await stream.send(std::string(100'000, 'x'));
+          });
+      });
+    });
+  });
+}
+
 // Receives, out of reach of cancels.
 sc::task<> await_stubbornly(tractor::context<void, int, int>& ctx) {
   co_await ctx.started();
@@ -89,6 +107,7 @@ TRACTOR_MODULE(hostile_target) {
   mod.def<&hoard>("hoard");
   mod.def<&mirror>("mirror");
   mod.def<&insist>("insist");
+  mod.def<&pour>("pour");
   mod.def<&await_stubbornly>("await_stubbornly");
   mod.def<&send_too_late>("send_too_late");
   mod.def<&count_to>("count_to", "n");
@@ -106,6 +125,7 @@ namespace raw {
 
 int announced = 0;
 int sends_refused = 0;
+int sends_ended = 0;
 
 sc::task<> attack_actor(ipc::address where, const attack& attacking) {
   co_await tractor::open_root_actor(

@@ -93,6 +93,9 @@ class raw_peer {
 extern int announced;
 // How many sends of "send_too_late" were refused, for their peer was gone.
 extern int sends_refused;
+// How many of the `senders` of "pour" have ended, whatever by.
+extern int sends_ended;
+inline constexpr int senders = 3;
 
 using attack = std::function<sc::task<>(raw_peer&)>;
 

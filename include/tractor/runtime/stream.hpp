@@ -80,10 +80,10 @@ class msg_stream {
   msg_stream& operator=(const msg_stream&) = delete;
 
   // Sends one message; returns when it is queued, and waits while the receiver has no room or the channel is congested. Throws a known
-  // remote error, sc::end_of_channel after the end of the stream, transport_closed when the peer is gone, also out of these waits, and
-  // msg::encode_error for a value without a msgpack form (nothing is sent then). Cancelled while it waits for room it has sent nothing;
-  // once the message is queued it is sent, also when the call is cancelled at its end. For text and bytes a std::string_view or
-  // msg::bytes_view does, of what lives until then.
+  // remote error, sc::end_of_channel after the end of the stream, transport_closed when the peer is gone, all of them out of these waits
+  // too (not once the message is queued and only the channel is waited for: then it returns), and msg::encode_error for a value without a
+  // msgpack form (nothing is sent then). Cancelled while it waits for room it has sent nothing; once the message is queued it is sent, also
+  // when the call is cancelled at its end. For text and bytes a std::string_view or msg::bytes_view does, of what lives until then.
   template <class Value = Send>
     requires(detail::can_be_sent<Value, Send>)
   [[nodiscard]] sc::task<> send(Value value) {
@@ -94,7 +94,7 @@ class msg_stream {
         if (!link_.may_send())
           co_await link_.wait_to_send();
         else if (link_.via().channel().congested())
-          co_await link_.via().channel().drained();  // before, so that many senders queue no more than one
+          co_await link_.wait_for_room();  // before, so that many senders queue no more than one
         else
           break;
         link_.check_can_send();
@@ -109,7 +109,7 @@ class msg_stream {
         bytes = out.size() - before;
       });
       link_.note_sent(bytes);
-      if (link_.via().channel().congested()) co_await link_.via().channel().drained();
+      if (link_.via().channel().congested()) co_await link_.wait_for_room();
     } catch (const transport_closed&) {
       lost = true;
     }

@@ -154,6 +154,8 @@ class TRACTOR_API dialog {
   // The receiver has room for a message. If not, wait_to_send() returns when something has changed; then check_can_send() again.
   [[nodiscard]] bool may_send() const noexcept { return send_credit_.available(); }
   [[nodiscard]] sc::task<> wait_to_send();
+  // The same for room on the channel. Throws transport_closed when that ends.
+  [[nodiscard]] sc::task<> wait_for_room();
   void note_sent(std::size_t frame_bytes) noexcept { send_credit_.spend(frame_bytes - yield_overhead_bytes_); }
   // Throws what forbids sending now: a remote error, the end of the stream, a lost channel.
   void check_can_send() const;
@@ -262,7 +264,8 @@ class TRACTOR_API dialog {
   bool discarded_ = false;         // messages, because of that
   sc::cancel_scope scope_;
   sc::parking_lot news_;
-  sc::parking_lot senders_;  // who waits for room at the receiver
+  sc::parking_lot senders_;                    // who waits for room at the receiver
+  std::vector<sc::cancel_scope*> room_waits_;  // who waits for room on the channel: the dialog's news is not the channel's
   send_credit send_credit_;
   receive_credit receive_credit_;
   std::size_t yield_overhead_bytes_ = 0;  // of its frame; known once the peer counts
