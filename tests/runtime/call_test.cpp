@@ -145,7 +145,7 @@ TEST_F(call_test, wrong_calls_are_errors_of_the_call_and_the_actor_lives_on) {
   });
 }
 
-// S-POR-6, S-CTX-7: found where it is called, and the remote task does not stay.
+// S-POR-6: found where it is called, and the remote task does not stay.
 TEST_F(call_test, context_endpoint_cannot_be_run) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
@@ -253,7 +253,7 @@ TEST_F(call_test, pending_call_is_answered_when_the_actor_is_cancelled) {
     co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
       n.start_soon([&]() -> sc::task<> { pending = co_await caught([&] { return worker.run<&kit::forever>(); }); });
       co_await worker.run<&kit::nothing>();
-      EXPECT_TRUE(co_await worker.cancel_actor());
+      EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
     });
     const auto* cancelled = as<tractor::context_cancelled>(pending);
     RT_REQUIRE(cancelled != nullptr);
@@ -266,7 +266,7 @@ TEST_F(call_test, cancelled_actor_acknowledges_once_and_is_gone) {
   RT_NEEDS_A_CHILD("only the parent knows when it is gone");
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    EXPECT_TRUE(co_await worker.cancel_actor());
+    EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
     while (an.actor_count() != 0) co_await sc::checkpoint();
     EXPECT_FALSE(co_await worker.cancel_actor());
     static_cast<void>(co_await catch_as<tractor::transport_closed>([&] { return worker.run<&kit::nothing>(); }));
@@ -275,16 +275,18 @@ TEST_F(call_test, cancelled_actor_acknowledges_once_and_is_gone) {
 
 // S-POR-20, S-POR-21: no acknowledgement before all tasks have ended.
 TEST_F(call_test, actor_that_is_slow_to_end_is_not_acknowledged_in_time) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+  const permission allowed(left_behind());
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     auto context = [&]() -> sc::task<> {
-      co_await worker.open_context<&kit::slow_to_end>({300}, [&](auto&) -> sc::task<> {
+      co_await worker.open_context<&kit::end_when_allowed>({allowed.path()}, [&](auto&) -> sc::task<> {
         EXPECT_FALSE(co_await worker.cancel_actor({.timeout = 1ms}));
         const auto error = co_await catch_as<tractor::actor_too_slow_error>(
             [&] { return worker.cancel_actor({.timeout = 1ms, .raise_on_timeout = true}); });
         RT_REQUIRE(error);
         EXPECT_THAT(error->what(), HasSubstr("actor 'worker' did not acknowledge its cancellation within 1 ms"));
-        EXPECT_TRUE(co_await worker.cancel_actor());
+        allowed.give();
+        EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
       });
     };
     static_cast<void>(co_await catch_as<tractor::context_cancelled>(context));
@@ -355,17 +357,6 @@ TEST_F(call_test, tasks_of_a_cancelled_actor_are_cancelled_together) {
   });
 }
 
-// Waits until a process that was told to stop has done so.
-sc::task<> until_stopped(const watched_process& process) {
-  for (;;) {
-    std::ifstream file("/proc/" + std::to_string(process.pid()) + "/stat");
-    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    const auto state = text.rfind(") ");
-    if (state == std::string::npos || text.at(state + 2) == 'T') co_return;
-    co_await sc::checkpoint();
-  }
-}
-
 // S-POR-22: it is carried out when it is read, and calls that were read before it have not begun by then. The actor is stopped while all
 // of them are sent, so that it reads them at once.
 TEST_F(call_test, cancel_of_an_actor_goes_before_calls_that_are_queued) {
@@ -373,8 +364,7 @@ TEST_F(call_test, cancel_of_an_actor_goes_before_calls_that_are_queued) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     const watched_process process(static_cast<pid_t>(worker.pid().value()));
-    process.signal(SIGSTOP);
-    co_await until_stopped(process);
+    process.stop();
     constexpr int calls = 10;
     int cancelled = 0;
     co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
@@ -423,15 +413,17 @@ TEST_F(call_test, cancel_of_an_actor_waits_for_all_its_tasks) {
 
 // S-RT-17
 TEST_F(call_test, request_in_a_cancelled_actor_is_refused) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+  const permission allowed(left_behind());
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     auto context = [&]() -> sc::task<> {
-      co_await worker.open_context<&kit::slow_to_end>({200}, [&](auto&) -> sc::task<> {
+      co_await worker.open_context<&kit::end_when_allowed>({allowed.path()}, [&](auto&) -> sc::task<> {
         EXPECT_FALSE(co_await worker.cancel_actor({.timeout = 1ms}));
         const auto error = co_await catch_as<remote_actor_error>([&] { return worker.run<&kit::nothing>(); });
         RT_REQUIRE(error);
         EXPECT_EQ("ContextCancelled", error->boxed_type_str());
         EXPECT_THAT(error->what(), HasSubstr("is being cancelled"));
+        allowed.give();
       });
     };
     static_cast<void>(co_await catch_as<tractor::context_cancelled>(context));

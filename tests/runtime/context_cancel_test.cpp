@@ -79,7 +79,7 @@ TEST_F(context_cancel_test, cancel_by_the_opener_is_acknowledged_and_absorbed) {
     auto worker = co_await start(an);
     bool went_on = false;
     co_await worker.open_context<&kit::counted_sleeper>({}, [&](auto& ctx) -> sc::task<> {
-      co_await ctx.cancel();
+      co_await ctx.cancel(hang_bound);
       EXPECT_TRUE(ctx.cancel_called());
       EXPECT_TRUE(ctx.cancel_acked());
       EXPECT_EQ(tractor::current_actor().uid(), ctx.canceller());
@@ -106,7 +106,7 @@ TEST_F(context_cancel_test, cancelled_context_has_no_result) {
         co_await worker.open_context<&kit::swallows_the_cancel>({}, [](auto& ctx) -> sc::task<> { co_await ctx.cancel(); });
     EXPECT_EQ(std::nullopt, swallowed) << "who drops the cancel is cancelled all the same";
     static_cast<void>(co_await worker.open_context<&kit::swallows_the_cancel>({}, [](auto& ctx) -> sc::task<> {
-      co_await ctx.cancel();
+      co_await ctx.cancel(hang_bound);
       const auto error = co_await catch_as<context_cancelled>([&] { return ctx.wait_for_result(); });
       RT_REQUIRE(error);
       EXPECT_EQ(tractor::current_actor().uid(), error->canceller());
@@ -158,7 +158,7 @@ TEST_F(context_cancel_test, cancel_of_the_actor_after_the_end_keeps_the_result) 
       const auto result = co_await worker.open_context<&kit::simple>({1}, [&](auto& ctx, int) -> sc::task<> {
         if (awaited) EXPECT_EQ("yo", co_await ctx.wait_for_result());
         while (co_await worker.run<&kit::running_calls>() != 1) continue;
-        EXPECT_TRUE(co_await worker.cancel_actor());
+        EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
         EXPECT_FALSE(ctx.cancel_called());
         EXPECT_EQ(nullptr, ctx.maybe_error());
         EXPECT_EQ("yo", ctx.outcome().value());
@@ -170,12 +170,14 @@ TEST_F(context_cancel_test, cancel_of_the_actor_after_the_end_keeps_the_result) 
 
 // S-CTX-40: returns when its time is over; the acknowledgement comes all the same.
 TEST_F(context_cancel_test, cancel_does_not_wait_for_ever_but_the_block_does) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+  const permission allowed(left_behind());
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     bool acked_at_once = true;
-    co_await worker.open_context<&kit::slow_to_end>({100}, [&](auto& ctx) -> sc::task<> {
+    co_await worker.open_context<&kit::end_when_allowed>({allowed.path()}, [&](auto& ctx) -> sc::task<> {
       co_await ctx.cancel(1ms);
       acked_at_once = ctx.cancel_acked();
+      allowed.give();
     });
     EXPECT_FALSE(acked_at_once);
     EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
@@ -198,14 +200,16 @@ TEST_F(context_cancel_test, late_acknowledgement_wakes_an_opener_that_sleeps) {
 
 // S-RPC-8: a task that is slow to end does not hold up the others.
 TEST_F(context_cancel_test, slow_end_of_one_task_does_not_block_the_channel) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+  const permission allowed(left_behind());
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
-    bool answered = false;  // by the end of the slow task the body is cancelled
-    co_await worker.open_context<&kit::slow_to_end>({100}, [&](auto& ctx) -> sc::task<> {
+    bool answered = false;
+    co_await worker.open_context<&kit::end_when_allowed>({allowed.path()}, [&](auto& ctx) -> sc::task<> {
       co_await ctx.cancel(1ms);
       EXPECT_EQ(3, co_await worker.run<&kit::add>(1, 2));
       EXPECT_FALSE(ctx.cancel_acked());
       answered = true;
+      allowed.give();
     });
     EXPECT_TRUE(answered);
     co_await an.cancel();
@@ -252,22 +256,22 @@ TEST_F(context_cancel_test, cancel_reaches_all_tasks_that_receive) {
 // S-CTX-46
 // Reference: ctx::test_parent_exits_ctx_after_child_enters_stream.
 TEST_F(context_cancel_test, stream_cannot_be_opened_after_cancel) {
-  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+  const permission allowed(left_behind());
+  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);
     co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
-      co_await ctx.cancel();
+      co_await ctx.cancel(hang_bound);
       const auto error = co_await catch_as<context_cancelled>([&] { return ctx.open_stream([](auto&) -> sc::task<> { co_return; }); });
       RT_REQUIRE(error);
       EXPECT_EQ(tractor::current_actor().uid(), error->canceller());
       co_await ctx.open_stream([](auto&) -> sc::task<> { co_return; });  // lets it through: the block absorbs it
       ADD_FAILURE() << "opened";
     });
-    static_cast<void>(co_await catch_as<tractor::usage_error>([&] {
-      return worker.open_context<&kit::slow_to_end>({20}, [&](auto& ctx) -> sc::task<> {
-        co_await ctx.cancel(0ms);
-        co_await ctx.open_stream([](auto&) -> sc::task<> { co_return; });
-      });
-    }));
+    co_await worker.open_context<&kit::end_when_allowed>({allowed.path()}, [&](auto& ctx) -> sc::task<> {
+      co_await ctx.cancel(0ms);
+      static_cast<void>(co_await catch_as<tractor::usage_error>([&] { return ctx.open_stream([](auto&) -> sc::task<> { co_return; }); }));
+      allowed.give();
+    });
     co_await an.cancel();
   });
 }
@@ -391,7 +395,7 @@ TEST_F(context_cancel_test, cancel_of_the_actor_by_its_owner_is_raised) {
     auto worker = co_await start(an);
     const auto error = co_await catch_as<context_cancelled>([&] {
       return worker.open_context<&kit::sleeper>({}, [&](auto& ctx) -> sc::task<> {
-        EXPECT_TRUE(co_await worker.cancel_actor());
+        EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
         EXPECT_FALSE(ctx.cancel_called());
         EXPECT_FALSE(ctx.cancel_acked());
         EXPECT_EQ(tractor::current_actor().uid(), ctx.canceller());
@@ -509,7 +513,7 @@ TEST_F(context_cancel_test, endpoint_that_waits_for_a_lock_ends_by_the_cancel_an
     co_await worker.open_context<&locking::hold>({false}, [&](auto& holder) -> sc::task<> {
       co_await worker.open_context<&locking::hold>({true}, [&](auto& waiter) -> sc::task<> {
         while (co_await worker.run<&locking::waiting>() == 0) continue;
-        co_await waiter.cancel();
+        co_await waiter.cancel(hang_bound);
         EXPECT_TRUE(waiter.cancel_acked());
       });
       EXPECT_EQ(0U, co_await worker.run<&locking::waiting>());

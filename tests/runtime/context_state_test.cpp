@@ -104,7 +104,7 @@ TEST_F(context_state_test, tells_who_cancelled) {
     auto worker = co_await start_states(an);
     context_state here{};
     co_await worker.open_context<&states::end_by_cancel>({false}, [&](auto& ctx) -> sc::task<> {
-      co_await ctx.cancel();
+      co_await ctx.cancel(hang_bound);
       here = ctx.state();
     });
     EXPECT_EQ(here, context_state::self_cancelled);
@@ -122,7 +122,7 @@ TEST_F(context_state_test, tells_who_cancelled) {
     static_cast<void>(co_await catch_as<tractor::context_cancelled>([&] {
       return worker.open_context<&states::end_by_cancel>({false}, [&](auto& ctx) -> sc::task<> {
         const state_at_exit noted(ctx, here);
-        EXPECT_TRUE(co_await worker.cancel_actor());
+        EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
         co_await sc::sleep_forever();
       });
     }));

@@ -307,7 +307,7 @@ TEST_P(death_test, crash_on_the_way_out_fails_the_nursery) {
   const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto victim = co_await an.start_actor("victim", options());
     co_await victim.run<&dying::abort_at_exit>();
-    EXPECT_TRUE(co_await victim.cancel_actor());
+    EXPECT_TRUE(co_await victim.cancel_actor({.timeout = hang_bound}));
   });
   const auto* died = as<actor_died>(error);
   ASSERT_NE(nullptr, died);

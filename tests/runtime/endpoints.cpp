@@ -305,6 +305,14 @@ sc::task<> slow_to_end(context<>& ctx, int shielded_ms) {
                        [=]() -> sc::task<> { co_await sc::sleep(std::chrono::milliseconds(shielded_ms)); });
 }
 
+sc::task<> end_when_allowed(context<>& ctx, std::string file) {
+  co_await ctx.started();
+  co_await sc::finally([]() -> sc::task<> { co_await count_the_end(); },
+                       [&]() -> sc::task<> {
+                         while (!std::filesystem::exists(file)) co_await sc::sleep(1ms);
+                       });
+}
+
 sc::task<tractor::uid> own_uid(context<int>& ctx) {
   co_await ctx.started(0);
   co_return tractor::current_actor().uid();
@@ -403,7 +411,7 @@ sc::task<> hold_below(context<std::vector<int>>& ctx) {
 
 sc::task<> cancel_actor_at(std::string dir, std::string file) {
   co_await tractor::open_portal(tractor::ipc::uds_address{.dir = dir, .file = file}, [](tractor::portal& there) -> sc::task<> {
-    if (!co_await there.cancel_actor()) throw std::runtime_error("not acknowledged");
+    if (!co_await there.cancel_actor({.timeout = 30s})) throw std::runtime_error("not acknowledged");
   });
 }
 
@@ -483,6 +491,7 @@ TRACTOR_MODULE(kit) {
   mod.def<&fails_when_cancelled>("fails_when_cancelled", "type");
   mod.def<&error_then_cancelled_in_cleanup>("error_then_cancelled_in_cleanup");
   mod.def<&slow_to_end>("slow_to_end", "shielded_ms");
+  mod.def<&end_when_allowed>("end_when_allowed", "file");
   mod.def<&own_uid>("own_uid");
   mod.def<&echo_stream>("echo_stream");
   mod.def<&send_numbers>("send_numbers", "count");

@@ -135,6 +135,8 @@ sc::task<> fails_when_cancelled(context<>& ctx, std::string type);
 sc::task<> error_then_cancelled_in_cleanup(context<>& ctx);
 // Ends only `shielded_ms` after it was cancelled.
 sc::task<> slow_to_end(context<>& ctx, int shielded_ms);
+// Ends only when it was cancelled and there is such a file (runtime_test.hpp: permission).
+sc::task<> end_when_allowed(context<>& ctx, std::string file);
 sc::task<tractor::uid> own_uid(context<int>& ctx);
 
 // --- streams ---

@@ -167,7 +167,7 @@ TEST_F(daemon_test, registrar_of_another_program_is_cancelled) {
       co_await tractor::wait_for_actor("store", [](portal&) -> sc::task<> { co_return; });
       co_await tractor::get_registrar([](portal& registrar) -> sc::task<> {
         EXPECT_EQ("store", registrar.name());
-        EXPECT_TRUE(co_await registrar.cancel_actor());
+        EXPECT_TRUE(co_await registrar.cancel_actor({.timeout = hang_bound}));
       });
     });
   });

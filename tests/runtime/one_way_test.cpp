@@ -106,7 +106,12 @@ namespace {
 
 class one_way_test : public runtime_test {};
 
-sc::task<portal> start_streamer(actor_nursery& an) { return start(an, "streamer", {"one_way"}); }
+sc::task<portal> start_streamer(actor_nursery& an) { return start(an, "streamer", {"one_way", "kit"}); }
+
+// Until no task runs there but the one that says so: what the generator sent, and its error, are here then.
+sc::task<> end_of_generator(const portal& streamer) {
+  while (co_await streamer.run<&kit::running_calls>() != 1) continue;
+}
 
 // The nursery's block, with a streamer in it that is cancelled in the end.
 void with_streamer(const std::function<sc::task<>(portal)>& body) {
@@ -157,7 +162,7 @@ TEST_F(one_way_test, error_of_the_generator_is_raised_behind_its_values) {
     int got = 0;
     const auto error = co_await catch_as<tractor::remote_actor_error>([&] {
       return streamer.open_stream_from<&one_way::fail_after>({3, "no more of it"}, [&](auto& stream) -> sc::task<> {
-        co_await sc::sleep(50ms);  // the error is there by now
+        co_await end_of_generator(streamer);
         while (co_await stream.next()) ++got;
       });
     });
@@ -172,7 +177,7 @@ TEST_F(one_way_test, error_of_the_generator_is_raised_behind_its_values) {
 TEST_F(one_way_test, error_that_nobody_received_is_raised_where_the_block_is_left) {
   with_streamer([](portal streamer) -> sc::task<> {
     static_cast<void>(co_await catch_as<tractor::remote_actor_error>([&] {
-      return streamer.open_stream_from<&one_way::fail_after>({0, "at once"}, [&](auto&) -> sc::task<> { co_await sc::sleep(50ms); });
+      return streamer.open_stream_from<&one_way::fail_after>({0, "at once"}, [&](auto&) { return end_of_generator(streamer); });
     }));
   });
 }
@@ -412,7 +417,7 @@ TEST_F(one_way_test, cancel_of_the_actor_is_not_taken_for_the_end) {
     static_cast<void>(co_await catch_as<tractor::context_cancelled>([&] {
       return streamer.open_stream_from<&one_way::one_and_wait>({}, [&](auto& stream) -> sc::task<> {
         EXPECT_EQ(1, co_await stream.receive());
-        EXPECT_TRUE(co_await streamer.cancel_actor());
+        EXPECT_TRUE(co_await streamer.cancel_actor({.timeout = hang_bound}));
         static_cast<void>(co_await stream.next());
         ADD_FAILURE() << "the end of the stream, or a value";
       });

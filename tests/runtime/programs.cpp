@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 
@@ -267,6 +268,16 @@ bool watched_process::ends_within(int bound_ms) const {
   return ::poll(&wanted, 1, bound_ms) == 1;
 }
 
+void watched_process::stop() const {
+  signal(SIGSTOP);
+  for (;;) {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    const auto state = text.rfind(") ");  // behind its name
+    if (state == std::string::npos || text.at(state + 2) == 'T') return;
+    ::poll(nullptr, 0, 1);
+  }
+}
 bool watched_process::gone() const { return ends_within(0); }
 
 bool watched_process::ends() const { return readable_within_bound(pidfd_.get()); }

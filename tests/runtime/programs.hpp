@@ -30,6 +30,7 @@ class watched_process {
   [[nodiscard]] bool ends() const;  // waits, for a generous time
   [[nodiscard]] bool ends_within(int bound_ms) const;
   void signal(int number) const;
+  void stop() const;  // returns when it does not run any more, until SIGCONT
   // Wait, for a generous time, until the process has a handler for the signal, or none.
   [[nodiscard]] bool begins_catching(int number) const { return comes_to_catch(number, true); }
   [[nodiscard]] bool stops_catching(int number) const { return comes_to_catch(number, false); }

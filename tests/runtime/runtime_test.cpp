@@ -3,6 +3,8 @@
 #include "runtime_test.hpp"
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -44,6 +46,9 @@ void run(const std::function<sc::task<>()>& body) {
 void run_in_nursery(const std::function<sc::task<>(actor_nursery&)>& body) {
   if (const auto error = outcome_in_nursery(body)) ADD_FAILURE() << "threw " << text_of(error);
 }
+
+permission::~permission() { std::filesystem::remove(path_); }
+void permission::give() const { std::ofstream(path_) << "given"; }
 
 // --- peers ---
 

@@ -106,6 +106,21 @@ template <class E, class Body>
 
 class runtime_test : public tractor::testing::process_fixture {};
 
+// What a kit::end_when_allowed waits for; it is told by a file, which no cancel stands in the way of.
+class permission {
+ public:
+  explicit permission(const tractor::testing::leak_check& of) : path_(of.temporary_directory() + "/permission") {}
+  permission(const permission&) = delete;
+  permission& operator=(const permission&) = delete;
+  ~permission();
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  void give() const;
+
+ private:
+  std::string path_;
+};
+
 // For what depends on how processes are made.
 class both_methods : public runtime_test, public ::testing::WithParamInterface<start_method> {
  protected:

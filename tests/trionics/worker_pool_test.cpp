@@ -34,8 +34,11 @@ class worker_pool_test : public actors_test {
     auto first = co_await pool.submit<&own_pid>();
     const int pid = co_await first.result();
     ::kill(pid, SIGKILL);
-    while (::kill(pid, 0) == 0) co_await sc::sleep(1ms);
-    co_await sc::sleep(50ms);
+    const auto is_peer = [&] {
+      return std::ranges::any_of(tractor::current_actor().peers(), [&](const auto& each) { return each->remote_aid()->pid == pid; });
+    };
+    EXPECT_TRUE(is_peer());
+    while (is_peer()) co_await sc::sleep(1ms);
     co_return pid;
   }
   // Without a wait, which would be for ever.
