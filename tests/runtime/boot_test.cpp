@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "programs.hpp"
 #include "runtime_test.hpp"
 #include "tractor/sc/finally.hpp"
 
@@ -62,6 +64,27 @@ TEST_P(boot_test, actors_of_one_name_are_told_apart_by_uuid_and_pid) {
     EXPECT_FALSE(one.root);
     EXPECT_TRUE(tractor::current_actor().is_root());
     co_await an.cancel();
+  });
+}
+
+// S-NUR-5: with the nursery and among the peers, from its start until its process is gone.
+TEST_P(boot_test, actor_is_listed_until_it_is_reaped) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await an.start_actor("worker", options());
+    const watched_process process(static_cast<pid_t>(*worker.pid()));
+    const auto is_peer = [&] {
+      return std::ranges::any_of(tractor::current_actor().peers(),
+                                 [&](const auto& each) { return each->remote_uid() == worker.peer_uid(); });
+    };
+    EXPECT_EQ(1U, an.actor_count());
+    EXPECT_TRUE(is_peer());
+
+    co_await an.cancel();
+    for (; an.actor_count() != 0; co_await sc::checkpoint()) EXPECT_TRUE(is_peer());
+
+    EXPECT_TRUE(process.gone());
+    EXPECT_FALSE(is_peer());
+    EXPECT_EQ(0U, tractor::current_actor().peer_count());
   });
 }
 

@@ -86,7 +86,7 @@ TEST_F(by_name_test, endpoint_that_hands_nothing_over_may_be_opened_so) {
   });
 }
 
-// S-POR-4: what is not there, or not of that kind, is an error of the peer's; and nothing of it stays.
+// S-POR-4, S-CTX-7: what is not there, or not of that kind, is an error; and nothing of it stays.
 TEST_F(by_name_test, what_is_not_there_is_a_remote_error) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await start(an);

@@ -361,6 +361,30 @@ TEST_P(hostile_peer, that_cancels_tasks_is_acknowledged_after_their_end) {
   });
 }
 
+// S-RPC-7: a cid is its connection's, whoever it is that has both.
+TEST_P(hostile_peer, that_cancels_the_task_of_another_connection_does_not) {
+  against_actor([](raw_peer& owner) -> sc::task<> {
+    co_await owner.shake_hands();
+    owner.send_start("t1", "hostile_target", "wait_for_ever");
+    EXPECT_EQ(co_await owner.answer(), "StartAck");
+    for (const tractor::uid& who : {raw::intruder, tractor::uid{.name = "another", .uuid = "5f0c2f6e-0000-4000-8000-000000000002"}}) {
+      raw_peer other(co_await ipc::connect(tractor::accept_addresses().at(0)));
+      other.send_aid(who);
+      EXPECT_EQ(co_await other.answer(), "Aid");
+      other.send_start("k1", "self", "_cancel_task", {{"cid", "t1"}}, who);
+      EXPECT_EQ(co_await other.answer(), "StartAck");
+      EXPECT_EQ(co_await other.answer(), "CancelAck") << "as of a task that there is not";
+      other.hang_up();
+      co_await sc_test::settle();
+      EXPECT_EQ(tractor::current_actor().running_calls(), 1u);
+    }
+    owner.send_start("k2", "self", "_cancel_task", {{"cid", "t1"}});
+    EXPECT_EQ(co_await owner.answer(), "StartAck");
+    EXPECT_EQ(co_await owner.answer(), "Error:ContextCancelled");
+    EXPECT_EQ(co_await owner.answer(), "CancelAck");
+  });
+}
+
 // S-RPC-10, S-OOB-6: tasks of a peer that is gone are cancelled; the actor can end.
 TEST_P(hostile_peer, that_hangs_up_takes_its_tasks_along) {
   against_actor([](raw_peer& peer) -> sc::task<> {

@@ -7,8 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string_view>
 
 #include "programs.hpp"
 #include "runtime_test.hpp"
@@ -67,11 +71,35 @@ sc::task<> note_each_sigterm(tractor::context<>& ctx, std::string path, bool stu
   co_await sc::sleep_forever();
 }
 
+// Answers nothing from here on. At each SIGTERM it writes to the file at `path` how many of them have come, and how many requests to end
+// wait for it to read them.
+sc::task<> count_what_comes(tractor::context<>& ctx, std::string path) {
+  sigset_t terminate;
+  ::sigemptyset(&terminate);
+  ::sigaddset(&terminate, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &terminate, nullptr);
+  co_await ctx.started();
+  auto& channel = ctx.kernel_link().via().channel();
+  channel.flush();
+  const int fd = dynamic_cast<sc::socket_stream&>(channel.stream()).fd();
+  for (int sigterms = 1, number = 0; ::sigwait(&terminate, &number) == 0; ++sigterms) {
+    std::string unread(1 << 16, '\0');
+    unread.resize(static_cast<std::size_t>(std::max<ssize_t>(::recv(fd, unread.data(), unread.size(), MSG_PEEK | MSG_DONTWAIT), 0)));
+    constexpr std::string_view name_of_the_request =
+        "\xa6"
+        "cancel";
+    int requests = 0;
+    for (std::size_t at = 0; (at = unread.find(name_of_the_request, at)) != std::string::npos; ++at) ++requests;
+    std::ofstream(path) << sigterms << " SIGTERM, " << requests << " request";
+  }
+}
+
 }  // namespace
 }  // namespace ladder_kit
 
 TRACTOR_MODULE(ladder_kit) {
   mod.def<&ladder_kit::note_each_sigterm>("note_each_sigterm", "path", "stuck");
+  mod.def<&ladder_kit::count_what_comes>("count_what_comes", "path");
   mod.def<&ladder_kit::hold_one_that_is_stuck>("hold_one_that_is_stuck", "own", "method");
   mod.def<&ladder_kit::hang_up_and_be_stuck>("hang_up_and_be_stuck");
 }
@@ -93,7 +121,7 @@ TEST_P(ladder_test, request_is_enough_for_one_that_listens) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
     auto worker = co_await an.start_actor("worker", options());
     const watched_process process(static_cast<pid_t>(*worker.pid()));
-    EXPECT_TRUE(co_await worker.cancel_actor());
+    EXPECT_TRUE(co_await worker.cancel_actor({.timeout = hang_bound}));
     while (an.actor_count() != 0) co_await sc::checkpoint();
     EXPECT_TRUE(process.gone());
     co_await an.cancel();
@@ -205,6 +233,28 @@ TEST_P(ladder_test, ladder_follows_on_a_request_while_the_body_goes_on) {
     EXPECT_EQ(3, co_await next.run<&kit::add>(1, 2));
     co_await an.cancel();
   });
+}
+
+// S-KIL-14: at the same time, one after another, and once more because the body fails.
+TEST_P(ladder_test, cancel_that_is_asked_for_again_asks_the_actor_once) {
+  const std::string path = left_behind().temporary_directory() + "/counted";
+  const auto error = outcome_in_nursery([&](actor_nursery& an) -> sc::task<> {
+    auto more = options();
+    more.enable_modules.emplace_back("ladder_kit");
+    auto worker = co_await an.start_actor("worker", more);
+    co_await worker.open_context<&ladder_kit::count_what_comes>({path}, [&](auto&) -> sc::task<> {
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        for (int i = 0; i < 3; ++i) n.start_soon([&]() -> sc::task<> { co_await an.cancel(); });
+        co_return;
+      });
+      co_await an.cancel();
+      throw std::invalid_argument("of the body");
+    });
+  });
+  static_cast<void>(as<std::invalid_argument>(error));
+  std::ifstream counted(path);
+  EXPECT_EQ("1 SIGTERM, 1 request", std::string(std::istreambuf_iterator<char>(counted), {}));
+  std::filesystem::remove(path);
 }
 
 // S-OOB-2: no request reaches it.

@@ -100,7 +100,7 @@ TEST_F(actor_nursery_test, joining_nursery_ends_a_blocked_actor_whose_cancel_is_
   });
 }
 
-// S-NUR-11, S-NUR-5
+// S-NUR-11
 TEST_F(actor_nursery_test, error_of_the_body_ends_all_and_is_raised_bare) {
   const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> {
     co_await start(an, "one");
@@ -338,7 +338,7 @@ TEST_F(actor_nursery_test, cancel_of_a_nursery_that_joins_ends_its_daemon_in_goo
   EXPECT_FALSE(std::filesystem::exists(file)) << "the actor was killed";
 }
 
-// S-NUR-19, S-NUR-21, S-KIL-14
+// S-NUR-19, S-NUR-21
 // Reference: cancel::test_cancel_single_subactor.
 TEST_F(actor_nursery_test, cancel_ends_all_and_the_body_goes_on) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -442,7 +442,7 @@ TEST_F(actor_nursery_test, group_below_is_one_error_above) {
   EXPECT_EQ("ExceptionGroup", remote->boxed_type_str());
 }
 
-// S-NUR-25: a nursery that lives in an endpoint ends with it.
+// S-NUR-25: a nursery that lives in an endpoint ends with it, and nobody finds what it had started.
 // Reference: peer::test_peer_spawns_and_cancels_service_subactor.
 TEST_F(actor_nursery_test, nursery_in_an_endpoint_ends_with_its_context) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -451,10 +451,12 @@ TEST_F(actor_nursery_test, nursery_in_an_endpoint_ends_with_its_context) {
     co_await middle.open_context<&kit::hold_below>({}, [&](auto& ctx, std::vector<int> pids) -> sc::task<> {
       below = pids.at(1);
       EXPECT_EQ(0, ::kill(below, 0));
-      co_await ctx.cancel();
+      EXPECT_TRUE(co_await tractor::query_actor("held"));
+      co_await ctx.cancel(hang_bound);
       EXPECT_TRUE(ctx.cancel_acked());
     });
     EXPECT_NE(0, ::kill(below, 0)) << "reaped when the cancel is acknowledged";
+    EXPECT_FALSE(co_await tractor::query_actor("held"));
     co_await an.cancel();
   });
 }

@@ -106,6 +106,7 @@ TEST_P(one_cancels_all_test, nursery_ends_with_the_errors_of_those_who_failed) {
       error = co_await caught([&] { return an.run(play); });
 
       EXPECT_EQ(0U, an.actor_count());
+      EXPECT_EQ(0U, tractor::current_actor().peer_count());
       EXPECT_TRUE(an.cancel_called());
       EXPECT_TRUE(an.cancelled_caught());
     });

@@ -3,8 +3,10 @@
 // Readers that are slower than their writers, and ask for no flow control: up to 64 messages wait, one more is an error of the side that
 // sent it, or makes the oldest go. What happens with flow control: flow_control_test.cpp.
 
+#include <csignal>
 #include <numeric>
 
+#include "programs.hpp"
 #include "runtime_test.hpp"
 
 namespace flooding {
@@ -90,7 +92,7 @@ TEST_F(overrun_test, as_many_as_the_buffer_holds_are_fine) {
   });
 }
 
-// S-OVR-2, S-OVR-3, S-CTX-62
+// S-OVR-2, S-OVR-3
 // Reference: ctx::test_one_end_stream_not_opened, ctx::test_maybe_allow_overruns_stream.
 TEST_F(overrun_test, one_more_fails_the_sending_parent) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
@@ -247,7 +249,39 @@ TEST_F(overrun_test, oldest_that_are_dropped_are_counted) {
   });
 }
 
-// S-OVR-8, S-CTX-62
+// S-CTX-62: a cancel of ours absorbs its own acknowledgement, and not an overrun. The endpoint's process is stopped until both are under
+// way. Reference: ctx::test_maybe_allow_overruns_stream.
+TEST_F(overrun_test, overrun_is_raised_though_this_side_has_cancelled) {
+  RT_NEEDS_PROCESSES("it is stopped");
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const watched_process process(static_cast<pid_t>(worker.pid().value()));
+    bool cancelled = false;
+    const auto error = co_await catch_as<remote_actor_error>([&] {
+      return worker.open_context<&kit::receive_late>({"error", stream_buffer_messages}, [&](auto& ctx) -> sc::task<> {
+        co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+          process.stop();
+          for (int i = 0; i <= buffer_limit; ++i) co_await stream.send(i);
+          co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+            n.start_soon([&]() -> sc::task<> { co_await ctx.cancel(hang_bound); });
+            while (!ctx.cancel_called()) co_await sc::checkpoint();
+            cancelled = true;
+            co_await worker.kernel_peer()->channel().flushed();
+            process.signal(SIGCONT);
+          });
+        });
+      });
+    });
+    RT_REQUIRE(error);
+    EXPECT_TRUE(cancelled);
+    EXPECT_EQ("StreamOverrun", error->boxed_type_str());
+    EXPECT_EQ(tractor::current_actor().uid(), error->sender());
+    EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
+    co_await an.cancel();
+  });
+}
+
+// S-OVR-8
 // Reference: ctx::test_maybe_allow_overruns_stream.
 TEST_F(overrun_test, cancel_works_with_unread_messages) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

@@ -113,10 +113,11 @@ sc::task<> subscribe(tractor::context<void, void, int>& ctx) {
     while (const auto number = co_await receive.next()) co_await stream.send(*number);
   });
 }
-// Subscribes to the publisher that listens there; says when so many have come.
-sc::task<> consume(tractor::context<int>& ctx, int publisher_port, int count) {
-  co_await talk_to(publisher_port, [&](const tractor::portal& publisher) -> sc::task<> {
-    co_await publisher.open_context<&subscribe>({}, [&](auto& subscribed) -> sc::task<> {
+// Subscribes to the publisher of that name; says when so many have come.
+sc::task<> consume(tractor::context<int>& ctx, std::string publisher_name, int count) {
+  co_await tractor::find_actor(publisher_name, [&](std::optional<tractor::portal> publisher) -> sc::task<> {
+    if (!publisher) throw std::runtime_error("there is no publisher");
+    co_await publisher->open_context<&subscribe>({}, [&](auto& subscribed) -> sc::task<> {
       co_await subscribed.open_stream([&](auto& stream) -> sc::task<> {
         int last = -1;
         for (int i = 0; i < count; ++i) {
@@ -140,7 +141,7 @@ TRACTOR_MODULE(peers) {
   mod.def<&peers::use_service>("use_service", "service_port", "fail_at");
   mod.def<&peers::publish>("publish");
   mod.def<&peers::subscribe>("subscribe");
-  mod.def<&peers::consume>("consume", "publisher_port", "count");
+  mod.def<&peers::consume>("consume", "publisher_name", "count");
 }
 
 namespace runtime_test {
@@ -164,13 +165,13 @@ TEST_F(peer_service_test, cancelled_client_and_service_take_what_the_service_sta
           EXPECT_EQ("little_bro", there.name());
           EXPECT_GT(co_await there.run<&peers::port>(), 0);
         });
-        co_await using_it.cancel();
+        co_await using_it.cancel(hang_bound);
         const auto ended = co_await catch_as<tractor::context_cancelled>([&] { return using_it.wait_for_result(); });
         RT_REQUIRE(ended);
         EXPECT_EQ(ended->canceller(), tractor::current_actor().uid());
         EXPECT_TRUE(using_it.cancel_acked());
       });
-      co_await spawning.cancel();
+      co_await spawning.cancel(hang_bound);
       acknowledged = spawning.cancel_acked();
     });
     EXPECT_TRUE(acknowledged);
@@ -213,13 +214,12 @@ TEST_F(peer_service_test, error_of_an_actor_that_a_service_started_is_relayed_by
   });
 }
 
-// S-STR-13: consumers connect by themselves; the root ends it all by an error of its own.
+// S-STR-13: consumers look for the publisher by its name; the root ends it all by an error of its own.
 // Reference: advstr::test_dynamic_pub_sub.
 TEST_F(peer_service_test, publisher_with_subscribers_that_connect_is_torn_down_by_an_error) {
   bool interrupt = true;
   const auto publish_to_three = [&](actor_nursery& an) -> sc::task<> {
-    auto publisher = co_await an.start_actor("publisher", peers::listening("peers"));
-    const int port = co_await publisher.run<&peers::port>();
+    auto publisher = co_await an.start_actor("publisher", {.enable_modules = {"peers"}});
     co_await publisher.open_context<&peers::publish>({}, [&](auto&) -> sc::task<> {
       co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
         sc::event all_there;
@@ -227,7 +227,7 @@ TEST_F(peer_service_test, publisher_with_subscribers_that_connect_is_torn_down_b
         for (int i = 0; i < 3; ++i) {
           const portal consumer = co_await an.start_actor("consumer_" + std::to_string(i), {.enable_modules = {"peers"}});
           n.start_soon([&, consumer]() -> sc::task<> {
-            co_await consumer.open_context<&peers::consume>({port, 20}, [&](auto&, int) -> sc::task<> {
+            co_await consumer.open_context<&peers::consume>({"publisher", 20}, [&](auto&, int) -> sc::task<> {
               if (++there == 3) all_there.set();
               co_await sc::sleep_forever();
             });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expect: this function is no context endpoint: call it with run
-// S-CTX-1
+// S-CTX-1, S-CTX-7
 
 #include "tractor/tractor.hpp"
 
