@@ -309,8 +309,7 @@ sc::task<> actor_nursery::fail_boot(child_ptr child, std::exception_ptr why) {
     child->process->stderr_output().finish();
     const std::string text = boot_failure_text(*child, why, dead);
     const auto ended_by_itself = dead ? child->process->certificate() : std::nullopt;
-    // (What was never made was no actor.)
-    if (!dead || (child->process->pid() >= 0 && !child->process->certificate()->clean())) ungraceful_ = true;
+    if (!dead) ungraceful_ = true;  // what ended by itself before it was an actor is no actor's end
     try {
       std::rethrow_exception(why);
     } catch (const sc::cancelled&) {

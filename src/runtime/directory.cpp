@@ -208,7 +208,7 @@ sc::task<> directory::finish_registration(std::shared_ptr<peer> from, std::strin
 
 // --- lookups ---
 
-bool directory::is_own(const ipc::address& where) const noexcept {
+bool directory::is_own(const ipc::address& where) const {
   return is_registrar_ && std::ranges::any_of(self_.listeners(), [&](const auto& listener) { return covers(listener->local(), where); });
 }
 
@@ -230,16 +230,26 @@ std::shared_ptr<peer> directory::connected(std::string_view name_or_uuid) const 
   return nullptr;
 }
 
-// Of the links that nobody uses the one used least recently goes. Where all are in use there is one too many, until a later one is made.
+// Of the links that nobody uses those used least recently go. Where all are in use there are more, until a later one is made.
 void directory::make_room_for_link() {
-  if (links_.size() < registries_max) return;
-  const auto idle = std::ranges::find_if(
-      links_, [](const auto& kept) { return !kept->connecting.locked() && (kept->link == nullptr || kept->link->is_idle()); });
-  if (idle == links_.end()) return;
-  if (const auto link = (*idle)->link; link != nullptr && !link->lost())
-    link->fail(std::make_exception_ptr(transport_closed("registrars were asked that are more than registries_max")));
-  links_.erase(idle);
+  while (links_.size() >= registries_max) {
+    const auto idle = std::ranges::find_if(links_, [](const auto& kept) { return kept->users == 0 && !kept->connecting.locked(); });
+    if (idle == links_.end()) return;
+    if (const auto link = (*idle)->link; link != nullptr && !link->lost())
+      link->fail(std::make_exception_ptr(transport_closed("registrars were asked that are more than registries_max")));
+    links_.erase(idle);
+  }
 }
+
+namespace {
+
+// Counts who has it among the users of the link, until the last copy is gone.
+std::shared_ptr<peer> in_use(const std::shared_ptr<directory_link>& kept) {
+  ++kept->users;
+  return {kept->link.get(), [kept, link = kept->link](peer*) { --kept->users; }};
+}
+
+}  // namespace
 
 sc::task<std::shared_ptr<peer>> directory::registrar(ipc::address where) {
   const bool of_this_tree = std::ranges::find(registry_addrs_, where) != registry_addrs_.end();
@@ -249,20 +259,20 @@ sc::task<std::shared_ptr<peer>> directory::registrar(ipc::address where) {
   for (const auto& registrar : upward_)
     if (registrar->where == where && registrar->link) co_return registrar->link;
   const auto known = std::ranges::find_if(links_, [&](const auto& kept) { return kept->where == where; });
-  std::shared_ptr<kept_link> kept;
+  std::shared_ptr<directory_link> kept;
   if (known != links_.end()) {
     kept = *known;
     std::rotate(known, known + 1, links_.end());  // the last is the one used last
   } else {
     make_room_for_link();
-    kept = links_.emplace_back(std::make_shared<kept_link>(where));
+    kept = links_.emplace_back(std::make_shared<directory_link>(where));
   }
-  if (kept->link && !kept->link->lost()) co_return kept->link;
+  if (kept->link && !kept->link->lost()) co_return in_use(kept);
   const auto held = co_await kept->connecting.hold();
-  if (kept->link && !kept->link->lost()) co_return kept->link;
+  if (kept->link && !kept->link->lost()) co_return in_use(kept);
   kept->link = co_await connect_peer(self_, where);
   serve_peer(self_, kept->link);
-  co_return kept->link;
+  co_return in_use(kept);
 }
 
 }  // namespace tractor::detail

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -20,10 +21,11 @@ struct directory::upward {
 };
 
 // To a registrar, for lookups.
-struct directory::kept_link {
-  explicit kept_link(ipc::address at) : where(std::move(at)) {}
+struct directory_link {
+  explicit directory_link(ipc::address at) : where(std::move(at)) {}
   ipc::address where;
   std::shared_ptr<peer> link;
+  std::size_t users = 0;
   sc::lock connecting;
 };
 

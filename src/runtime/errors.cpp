@@ -343,6 +343,7 @@ std::exception_ptr remote_actor_error::boxed() const {
     }
     return std::make_exception_ptr(sc::exception_group(detail().title, std::move(originals)));
   }
+  if (const detail::make_error registered = detail::find_error(cpp_name())) return registered(text);
   if (const detail::make_error exactly = find_cpp(cpp_name())) return exactly(text);
   for (const auto& row : type_rows)
     if (row.make != nullptr && name == row.name) return row.make(text);

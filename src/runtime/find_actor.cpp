@@ -249,6 +249,7 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
   directory& known = self.directory();
   const msg::buffer kwargs = arguments_of("name", name);
   std::string said;
+  int nobody_there = 0;
   for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (options.registry_addrs.empty())
       if (const auto link = known.connected(name)) {
@@ -264,7 +265,9 @@ sc::task<> with_awaited(std::string name, find_options options, found_body body)
     if (!found) continue;
     const auto link = co_await reach_or_say_why(self, name, {found->first, found->second}, said);
     if (link == nullptr) {
-      co_await sc::sleep(pause);  // it is registered where it cannot be reached
+      // The entry of one that has died goes, so that it is not registered any more the next time.
+      if (nobody_there++ == 1) log_of_lookup.warning("actor ", name, " is registered, and nobody is at its addresses from here");
+      co_await sc::sleep(pause);
       continue;
     }
     co_await use_portal(self, link, [&](portal& there) -> sc::task<> { return body(there); });

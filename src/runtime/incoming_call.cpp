@@ -56,7 +56,7 @@ sc::task<> incoming_call::run() {
     failure = std::current_exception();
   }
   const bool interrupted = failure && wire_type_name(failure) == "KeyboardInterrupt";
-  const bool says = failure && log_of_calls.enabled(log_level::warning) && !is_only(failure, link_.via().lost());
+  bool says = failure && log_of_calls.enabled(log_level::warning) && !is_only(failure, link_.via().lost());
   const std::string text = says ? sc::describe_briefly(failure) : std::string();
   msg::buffer error;
   if (failure) error = encoded(std::exchange(failure, nullptr));
@@ -71,7 +71,7 @@ sc::task<> incoming_call::run() {
       outer_cancel = std::current_exception();
     }
     if (cut_off() && !error.empty() && !link_.via().has_room_for_error(error.size())) {
-      if (says) say_undelivered(text);
+      if (std::exchange(says, false)) say_undelivered(text);
       error.clear();
     }
   }

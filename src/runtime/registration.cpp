@@ -54,10 +54,10 @@ bool is_beyond_loopback(const ipc::address& where) { return where.tcp() != nullp
 bool all_here(const std::vector<ipc::address>& registry_addrs) { return std::ranges::all_of(registry_addrs, is_here); }
 
 bool covers(const ipc::address& listening, const ipc::address& where) {
-  if (listening == where) return true;
   const auto *const at = listening.tcp(), *const wanted = where.tcp();
-  return at != nullptr && wanted != nullptr && at->is_wildcard() && at->port == wanted->port &&
-         is_ipv6(at->host) == is_ipv6(wanted->host) && is_here(where);
+  if (at == nullptr || wanted == nullptr) return listening == where;
+  if (at->port != wanted->port || at->port == 0) return false;  // any port is none in particular
+  return at->host == wanted->host || (at->is_wildcard() && is_ipv6(at->host) == is_ipv6(wanted->host) && is_here(where));
 }
 
 std::vector<ipc::address> default_bind_addrs(const actor& self, const std::vector<ipc::address>& registry_addrs) {

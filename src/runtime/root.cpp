@@ -158,8 +158,7 @@ sc::task<std::vector<ipc::address>> registries_for(directory& known, const root_
 // Of a tree whose registry other machines reach: who reaches its actors, once for all of them.
 void say_who_reaches_them(const actor& self, const std::vector<ipc::address>& registries) {
   if (std::ranges::none_of(registries, is_beyond_loopback)) return;
-  const bool is_said = std::ranges::any_of(self.listeners(), [](const auto& listener) { return is_beyond_loopback(listener->local()); });
-  if (self.may_listen_anywhere() && !is_said)
+  if (self.may_listen_anywhere())
     std::fprintf(stderr, "tractor: actors of the tree of %s listen where other machines reach them, %s\n", msg::quoted(self.name()).c_str(),
                  self.secret() ? "and the tree's secret proves who connects; what is sent is not encrypted (docs/security.md)"
                                : "insecurely: whoever reaches one can run its functions");

@@ -68,14 +68,17 @@ sc::task<> make_room(actor& self) {
 
 constinit logger log_of_server("tractor.runtime.server");
 
-// What it means that other machines reach this actor. Where all actors of a tree are reached, because its registry is, the root says it and
-// not each of them.
-void say_open(actor& self, const ipc::address& where) {
-  if (!self.is_root() && self.has_directory() && std::ranges::any_of(self.directory().registry_addrs(), is_beyond_loopback)) {
-    log_of_server.info("listens at ", where.text());
-    return;
+// What it means that other machines reach this actor. Where it listens beside a registry that they reach without having been told to, as
+// all actors of its tree do, the root has said it for all.
+void say_open(actor& self, const ipc::address& where, const ipc::address& local) {
+  if (!self.is_root() && self.has_directory()) {
+    const auto by_default = default_bind_addrs(self, self.directory().registry_addrs());
+    if (std::ranges::find(by_default, where) != by_default.end()) {
+      log_of_server.info("listens at ", local.text());
+      return;
+    }
   }
-  std::fprintf(stderr, "tractor: actor %s listens at %s, %s\n", msg::quoted(self.name()).c_str(), where.text().c_str(),
+  std::fprintf(stderr, "tractor: actor %s listens at %s, %s\n", msg::quoted(self.name()).c_str(), local.text().c_str(),
                self.secret() ? "where the tree's secret proves who connects; what is sent is not encrypted (docs/security.md)"
                              : "insecurely: whoever reaches it can run the actor's functions");
 }
@@ -129,7 +132,7 @@ ipc::address listen_for(actor& self, const ipc::address& where, ipc::listen_opti
   options.insecure = options.insecure || self.may_listen_anywhere();
   if (!options.group) options.group = self.group();
   std::shared_ptr<ipc::listener> listener = ipc::listen(where, options);
-  if (is_beyond_loopback(where)) say_open(self, listener->local());
+  if (is_beyond_loopback(where)) say_open(self, where, listener->local());
   self.add_listener(listener);
   self.service().start_soon({.name = "listener"}, [&self, listener] { return accept_loop(self, listener); });
   return listener->local();

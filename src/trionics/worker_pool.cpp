@@ -58,11 +58,14 @@ worker_pool::worker_pool(actor_nursery& an, const worker_pool_options& options, 
       options_(options),
       workers_(options.workers.value_or(usable_cpus())),
       send_(std::move(queue.send)),
-      receive_(std::move(queue.receive)) {}
+      receive_(std::move(queue.receive)) {
+  unrun_.reserve(workers_);  // at most one each
+}
 
 worker_pool::~worker_pool() {
   // Of a pool that was cancelled.
   send_.close();
+  for (const auto& job : unrun_) job->abandon();
   try {
     for (;;) receive_.receive_nowait()->abandon();
   } catch (const error&) {
@@ -103,7 +106,8 @@ sc::task<> worker_pool::work(sc::task_status<> status, std::string name) {
     try {
       if (link->lost() || link->channel().closed()) worker = co_await an_.start_actor(name, how);
     } catch (...) {
-      running->abandon();  // it is in the queue no more: nobody else would
+      // It is in the queue no more. Who waits for it is cancelled with the pool, and its error is the only one.
+      unrun_.push_back(running);
       throw;
     }
     co_await running->run(worker);

@@ -36,7 +36,6 @@ TEST_F(interfaces, loopback_and_the_addresses_of_this_machine_are_near) {
     EXPECT_EQ(distance::elsewhere, distance_to(tcp(far))) << far;
 }
 
-// S-BOOT-6
 TEST_F(interfaces, who_comes_to_an_address_reaches_this_machine_by_these) {
   EXPECT_THAT(hosts_beside(address::parse("/unix/tmp/x.sock")), ElementsAre("127.0.0.1", "::1"));
   EXPECT_THAT(hosts_beside(tcp("127.0.0.1")), ElementsAre("127.0.0.1", "::1"));

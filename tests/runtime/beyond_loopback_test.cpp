@@ -132,7 +132,21 @@ TEST_F(beyond_loopback, registrar_may_listen_at_all_interfaces) {
   });
 }
 
-// S-REG-3: an address that means another machine to each who reads it is not told.
+TEST_F(beyond_loopback, root_says_for_all_actors_who_reaches_them) {
+  testing::internal::CaptureStderr();
+  run_tree(own_host, [](actor_nursery& an) -> sc::task<> {
+    co_await an.start_actor("a", serving());
+    co_await an.start_actor("b", serving({any_port("0.0.0.0")}));
+    co_await an.cancel();
+  });
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said,
+              HasSubstr("actors of the tree of 'root' listen where other machines reach them, and the tree's secret proves who connects"));
+  EXPECT_THAT(said, ::testing::Not(HasSubstr("actor 'a' listens"))) << "as the root has said";
+  EXPECT_THAT(said, HasSubstr("actor 'b' listens at /ip4/0.0.0.0/tcp/")) << "which somebody has told it";
+}
+
+// An address that means another machine to each who reads it is not told.
 TEST_F(beyond_loopback, wildcard_is_registered_as_the_addresses_that_lead_here) {
   for (const auto& [registry, told] : {std::pair(own_host, own_host), std::pair("127.0.0.1", "127.0.0.1"), std::pair("0.0.0.0", own_host)})
     run_tree(registry, [told](actor_nursery& an) -> sc::task<> {

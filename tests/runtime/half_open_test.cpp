@@ -86,7 +86,7 @@ TEST(half_open, one_too_many_costs_the_oldest_its_place) {
   });
 }
 
-// S-SRV-5: all are connected before the first of them says anything.
+// All are connected before the first of them says anything.
 TEST(half_open, more_than_there_are_places_come_at_once_and_are_let_in) {
   const descriptor_limit few(::getpid(), 256);
   static constexpr std::size_t places = 256 / tractor::handshakes_share, many = places + places / 2;

@@ -315,6 +315,22 @@ TEST_F(registry_address, registrar_that_was_told_to_listen_there_anyway_is_the_r
   });
 }
 
+TEST_F(registry_address, any_port_that_it_was_told_is_another_than_that_of_the_registry) {
+  run([]() -> sc::task<> {
+    const ipc::address any_port = ipc::tcp_address{.host = "127.0.0.1", .port = 0};
+    co_await tractor::open_root_actor(
+        [&]() -> sc::task<> {
+          const auto& registries = tractor::current_actor().directory().registry_addrs();
+          RT_REQUIRE(registries.size() == 1);
+          EXPECT_NE(0, registries.front().tcp()->port);
+          const auto addrs = co_await tractor::query_actor("root");
+          RT_REQUIRE(addrs);
+          EXPECT_EQ(2, std::ranges::count_if(*addrs, [](const ipc::address& at) { return at.tcp() != nullptr && at.tcp()->port != 0; }));
+        },
+        {.bind_addrs = {any_port}, .registry_addrs = {{any_port}}});
+  });
+}
+
 // S-DSC-2: several registries, of which one is dead.
 TEST_F(registry_address, dead_registrar_harms_nobody_as_long_as_another_answers) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

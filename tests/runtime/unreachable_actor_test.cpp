@@ -104,7 +104,7 @@ sc::task<std::optional<tractor::uid>> ask_to_delete(ipc::address where) {
   });
 }
 
-// S-REG-6, S-DSC-3: where the address leads for who asks need not be where it leads for others.
+// S-DSC-3: where the address leads for who asks need not be where it leads for others.
 TEST(unreachable_actor, entry_of_one_that_is_there_is_not_taken_back) {
   beside([](auto stream) { return be(late, std::move(stream)); },
          [](ipc::address where) -> sc::task<> {
@@ -118,6 +118,7 @@ TEST(unreachable_actor, entry_of_one_that_is_there_is_not_taken_back) {
     EXPECT_TRUE(co_await is_registered());
   });
 }
+// S-REG-6: and it is told whose it was.
 TEST(unreachable_actor, entry_of_one_that_has_left_is_taken_back) {
   beside([](auto stream) { return be({.name = "late", .uuid = "another"}, std::move(stream)); },
          [](ipc::address where) -> sc::task<> {

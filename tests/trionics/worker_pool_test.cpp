@@ -225,10 +225,10 @@ TEST_F(worker_pool_test, job_whose_worker_cannot_be_replaced_ends_with_the_pool)
                               static_cast<void>(co_await end_the_idle_worker(pool));
                               std::filesystem::remove(program);
                               kept = co_await pool.submit<&square>(1);
-                              co_await sc::sleep_forever();
+                              static_cast<void>(co_await kept->result());  // cancelled: the pool's error is the only one
                             });
   });
-  EXPECT_THAT(text_of(error), HasSubstr("tractor::os_error: execute "));
+  EXPECT_THAT(text_of(error), ::testing::StartsWith("tractor::os_error: execute "));
 
   expect_abandoned(kept);
 }

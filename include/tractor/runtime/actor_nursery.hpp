@@ -113,7 +113,7 @@ class TRACTOR_API actor_nursery {
   [[nodiscard]] sc::task<> cancel(bool hard_kill = false);
 
   [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
-  // A cancel was called, and every actor has ended gracefully: by itself, with exit status 0.
+  // A cancel was called, and every actor has ended gracefully: by itself, with exit status 0; and nothing was killed while it booted.
   [[nodiscard]] bool cancelled_caught() const noexcept { return cancel_called_ && children_.empty() && !ungraceful_; }
   // Actors whose process has not been reaped.
   [[nodiscard]] std::size_t actor_count() const noexcept { return children_.size(); }

@@ -135,6 +135,7 @@ class TRACTOR_API worker_pool {
   std::size_t workers_;
   sc::memory_send_channel<job_pointer> send_;
   sc::memory_receive_channel<job_pointer> receive_;
+  std::vector<job_pointer> unrun_;  // whose worker could not be replaced
 };
 
 // Opens a pool around `body(worker_pool&)`, which returns task<R>, and gives what the body gives. See the top of this file. Throws

@@ -58,6 +58,7 @@ inline constexpr std::size_t registries_max = 16;  // of one actor
 namespace detail {
 
 class peer;
+struct directory_link;
 
 // A registration that was sent and not answered yet.
 class registration_request;
@@ -106,7 +107,7 @@ class TRACTOR_API directory {
   // A channel to the registrar at `where`: one that is there, or a new one that is kept. Throws what connecting throws.
   [[nodiscard]] sc::task<std::shared_ptr<peer>> registrar(ipc::address where);
   // Whether the table here is that of the registrar at `where`.
-  [[nodiscard]] bool is_own(const ipc::address& where) const noexcept;
+  [[nodiscard]] bool is_own(const ipc::address& where) const;
   // Waits until a successor has had time to hear from all; at once for any other registrar.
   [[nodiscard]] sc::task<> settled();
   // The channel to the parent, or to an actor that this one has started, of that name or with that uuid; null when there is none.
@@ -114,7 +115,6 @@ class TRACTOR_API directory {
 
  private:
   struct upward;
-  struct kept_link;
   enum class standing : std::uint8_t { registrar, occupied, absent };
 
   [[nodiscard]] sc::task<standing> probe(ipc::address where);
@@ -142,9 +142,9 @@ class TRACTOR_API directory {
   bool closed_ = false;
   bool renewing_ = false;
   std::optional<sc::time_point> settles_at_;
-  std::optional<sc::time_point> unanswered_until_;  // somebody above is slow: nobody is waited for until then
-  std::vector<std::shared_ptr<upward>> upward_;     // of a root: a registrar each
-  std::vector<std::shared_ptr<kept_link>> links_;   // to registrars, for lookups
+  std::optional<sc::time_point> unanswered_until_;      // somebody above is slow: nobody is waited for until then
+  std::vector<std::shared_ptr<upward>> upward_;         // of a root: a registrar each
+  std::vector<std::shared_ptr<directory_link>> links_;  // to registrars, for lookups
 };
 
 }  // namespace detail

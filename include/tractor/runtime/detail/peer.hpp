@@ -83,8 +83,6 @@ class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
 
   // The channel is gone: why. Null while it lives.
   [[nodiscard]] const std::exception_ptr& lost() const noexcept { return lost_; }
-  // No dialog runs over it, of ours or of the peer's.
-  [[nodiscard]] bool is_idle() const noexcept { return dialogs_.empty() && calls_.empty(); }
   // Ends every dialog with `why`. Idempotent.
   void fail(const std::exception_ptr& why);
   // With this set, serve() leaves failing the dialogs to its owner, who knows better why the peer is gone (a death certificate).
