@@ -117,6 +117,17 @@ bool nobody_listens(const std::string& path) noexcept {
 
 }  // namespace
 
+std::vector<std::string> socket_files_named(const std::string& dir, std::string_view actor_name) {
+  std::vector<std::string> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(dir.c_str()), &::closedir);
+  if (!open) return found;
+  while (const dirent* const entry = ::readdir(open.get())) {
+    const std::string_view file = entry->d_name;
+    if (pid_in(file) && file.substr(0, file.rfind('@')) == actor_name) found.emplace_back(file);
+  }
+  return found;
+}
+
 bool has_socket_file(const std::string& dir, pid_t pid) noexcept {
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(dir.c_str()), &::closedir);
   if (!open) return false;

@@ -8,6 +8,7 @@
 #include "tractor/ipc/socket_file.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/sc/errors.hpp"
+#include "tractor/sc/nursery.hpp"
 #include "tractor/sc/run.hpp"
 #include "tractor/sc/socket_listener.hpp"
 
@@ -84,6 +85,20 @@ sc::task<bool> nobody_listens(std::string path, bool while_it_dies) {
   co_return refused;
 }
 
+// Of an actor whose number nobody knows, which dies now if there was one at all. Others of its name live on, and are waited for in vain.
+sc::task<> sweep_of_name(std::string dir, std::string name) {
+  if (dir.empty()) co_return;
+  co_await sc::move_on_after(socket_death_timeout, [&]() -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& each) -> sc::task<> {
+      for (auto& file : ipc::socket_files_named(dir, name))
+        each.start_soon([where = ipc::uds_address{.dir = dir, .file = std::move(file)}]() -> sc::task<> {
+          if (co_await nobody_listens(where.path(), true)) ipc::remove_socket_of_dead(where);
+        });
+      co_return;
+    });
+  });
+}
+
 }  // namespace
 
 // A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
@@ -106,7 +121,10 @@ sc::task<> child_actor::remove_socket_files(actor& owner) const {
   // The fork server died before it answered: the actor was not made, or the kernel kills it at about the same time.
   const bool dies_unseen = certificate->pid < 0 && process->failure_errno() == ECONNRESET;
   if (certificate->pid < 0 && !dies_unseen) co_return;
-  if (!dies_unseen) ipc::remove_default_socket_of_dead(who.name, certificate->pid);
+  if (dies_unseen)
+    co_await sweep_of_name(owner.socket_dir(), who.name);
+  else
+    ipc::remove_default_socket_of_dead(who.name, certificate->pid);
   for (const auto& where : options.bind_addrs)
     if (where.uds() != nullptr && co_await nobody_listens(where.uds()->path(), dies_unseen)) ipc::remove_socket_of_dead(*where.uds());
 }

@@ -91,6 +91,18 @@ TEST_F(socket_file, default_address_is_in_the_runtime_directory_which_is_made) {
   EXPECT_TRUE(fs::is_directory(where.dir));
 }
 
+TEST_F(socket_file, those_of_a_name_are_listed) {
+  for (const char* name : {"worker", "worker.1", "a@worker"}) {
+    const uds_address where = default_uds_address(name, 42);
+    std::ofstream(where.path()) << "";
+  }
+  std::ofstream(directory() + "/tractor/worker@x.sock") << "";
+  EXPECT_EQ(socket_files_named(directory() + "/tractor", "worker"), std::vector<std::string>{"worker@42.sock"});
+  EXPECT_EQ(socket_files_named(directory() + "/tractor", "a@worker"), std::vector<std::string>{"a@worker@42.sock"});
+  EXPECT_TRUE(socket_files_named(directory() + "/nowhere", "worker").empty());
+  for (const auto& file : fs::directory_iterator(directory() + "/tractor")) fs::remove(file);
+}
+
 // S-UDS-10
 TEST_F(socket_file, socket_of_a_dead_process_is_removed_by_its_name) {
   const uds_address where = default_uds_address("worker", 42);

@@ -32,6 +32,9 @@ TRACTOR_API bool remove_socket_of_dead(const uds_address& where) noexcept;
 // The same for the file it had by default; a name that has none is skipped (S-UDS-10).
 TRACTOR_API bool remove_default_socket_of_dead(std::string_view actor_name, pid_t pid) noexcept;
 
+// The files NAME@PID.sock of actors of that name, dead or alive. Empty where the directory cannot be read.
+[[nodiscard]] TRACTOR_API std::vector<std::string> socket_files_named(const std::string& dir, std::string_view actor_name);
+
 // Whether there is a file NAME@PID.sock.
 [[nodiscard]] TRACTOR_API bool has_socket_file(const std::string& dir, pid_t pid) noexcept;
 
