@@ -94,7 +94,10 @@ void actor_nursery::fail(std::string why) {
 void actor_nursery::throw_errors() {
   std::vector<std::exception_ptr> errors;
   errors.reserve(errors_.size());
-  for (auto& [who, error] : errors_) errors.push_back(std::move(error));
+  for (auto& [who, error] : errors_) {
+    sc::detail::this_runner().continue_trace(error);  // it was held while the actors ended
+    errors.push_back(std::move(error));
+  }
   errors_.clear();
   sc::throw_collapsed("errors in an actor nursery of " + msg::quoted(owner_.name()), std::move(errors));
 }

@@ -250,7 +250,7 @@ void dialog::refuse_overrun() {
   overrun.cid = cid_;
   overrun.message = "actor " + msg::quoted(own.name) + " has " + std::to_string(yields_.size()) + " unread messages (" +
                     std::to_string(yields_.bytes()) + " bytes) of actor " + msg::quoted(via_->remote_uid().name) + " in " + describe() +
-                    " and dropped one more; " + (stream_opened_ ? "its task reads too slowly" : "its task never opened the stream");
+                    " and dropped one more; " + (stream_opened_ ? "its task reads too slowly" : "its task had not opened the stream yet");
   overrun_ = std::make_exception_ptr(stream_overrun(overrun));
   try {
     via_->send([&](msg::buffer& out) { msg::encode_error_msg(out, overrun); });

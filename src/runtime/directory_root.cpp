@@ -123,8 +123,7 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own, std
       try {
         if (co_await take_over(addrs, wide, last)) co_return;
       } catch (const os_error& cannot) {
-        throw os_error("no registrar answers at " + names_of(addrs) + ", and this root cannot be it: " + cannot.message(),
-                       cannot.errno_value());
+        throw runtime_failure("no registrar answers at " + names_of(addrs) + ", and this root cannot be it: " + cannot.message());
       }
       continue;  // somebody else was faster
     }

@@ -110,23 +110,31 @@ std::vector<std::pair<std::string_view, std::string>> telling_fields(const msg::
   return found;
 }
 
-// The error as S-ERR-8 shows it: the message, the fields that say something, and the trace in a box.
+void append_box(std::string& text, const std::string& title, std::string_view lines) {
+  text += "\n +-- " + title;
+  while (!lines.empty()) {
+    const auto end = lines.find('\n');
+    text += "\n | ";
+    text += lines.substr(0, end);
+    if (end == std::string_view::npos) break;
+    lines.remove_prefix(end + 1);
+  }
+  text += "\n +--";
+}
+
+// The error as S-ERR-8 shows it: the message, the fields that say something, and the trace in a box. Of one that was passed on the trace is
+// that of who did, with that of whom it came from in it; the stack is of who threw, and has a box of its own.
 std::string rendered(const std::string& message, const msg::error_msg& fields, const std::string& stack) {
   std::string text = message;
   for (const auto& [name, value] : telling_fields(fields)) text += "\n |_" + std::string(name) + "=" + value;
-  if (!fields.tb_str.empty() || !stack.empty()) {
-    text += "\n +-- raised in " + to_string(fields.relay_path.empty() ? fields.src_uid : fields.relay_path.back());
-    const std::string lines = stack + fields.tb_str;
-    std::string_view rest = lines;
-    while (!rest.empty()) {
-      const auto end = rest.find('\n');
-      text += "\n | ";
-      text += rest.substr(0, end);
-      if (end == std::string_view::npos) break;
-      rest.remove_prefix(end + 1);
-    }
-    text += "\n +--";
-  }
+  const bool is_passed_on = fields.relay_path.size() > 1;
+  const std::string lines = (is_passed_on ? std::string() : stack) + fields.tb_str;
+  if (!lines.empty())
+    append_box(
+        text,
+        (is_passed_on ? "passed on by " : "raised in ") + to_string(fields.relay_path.empty() ? fields.src_uid : fields.relay_path.back()),
+        lines);
+  if (is_passed_on && !stack.empty()) append_box(text, "thrown in " + to_string(fields.src_uid), stack);
   return text;
 }
 

@@ -32,10 +32,15 @@ void add_if_new(std::vector<ipc::address>& to, ipc::tcp_address where) {
 
 }  // namespace
 
+bool names_registry() noexcept {
+  const char* const set = std::getenv(registry_variable);
+  return set != nullptr && *set != '\0';
+}
+
 std::vector<ipc::address> default_registry_addrs() {
   std::vector<ipc::address> addrs;
   const char* const set = std::getenv(registry_variable);
-  if (set == nullptr || *set == '\0') {
+  if (!names_registry()) {
     addrs.emplace_back(ipc::uds_address{.dir = ipc::runtime_directory_path(), .file = std::string(ipc::registry_file)});
     return addrs;
   }

@@ -11,6 +11,8 @@
 
 namespace tractor::detail {
 
+// TRACTOR_REGISTRY is set.
+[[nodiscard]] bool names_registry() noexcept;
 // TRACTOR_REGISTRY, else the registry's socket file in the runtime directory. Empty for `none`. Throws address_error.
 [[nodiscard]] TRACTOR_API std::vector<ipc::address> default_registry_addrs();
 // By TCP, from other machines, too.

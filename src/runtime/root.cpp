@@ -141,6 +141,14 @@ void open_control_socket(actor& self) {
 // What runs on a clock of its own is a simulation, and has nothing to do with this machine unless it says so.
 bool is_simulated() { return sc::runner::current()->options().clock != nullptr; }
 
+// Nobody would notice until somebody looks for its actors, and then perhaps in another program: who has named a registry hears of it.
+void do_without_registry(directory& known, const root_options& options, const error& why) {
+  known.set_why_none(why.what());
+  if (names_registry())
+    std::fprintf(stderr, "tractor: the tree of %s has no registry, and nobody finds its actors by name: %s\n",
+                 msg::quoted(options.name).c_str(), why.what());
+}
+
 // Where this tree's registry is to be; empty: it has none. Throws what resolving throws, unless nobody asked for a registry in as many
 // words: a program that needs none runs also where there can be none.
 sc::task<std::vector<ipc::address>> registries_for(directory& known, const root_options& options) {
@@ -150,7 +158,7 @@ sc::task<std::vector<ipc::address>> registries_for(directory& known, const root_
     co_return co_await ipc::resolve_known_addresses(default_registry_addrs());
   } catch (const error& why) {
     if (options.ensure_registry) throw;
-    known.set_why_none(why.what());
+    do_without_registry(known, options, why);
   }
   co_return std::vector<ipc::address>();
 }
@@ -189,7 +197,7 @@ sc::task<> open_directory(actor& self, const root_options& options) {
       co_await known.open(registries, options.ensure_registry, later);
     } catch (const error& why) {
       if (options.registry_addrs || options.ensure_registry) throw;
-      known.set_why_none(why.what());
+      do_without_registry(known, options, why);
     }
   for (const auto& where : later)
     if (std::ranges::none_of(self.listeners(), [&](const auto& listener) { return listener->local() == where; }))

@@ -185,6 +185,7 @@ sc::task<> use_portal(actor& self, std::shared_ptr<peer> link, std::function<sc:
   link->fail(std::make_exception_ptr(transport_closed("the portal to " + link->channel().peer_name() + " was closed")));
   co_await sc::shielded([&]() -> sc::task<> { co_await served.wait(); });
   self.remove_peer(*link);
+  if (failed) sc::detail::this_runner().continue_trace(failed);  // it was held while the channel ended
   if (failed) std::rethrow_exception(std::exchange(failed, nullptr));
 }
 

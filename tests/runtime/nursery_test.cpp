@@ -112,6 +112,17 @@ TEST_F(actor_nursery_test, error_of_the_body_ends_all_and_is_raised_bare) {
   static_cast<void>(as<std::invalid_argument>(error));
 }
 
+sc::task<> call_that_fails(portal worker) { co_await worker.run<&kit::fail>("runtime_error", "there"); }
+sc::task<> in_between(portal worker) { co_await call_that_fails(worker); }
+
+// Which calls an error came through is known though it was held while the actors ended.
+TEST_F(actor_nursery_test, error_of_the_body_keeps_the_places_that_it_came_through) {
+  const auto error = outcome_in_nursery([](actor_nursery& an) -> sc::task<> { co_await in_between(co_await start(an, "one")); });
+  const std::string trace = sc::await_trace(error);
+  EXPECT_THAT(trace, HasSubstr("call_that_fails at "));
+  EXPECT_THAT(trace, HasSubstr("in_between at "));
+}
+
 // S-KIL-13, S-RT-17: the connections outlive the cancel, so that an actor is asked to end before they do.
 TEST_F(actor_nursery_test, cancel_from_outside_is_an_actors_request) {
   const std::string file = std::string(std::getenv("TMPDIR")) + "/who";

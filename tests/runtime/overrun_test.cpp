@@ -102,7 +102,7 @@ TEST_F(overrun_test, one_more_fails_the_sending_parent) {
     EXPECT_EQ("StreamOverrun", error->boxed_type_str());
     EXPECT_EQ(tractor::current_actor().uid(), error->sender());
     EXPECT_EQ(worker.peer_uid(), error->src_uid());
-    EXPECT_THAT(error->what(), HasSubstr("its task never opened the stream"));
+    EXPECT_THAT(error->what(), HasSubstr("its task had not opened the stream yet"));
     EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>()) << "the remote task does not outlive the block";
     co_await an.cancel();
   });
@@ -148,7 +148,7 @@ TEST_F(overrun_test, endpoint_that_floods_a_body_without_a_stream_fails_and_inte
     EXPECT_EQ("RemoteActorError", error->boxed_type_str());
     EXPECT_EQ("StreamOverrun", error->src_type_str());
     EXPECT_EQ(worker.peer_uid(), error->sender());
-    EXPECT_THAT(error->what(), HasSubstr("its task never opened the stream"));
+    EXPECT_THAT(error->what(), HasSubstr("its task had not opened the stream yet"));
     EXPECT_EQ(1U, co_await worker.run<&kit::running_calls>());
     co_await an.cancel();
   });

@@ -240,7 +240,7 @@ TEST(remote_error_text, shows_what_is_known_and_nothing_else) {
       " |_boxed_type=RemoteActorError\n"
       " |_relay_path=worker@111111 -> middle@222222\n"
       " |_sender=sender@333333\n"
-      " +-- raised in middle@222222\n"
+      " +-- passed on by middle@222222\n"
       " | first\n"
       " | last\n"
       " +--",
@@ -315,6 +315,14 @@ TEST_P(relay_test, origin_and_path_survive) {
   EXPECT_EQ(remote->relay_path().back(), remote->relay_uid());
   EXPECT_THAT(remote->what(), HasSubstr("deep down"));
   EXPECT_THAT(remote->what(), HasSubstr("_relay_path=hop1@"));
+  // The stack is that of who threw.
+  const std::string text = remote->what();
+  EXPECT_THAT(text, HasSubstr(" +-- passed on by " + tractor::to_string(remote->relay_uid()) + "\n"));
+  if (remote->stack().empty()) return;  // a sanitizer's runtime throws past us
+  const std::string box = " +-- thrown in " + tractor::to_string(remote->src_uid()) + "\n";
+  ASSERT_NE(std::string::npos, text.find(box));
+  EXPECT_EQ(text.find("  thrown in "), text.rfind("  thrown in "));
+  EXPECT_LT(text.find(box), text.find("  thrown in "));
 }
 
 // S-RPC-13, S-CTX-76: an actor in which somebody raised it ends.

@@ -83,7 +83,7 @@ class TRACTOR_API directory {
 
   // Of the root. Looks for registrars at `addrs`; joins those that answer, or becomes the registrar at all of them (S-BOOT-3 to S-BOOT-7).
   // Where this root is to listen anyway, at one of them or more, is in `wide`. Throws runtime_failure when none is there but something else
-  // is, or one is and `ensure_own`; os_error when nothing can be bound.
+  // is, or nothing can be bound, or one is there and `ensure_own`.
   [[nodiscard]] sc::task<> open(std::vector<ipc::address> addrs, bool ensure_own, std::vector<ipc::address> wide);
   // Nobody is asked any more, or told.
   void close() noexcept;
