@@ -26,7 +26,11 @@ void signal_busy(const live_actor& actor, int number) {
 
 sc::task<cancel_outcome> cancel_actor(const live_actor& actor) {
   bool acknowledged = false;
-  co_await with_actor(actor, [&](portal& there) -> sc::task<> { acknowledged = co_await there.cancel_actor(); });
+  const bool answered = co_await answers(actor, [&](portal& there) -> sc::task<> { acknowledged = co_await there.cancel_actor(); });
+  if (!answered)
+    throw error(text_of(actor) +
+                " does not answer: it is busy. To end it by force, cancel the root of its tree, or use tractor reap --parent " +
+                std::to_string(actor.pid));
   co_return cancel_outcome{
       .acknowledged = acknowledged,
       .said = text_of(actor) + (acknowledged ? " has ended its tasks, and ends" : " was told to end, and has not answered yet")};

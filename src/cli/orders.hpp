@@ -16,11 +16,15 @@ namespace tractor::cli {
 
 inline constexpr auto order_timeout = std::chrono::seconds(5);
 
-// Runs `use(portal&)`.
+// Runs `use(portal&)`; false when that takes too long.
+template <class Use>
+[[nodiscard]] sc::task<bool> answers(const live_actor& actor, Use use) {
+  co_return co_await sc::move_on_after(order_timeout, [&] { return open_portal(actor.control, std::move(use)); });
+}
 template <class Use>
 [[nodiscard]] sc::task<> with_actor(const live_actor& actor, Use use) {
-  const bool answered = co_await sc::move_on_after(order_timeout, [&] { return open_portal(actor.control, std::move(use)); });
-  if (!answered) throw error("actor " + msg::quoted(actor.name) + " (pid " + std::to_string(actor.pid) + ") does not answer: it is busy");
+  if (!co_await answers(actor, std::move(use)))
+    throw error("actor " + msg::quoted(actor.name) + " (pid " + std::to_string(actor.pid) + ") does not answer: it is busy");
 }
 
 // Each gives what to say of it.
