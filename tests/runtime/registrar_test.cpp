@@ -349,12 +349,15 @@ TEST_F(registry_address, dead_registrar_harms_nobody_as_long_as_another_answers)
 
 TEST_F(registry_address, variable_that_is_no_address_leaves_the_tree_without_a_registry_and_says_so_to_who_asks) {
   ::setenv("TRACTOR_REGISTRY", "/ip4/nowhere/tcp/1", 1);
+  testing::internal::CaptureStderr();
   run_in_nursery([](actor_nursery&) -> sc::task<> {
     const auto error = co_await catch_as<tractor::runtime_failure>([] { return ask_name("a"); });
     ::unsetenv("TRACTOR_REGISTRY");
     RT_REQUIRE(error);
     EXPECT_THAT(error->what(), HasSubstr("/ip4/nowhere/tcp/1"));
   });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("tractor: the tree of 'root' has no registry, and nobody finds its actors by name: "));
 }
 
 }  // namespace registrar_test
