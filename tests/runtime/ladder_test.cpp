@@ -71,8 +71,8 @@ sc::task<> note_each_sigterm(tractor::context<>& ctx, std::string path, bool stu
   co_await sc::sleep_forever();
 }
 
-// Answers nothing from here on. At each SIGTERM it writes to the file at `path` how many of them have come, and how many requests to end
-// wait for it to read them.
+// Answers nothing, and reads nothing, once there is a file at `path`. At each SIGTERM it writes to it how many of them have come, and how
+// many requests to end wait for it to read them.
 sc::task<> count_what_comes(tractor::context<>& ctx, std::string path) {
   sigset_t terminate;
   ::sigemptyset(&terminate);
@@ -82,6 +82,7 @@ sc::task<> count_what_comes(tractor::context<>& ctx, std::string path) {
   auto& channel = ctx.kernel_link().via().channel();
   channel.flush();
   const int fd = dynamic_cast<sc::socket_stream&>(channel.stream()).fd();
+  std::ofstream(path) << "stuck";
   for (int sigterms = 1, number = 0; ::sigwait(&terminate, &number) == 0; ++sigterms) {
     std::string unread(1 << 16, '\0');
     unread.resize(static_cast<std::size_t>(std::max<ssize_t>(::recv(fd, unread.data(), unread.size(), MSG_PEEK | MSG_DONTWAIT), 0)));
@@ -243,6 +244,7 @@ TEST_P(ladder_test, cancel_that_is_asked_for_again_asks_the_actor_once) {
     more.enable_modules.emplace_back("ladder_kit");
     auto worker = co_await an.start_actor("worker", more);
     co_await worker.open_context<&ladder_kit::count_what_comes>({path}, [&](auto&) -> sc::task<> {
+      while (!std::filesystem::exists(path)) co_await sc::sleep(1ms);  // (It has said started() before, and may have read on.)
       co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
         for (int i = 0; i < 3; ++i) n.start_soon([&]() -> sc::task<> { co_await an.cancel(); });
         co_return;
