@@ -294,7 +294,7 @@ TRACTOR_ACTOR_TEST_F(actor_test, one_that_holds_the_loop_fails_with_the_stack_an
   const std::string dumps = left_behind().temporary_directory() + "/dumps";
   fs::create_directory(dumps);
   const auto done = co_await subjects::run("subject_hangs.with_its_loop_held_for_a_while", {long_enough, "TRACTOR_TEST_DUMP_DIR=" + dumps});
-  EXPECT_EQ(done.status.exit_code, 1);
+  EXPECT_EQ(done.status.exit_code, 1) << "signal " << done.status.signal << "\n" << done.err;
   EXPECT_THAT(done.out, AllOf(HasSubstr("and does not answer: a task holds the loop"), HasSubstr("runs task 'main':"),
                               HasSubstr("hold_the_loop_until"), HasSubstr("---- task tree of actor 'worker' (")));
 
