@@ -13,6 +13,7 @@
 #include "actors.hpp"
 #include "commands.hpp"
 #include "completion.hpp"
+#include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/root.hpp"
 #include "tractor/version.hpp"
 
@@ -51,6 +52,38 @@ int run_task(const std::function<sc::task<int>()>& command, bool json = false) {
   });
 }
 
+constexpr int wrong_command_line = 2;
+
+std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& failed) {
+  if (!app.get_subcommands().empty()) return failed.what();  // CLI11 says no more than that there is no command
+  const auto rest = app.remaining();
+  const bool is_option = !rest.empty() && rest.front().starts_with('-');
+  std::string what = rest.empty() ? "a command is missing"
+                                  : std::string("there is no ") + (is_option ? "option " : "command ") + tractor::msg::quoted(rest.front());
+  std::string all;
+  for (const auto* const command : app.get_subcommands(nullptr)) all += (all.empty() ? "" : ", ") + command->get_name();
+  return what + "; the commands are " + all;
+}
+
+// Says that, and where to read more; or what --help and --version ask for.
+int explain(const CLI::App& app, const CLI::ParseError& failed) {
+  if (failed.get_exit_code() == 0) return app.exit(failed);
+  const auto given = app.get_subcommands();
+  const std::string help = given.empty() ? "tractor --help" : "tractor " + given.front()->get_name() + " --help";
+  std::fprintf(stderr, "tractor: %s (%s says more)\n", what_is_wrong(app, failed).c_str(), help.c_str());
+  return wrong_command_line;
+}
+
+// CLI11's own would print the largest double in full.
+CLI::Validator number_from(double least, bool without_it, const char* what) {
+  return {[=](const std::string& text) {
+            double number = 0;
+            const bool fits = CLI::detail::lexical_cast(text, number) && (number > least || (number == least && !without_it));
+            return fits ? std::string() : std::string(what) + " is wanted, not " + tractor::msg::quoted(text);
+          },
+          "NUMBER"};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -70,6 +103,7 @@ int main(int argc, char** argv) {
   bool names_only = false;
   std::string shell;
 
+  const auto above_zero = number_from(0, true, "a number above 0"), zero_or_more = number_from(0, false, "a number from 0 on");
   const auto add = [&](const char* name, const char* what, std::function<int()> does) {
     CLI::App* const command = app.add_subcommand(name, what);
     command->callback([&status, does = std::move(does)] { status = does(); });
@@ -93,7 +127,7 @@ int main(int argc, char** argv) {
   command = add("top", "the same, again and again, with keys to sort, cancel and dump",
                 [&] { return run_task([&] { return cli::top(count, json); }, json); });
   command->add_option("-n,--count", count, "so many times, then end (default: until interrupted; once where stdout is no terminal)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero);
   with_json(command);
   command = add("tree", "the tasks of an actor: what each waits for, since when, and where",
                 [&] { return run_task([&] { return cli::tree(who, json); }, json); });
@@ -120,7 +154,7 @@ int main(int argc, char** argv) {
                 [&] { return run_task([&] { return cli::call(request, where()); }); });
   command->add_option("NAME", request.name, "the actor")->required();
   command->add_option("FUNCTION", request.function, "MODULE.FUNCTION")->required();
-  command->add_option("ARGUMENTS", request.arguments, "key=value; a value is JSON, else text");
+  command->add_option("ARGUMENTS", request.arguments, "key=value; a value is JSON, else text (a text that looks like JSON: key='\"3\"')");
   command->add_flag("--stream", request.stream, "the function is a generator: print a line for each value");
   with_registry(command);
   with_registry(add("registrar", "runs a registrar and nothing else", [&] { return run([&] { return cli::registrar(where()); }); }));
@@ -129,7 +163,7 @@ int main(int argc, char** argv) {
   command->add_option("--parent", reap.parent, "the actors below this process, whose own parent lives, instead of orphans")
       ->type_name("PID")
       ->check(CLI::Range(2, std::numeric_limits<int>::max()));  // all actors of the user are below the first
-  command->add_option("--grace", reap.grace_s, "seconds between SIGINT and SIGKILL")->capture_default_str()->check(CLI::NonNegativeNumber);
+  command->add_option("--grace", reap.grace_s, "seconds between SIGINT and SIGKILL")->capture_default_str()->check(zero_or_more);
   command->add_flag("-n,--dry-run", reap.look_only, "only say what would be done");
   command->add_flag("--registry-file", reap.registry, "also the registry's socket file, when nobody listens on it");
   command->add_flag("!--no-sockets", reap.sockets, "leave socket files alone");
@@ -138,7 +172,7 @@ int main(int argc, char** argv) {
       add("doctor", "what on this machine will hurt, and how to mend it", [&] { return run([&] { return cli::doctor(json); }, json); }));
   command = add("bench", "how fast actors start and answer here",
                 [&] { return run_task([&] { return cli::bench(bench_seconds, json); }, json); });
-  command->add_option("--seconds", bench_seconds, "how long each is measured")->default_val(1)->check(CLI::PositiveNumber);
+  command->add_option("--seconds", bench_seconds, "how long each is measured")->default_val(1)->check(above_zero);
   with_json(command);
   command = add("completion", "prints a completion script for a shell", [&] {
     std::fputs(cli::completion_script(app, shell).c_str(), stdout);
@@ -146,6 +180,10 @@ int main(int argc, char** argv) {
   });
   command->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& failed) {
+    return explain(app, failed);
+  }
   return status;
 }

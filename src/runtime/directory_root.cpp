@@ -11,6 +11,7 @@
 
 #include "directory_links.hpp"
 #include "lookup.hpp"
+#include "reach.hpp"
 #include "registrar.hpp"
 #include "registration.hpp"
 #include "tractor/base/fd.hpp"
@@ -56,6 +57,10 @@ std::string names_of(const std::vector<ipc::address>& addrs) {
   std::string text;
   for (const auto& where : addrs) text += (text.empty() ? "" : ", ") + where.text();
   return text;
+}
+
+std::string cannot_be_it(const std::vector<ipc::address>& addrs) {
+  return "no registrar answers at " + names_of(addrs) + ", and this root cannot be it: ";
 }
 
 }  // namespace
@@ -123,7 +128,9 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own, std
       try {
         if (co_await take_over(addrs, wide, last)) co_return;
       } catch (const os_error& cannot) {
-        throw runtime_failure("no registrar answers at " + names_of(addrs) + ", and this root cannot be it: " + cannot.message());
+        throw runtime_failure(cannot_be_it(addrs) + cannot.message());
+      } catch (const usage_error& must_not) {
+        throw usage_error(cannot_be_it(addrs) + must_not.message());
       }
       continue;  // somebody else was faster
     }
@@ -153,6 +160,14 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own, std
   throw runtime_failure("no registrar at " + names_of(addrs) + " could be joined, and none could be made there, in " +
                         std::to_string(registry_open_attempts_max) + " attempts (registry_open_attempts_max)" +
                         (last.empty() ? "" : ": " + last));
+}
+
+void directory::open_later(const std::vector<ipc::address>& addrs) {
+  registry_addrs_ = addrs;
+  for (const auto& where : addrs) {
+    const auto to = upward_.emplace_back(std::make_shared<upward>(where));
+    self_.service().start_soon({.name = "registration at " + where.text()}, [this, to] { return keep(to); });
+  }
 }
 
 // Binds all of them or none, each as the one of `wide` that covers it, if one does; false when somebody has bound one first, and why.
@@ -202,23 +217,26 @@ sc::task<> directory::join(std::shared_ptr<upward> to) {
       co_await sc::move_on_after(registry_probe_timeout, [&]() -> sc::task<> { link = co_await connect_peer(self_, to->where); });
   if (!in_time) throw transport_closed("who listens at " + to->where.text() + " does not say who it is");
   if (!link->remote_aid()->is_registrar.value_or(true)) {
-    link->fail(std::make_exception_ptr(transport_closed("the actor at " + to->where.text() + " is not the registrar")));
-    self_.remove_peer(*link);
-    throw transport_closed("the actor at " + to->where.text() + " is not the registrar");
+    const std::string why = "the actor at " + to->where.text() + " is not the registrar";
+    hang_up(self_, *link, why);
+    throw transport_closed(why);
   }
   to->link = std::move(link);
 }
 
-// Until this actor ends: the channel to a registrar, and what comes after its end.
+// Until this actor ends: the channel to a registrar, what comes after its end, and before there is one.
 sc::task<> directory::keep(std::shared_ptr<upward> to) {
-  for (bool again = false; !closed_; again = true) {
+  for (bool is_told = to->link != nullptr; !closed_; is_told = false) {
+    if (to->link == nullptr && (self_.cancel_called() || !co_await restore(to))) co_return;
     const auto link = to->link;
-    if (again) tell_of_tree(link);
+    if (!is_told) {
+      log_of_registry.info("the registrar at ", to->where.text(), " is told of this tree");
+      tell_of_tree(link);
+    }
     co_await link->serve();
     to->link = nullptr;
     self_.remove_peer(*link);
     if (!closed_) log_of_registry.warning("the registrar at ", to->where.text(), " is gone: ", link->channel().why_closed());
-    if (closed_ || self_.cancel_called() || !co_await restore(to)) co_return;
   }
 }
 
@@ -231,7 +249,7 @@ void directory::tell_of_tree(const std::shared_ptr<peer>& registrar) {
   for (const auto& who : all) tell(registrar, {.name = who.name, .uuid = who.uuid}, who.addrs, told);
 }
 
-// The registrar is gone. True when there is one to connect to again; false when this root is it now.
+// There is no registrar, or none any more. True when there is one to connect to; false when this root is it now.
 sc::task<bool> directory::restore(std::shared_ptr<upward> to) {
   for (sc::duration pause = registry_retry_first; !closed_; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     bool nobody = false;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "lookup.hpp"
+#include "reach.hpp"
 #include "registrar.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/base/log.hpp"
@@ -186,35 +187,33 @@ sc::task<> delete_address(directory& known, ipc::address registrar, ipc::address
   }
 }
 
-// A connection to the actor at the nearest address at which it is; null when it is at none. Those at which nobody is are told to the
-// registrar, which forgets them (S-DSC-3).
-sc::task<std::shared_ptr<peer>> reach(actor& self, std::string_view name, const where_found& found) {
+// A connection to the actor at the nearest address at which it is; null when it is at none. Those at which it is not any more are told to
+// the registrar, which forgets them (S-DSC-3). Throws what is in the way of another.
+sc::task<std::shared_ptr<peer>> reach_found(actor& self, std::string_view name, const where_found& found) {
+  const auto is_meant = [&](const peer& there) { return there.remote_uid().name == name || there.remote_uid().uuid == name; };
+  auto addrs = by_distance(*found.second, &found.first);
+  if (addrs.empty()) co_return nullptr;
+  const auto reached = co_await reach(self, std::move(addrs), is_meant, "actor " + msg::quoted(name));
   std::exception_ptr failed;
-  for (const auto& where : by_distance(*found.second, &found.first)) {
-    std::exception_ptr gone;
-    try {
-      auto link = co_await connect_peer(self, where);
-      if (link->remote_uid().name == name || link->remote_uid().uuid == name) co_return link;
-      // Somebody else has that address by now.
-      link->fail(std::make_exception_ptr(transport_closed("it is not actor " + msg::quoted(name))));
-      self.remove_peer(*link);
-    } catch (const error&) {
-      gone = std::current_exception();
+  try {
+    for (const auto& [where, why, has_left] : reached.failures) {
+      if (has_left)
+        co_await delete_address(self.directory(), found.first, where);
+      else
+        failed = why;
     }
-    if (gone && !is_nobody(gone)) {
-      failed = gone;
-      continue;
-    }
-    co_await delete_address(self.directory(), found.first, where);
+  } catch (...) {
+    if (reached.link != nullptr) hang_up(self, *reached.link, "who looked for it was cancelled");
+    throw;
   }
-  if (failed) std::rethrow_exception(failed);
-  co_return nullptr;
+  if (reached.link == nullptr && failed) std::rethrow_exception(failed);
+  co_return reached.link;
 }
 
 // The same for who waits until it can be reached: what is in the way is logged, once as long as it is the same.
 sc::task<std::shared_ptr<peer>> reach_or_say_why(actor& self, std::string_view name, const where_found& found, std::string& said) {
   try {
-    co_return co_await reach(self, name, found);
+    co_return co_await reach_found(self, name, found);
   } catch (const error& why) {
     if (said != why.message()) log_of_lookup.warning("actor ", name, " is registered and cannot be reached: ", why);
     said = why.message();
@@ -233,7 +232,7 @@ sc::task<> with_found(std::string name, find_options options, found_body body) {
       co_return;
     }
   const auto found = co_await find_where(known, name, options);
-  const auto link = found ? co_await reach(self, name, *found) : nullptr;
+  const auto link = found ? co_await reach_found(self, name, *found) : nullptr;
   if (link == nullptr) {
     if (options.raise_on_none)
       throw runtime_failure(found ? "actor " + msg::quoted(name) + " is registered, and at none of its addresses does it answer from here"

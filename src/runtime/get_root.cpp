@@ -3,6 +3,7 @@
 // Portals to the actors that every tree has: its root, and who is the registrar.
 
 #include "lookup.hpp"
+#include "reach.hpp"
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/server.hpp"
@@ -18,25 +19,13 @@ actor::root_place root_of(const actor& self) {
 
 namespace {
 
-// A connection to the first of these at which the one who is meant answers. Throws why the last was none.
-sc::task<std::shared_ptr<peer>> reach_first(actor& self, std::vector<ipc::address> addrs, std::function<bool(const peer&)> is_meant,
-                                            std::string what) {
+// Throws why the last of them was none.
+sc::task<std::shared_ptr<peer>> reach_or_throw(actor& self, std::vector<ipc::address> addrs, std::function<bool(const peer&)> is_meant,
+                                               std::string whom) {
   TRACTOR_ASSERT(!addrs.empty(), "nobody to reach");
-  std::exception_ptr failed;
-  for (const auto& where : addrs) {
-    try {
-      auto link = co_await connect_peer(self, where);
-      if (is_meant(*link)) co_return link;
-      // Somebody else has that address by now.
-      failed = std::make_exception_ptr(
-          transport_closed("actor " + msg::quoted(link->remote_uid().name) + ", who listens at " + where.text() + ", is not " + what));
-      link->fail(failed);
-      self.remove_peer(*link);
-    } catch (const error&) {
-      failed = std::current_exception();
-    }
-  }
-  std::rethrow_exception(std::exchange(failed, nullptr));
+  const auto reached = co_await reach(self, std::move(addrs), std::move(is_meant), std::move(whom));
+  if (reached.link == nullptr) std::rethrow_exception(reached.failures.back().why);
+  co_return reached.link;
 }
 
 }  // namespace
@@ -53,7 +42,7 @@ sc::task<> with_root(std::function<sc::task<>(portal&)> body) {
     throw runtime_failure("the root actor " + msg::quoted(root.who.name) +
                           " of this tree listens nowhere, so that only those that it has started reach it");
   const auto is_root = [&](const peer& there) { return there.remote_uid() == root.who; };
-  const auto link = co_await reach_first(self, by_distance(root.addrs, nullptr), is_root, "the root of this tree");
+  const auto link = co_await reach_or_throw(self, by_distance(root.addrs, nullptr), is_root, "the root of this tree");
   co_await use_portal(self, link, std::move(body));
 }
 
@@ -62,7 +51,7 @@ sc::task<> with_registrar(find_options options, std::function<sc::task<>(portal&
   // A peer of the reference need not say: it may be one.
   const auto is_registrar = [](const peer& there) { return there.remote_aid()->is_registrar.value_or(true); };
   auto addrs = co_await registrars_for(self.directory(), std::move(options.registry_addrs));
-  const auto link = co_await reach_first(self, std::move(addrs), is_registrar, "a registrar");
+  const auto link = co_await reach_or_throw(self, std::move(addrs), is_registrar, "a registrar");
   co_await use_portal(self, link, std::move(body));
 }
 

@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "lookup.hpp"
+#include "reach.hpp"
 #include "tractor/runtime/actor.hpp"
 #include "tractor/runtime/context.hpp"
 #include "tractor/runtime/detail/directory.hpp"
@@ -87,18 +88,12 @@ sc::task<bool> has_left(std::string uuid, ipc::address where) {
   actor& self = current_actor();
   if (uuid == self.uid().uuid) co_return false;
   bool left = false;
-  try {
-    co_await sc::move_on_after(registry_probe_attempt_timeout, [&]() -> sc::task<> {
-      const auto link = co_await connect_peer(self, where);
-      left = link->remote_uid().uuid != uuid;
-      link->fail(std::make_exception_ptr(transport_closed("the registrar knows by now who is there")));
-      self.remove_peer(*link);
-    });
-  } catch (const os_error& failed) {
-    left = is_nobody(failed.errno_value());
-  } catch (const error&) {
-    // It cannot be said.
-  }
+  co_await sc::move_on_after(registry_probe_attempt_timeout, [&]() -> sc::task<> {
+    const auto is_meant = [&](const peer& there) { return there.remote_uid().uuid == uuid; };
+    const auto found = co_await reach(self, {where}, is_meant, "the actor that is registered there");
+    left = found.link == nullptr && found.failures.back().has_left;
+    if (found.link != nullptr) hang_up(self, *found.link, "the registrar knows by now who is there");
+  });
   co_return left;
 }
 

@@ -149,6 +149,15 @@ void do_without_registry(directory& known, const root_options& options, const er
                  msg::quoted(options.name).c_str(), why.what());
 }
 
+// The same as long as the registrar that was named has not come. (At the registry of the runtime directory, which nobody has named, there
+// is nobody to come.)
+void do_without_registrar(directory& known, const root_options& options, const std::vector<ipc::address>& registries, const error& why) {
+  if (!names_registry() || registries.size() > registries_max) return do_without_registry(known, options, why);
+  std::fprintf(stderr, "tractor: the tree of %s has no registry yet, and nobody finds its actors by name until it has one: %s\n",
+               msg::quoted(options.name).c_str(), why.what());
+  known.open_later(registries);
+}
+
 // Where this tree's registry is to be; empty: it has none. Throws what resolving throws, unless nobody asked for a registry in as many
 // words: a program that needs none runs also where there can be none.
 sc::task<std::vector<ipc::address>> registries_for(directory& known, const root_options& options) {
@@ -197,7 +206,7 @@ sc::task<> open_directory(actor& self, const root_options& options) {
       co_await known.open(registries, options.ensure_registry, later);
     } catch (const error& why) {
       if (options.registry_addrs || options.ensure_registry) throw;
-      do_without_registry(known, options, why);
+      do_without_registrar(known, options, registries, why);
     }
   for (const auto& where : later)
     if (std::ranges::none_of(self.listeners(), [&](const auto& listener) { return listener->local() == where; }))

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "raw_server.hpp"
+#include "runtime/reach.hpp"
 #include "runtime_test.hpp"
 #include "tractor/runtime/detail/directory.hpp"
 #include "tractor/tractor.hpp"
@@ -95,6 +96,50 @@ TEST(unreachable_actor, is_an_error_to_who_does_not_wait) {
     TRACTOR_REQUIRE(error);
     EXPECT_TRUE(co_await is_registered());
   });
+}
+
+// S-DSC-8: of its addresses the one that is listed last is tried first.
+TEST(unreachable_actor, address_that_is_silent_is_no_obstacle_where_there_is_another) {
+  beside([](auto stream) { return be(late, std::move(stream)); },
+         [](ipc::address) -> sc::task<> {
+           const listener silent = listen_here();
+           tractor::current_actor().directory().enroll(late, {silent->local()}, nullptr);
+           const auto before = sc::current_time();
+           co_await tractor::find_actor("late", [&](std::optional<tractor::portal> found) -> sc::task<> {
+             EXPECT_TRUE(found);
+             EXPECT_EQ(tractor::detail::reach_stagger, sc::current_time() - before);
+             EXPECT_EQ(1U, tractor::current_actor().peers().size());
+             co_return;
+           });
+           EXPECT_EQ(0U, tractor::current_actor().peers().size());
+           EXPECT_EQ(2U, (co_await tractor::query_actor("late")).value().size()) << "nothing is known of the silent one";
+         });
+}
+TEST(unreachable_actor, addresses_that_are_all_silent_are_waited_for_beside_each_other) {
+  beside(say_nothing, [](ipc::address) -> sc::task<> {
+    const listener silent = listen_here(), another = listen_here();
+    tractor::current_actor().directory().enroll(late, {silent->local(), another->local()}, nullptr);
+    const auto before = sc::current_time();
+    const auto error = co_await catch_as<tractor::transport_closed>(
+        [] { return tractor::find_actor("late", [](std::optional<tractor::portal>) -> sc::task<> { co_return; }); });
+    TRACTOR_REQUIRE(error);
+    EXPECT_EQ(tractor::handshake_timeout + 2 * tractor::detail::reach_stagger, sc::current_time() - before);
+  });
+}
+// S-DSC-3
+TEST(unreachable_actor, addresses_at_which_it_is_not_are_forgotten_when_it_is_at_another) {
+  beside([](auto stream) { return be(late, std::move(stream)); },
+         [](ipc::address where) -> sc::task<> {
+           const auto left = listen_here()->local();
+           tractor::current_actor().directory().enroll(late, {left}, nullptr);
+           const auto before = sc::current_time();
+           co_await tractor::find_actor("late", [&](std::optional<tractor::portal> found) -> sc::task<> {
+             EXPECT_TRUE(found);
+             co_return;
+           });
+           EXPECT_EQ(before, sc::current_time());
+           EXPECT_EQ(std::vector{where}, co_await tractor::query_actor("late"));
+         });
 }
 
 sc::task<std::optional<tractor::uid>> ask_to_delete(ipc::address where) {

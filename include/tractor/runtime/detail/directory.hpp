@@ -85,6 +85,9 @@ class TRACTOR_API directory {
   // Where this root is to listen anyway, at one of them or more, is in `wide`. Throws runtime_failure when none is there but something else
   // is, or nothing can be bound, or one is there and `ensure_own`.
   [[nodiscard]] sc::task<> open(std::vector<ipc::address> addrs, bool ensure_own, std::vector<ipc::address> wide);
+  // Of the root, where open() has thrown: as after the death of registrars that were at `addrs`. It joins them when they come, or takes
+  // their place as soon as it can.
+  void open_later(const std::vector<ipc::address>& addrs);
   // Nobody is asked any more, or told.
   void close() noexcept;
 
