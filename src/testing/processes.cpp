@@ -7,10 +7,10 @@
 #include <charconv>
 #include <cstdint>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
+#include <utility>
 
 namespace tractor::testing::detail {
 
@@ -21,8 +21,9 @@ std::string place_of(pid_t pid) { return "/proc/" + std::to_string(pid); }
 }  // namespace
 
 std::string file_contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();  // an istreambuf_iterator would throw where a process dies while it is read of
+  return std::move(text).str();
 }
 
 namespace {

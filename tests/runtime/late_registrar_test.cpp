@@ -47,7 +47,7 @@ class late_registrar : public ::runtime_test::runtime_test {
   }
   // At no moment is there nothing of either name.
   void exchange_with(const std::string& other) const {
-    RT_REQUIRE(::renameat2(AT_FDCWD, place_.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0);
+    ASSERT_EQ(0, ::renameat2(AT_FDCWD, place_.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE));
   }
   static actor_options serving() { return {.enable_modules = {"find_actor_test"}}; }
   std::string place_;

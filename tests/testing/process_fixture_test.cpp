@@ -112,6 +112,15 @@ TEST(process_fixture, open_descriptor_fails_the_test) {
   EXPECT_NONFATAL_FAILURE(inner.end(), "(/dev/null) is open");
 }
 
+TEST(process_fixture, inherited_file_that_somebody_removes_is_no_leak) {
+  std::string path = ::testing::TempDir() + "/inherited-XXXXXX";
+  const unique_fd file(::mkostemp(path.data(), O_CLOEXEC));
+  ASSERT_TRUE(file);
+  inner_test inner;
+  ASSERT_EQ(0, ::unlink(path.c_str()));
+  inner.end();
+}
+
 TEST(process_fixture, socket_file_fails_the_test) {
   inner_test inner;
   sockaddr_un name{};
