@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/json_text.hpp"
 #include "relayed_stderr.hpp"
 #include "spin_lock.hpp"
 #include "tractor/base/error.hpp"
@@ -173,31 +174,23 @@ std::string time_text(const char* format, bool utc) {
   return {text, std::strftime(text, sizeof text, format, &parts)};
 }
 
-void append_json(std::string& to, std::string_view text) {
-  to += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      to += '\\';
-      to += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
-      to += escaped;
-    } else {
-      to += c;
-    }
-  }
-  to += '"';
+// So much of a message as a record takes, cut where a character of UTF-8 begins.
+std::string_view within_bound(std::string_view message) {
+  constexpr int character_rest_max = 3;
+  if (message.size() <= log_line_bytes_max) return message;
+  std::size_t end = log_line_bytes_max;
+  for (int i = 0; i < character_rest_max && (static_cast<unsigned char>(message[end]) & 0xc0) == 0x80; ++i) --end;
+  return message.substr(0, end);
 }
 
 // Lines after the first are indented, so that a record can be told from the next.
 void append_message(std::string& to, std::string_view message) {
-  const bool cut = message.size() > log_line_bytes_max;
-  for (const char c : message.substr(0, log_line_bytes_max)) {
+  const std::string_view whole = within_bound(message);
+  for (const char c : whole) {
     to += c;
     if (c == '\n') to += "  ";
   }
-  if (cut) to += "…";
+  if (whole.size() < message.size()) to += "…";
 }
 
 struct record {
@@ -214,9 +207,9 @@ std::string as_json(const record& of) {
   std::string line = "{\"time\":\"" + time_text("%Y-%m-%dT%H:%M:%SZ", true) + "\",\"level\":";
   const auto add = [&](const char* key, std::string_view text) {
     line += std::string(",\"") + key + "\":";
-    append_json(line, text);
+    detail::append_json_text(line, text);
   };
-  append_json(line, of.level_name);
+  detail::append_json_text(line, of.level_name);
   add("logger", of.logger);
   line += ",\"pid\":" + std::to_string(::getpid());
   if (!of.who.actor_name.empty()) add("actor", of.who.actor_name);
@@ -227,7 +220,8 @@ std::string as_json(const record& of) {
   }
   add("file", file_of(of.where));
   line += ",\"line\":" + std::to_string(of.where.line());
-  add("message", of.message.substr(0, log_line_bytes_max));
+  const std::string_view whole = within_bound(of.message);
+  add("message", whole.size() < of.message.size() ? std::string(whole) + "…" : std::string(whole));
   if (of.lost != 0) line += ",\"lost_before\":" + std::to_string(of.lost);
   return line + "}\n";
 }

@@ -2,14 +2,14 @@
 
 #include <string_view>
 
-#include "json_text.hpp"
+#include "base/json_text.hpp"
 #include "tractor/sc/task_tree.hpp"
 
 namespace tractor::sc {
 
 namespace {
 
-using detail::append_json_text;
+using tractor::detail::append_json_text;
 
 void append_place(std::string& out, const std::source_location& place) {
   if (place.line() == 0) {

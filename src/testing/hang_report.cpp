@@ -13,7 +13,7 @@
 #include <fstream>
 
 #include "processes.hpp"
-#include "sc/json_text.hpp"
+#include "base/json_text.hpp"
 #include "tractor/base/error.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/runtime/actor.hpp"
@@ -112,10 +112,10 @@ std::string to_json(const hang_facts& facts) {
   std::string text = "{";
   const auto add = [&](std::string_view key, std::string_view value, bool quoted = true) {
     text += text.size() == 1 ? "" : ", ";
-    sc::detail::append_json_text(text, key);
+    tractor::detail::append_json_text(text, key);
     text += ": ";
     if (quoted)
-      sc::detail::append_json_text(text, value);
+      tractor::detail::append_json_text(text, value);
     else
       text += value;
   };

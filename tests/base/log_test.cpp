@@ -206,5 +206,20 @@ TEST_F(log_test, message_is_cut_at_its_bound) {
   EXPECT_THAT(line, HasSubstr("x…"));
 }
 
+// Whatever is logged: a name of a file, what a peer has sent.
+TEST_F(log_test, json_is_json_where_the_message_is_no_utf8_and_where_it_is_cut) {
+  set_log_format(log_format::json);
+  const auto message = [](const std::string& said) { return nlohmann::json::parse(shown([&] { shop.error(said); }))["message"]; };
+  EXPECT_EQ("a\ufffdb", message("a\xff"
+                                "b"));
+  for (const char* before : {"", "x", "xx"}) {
+    std::string said = before;
+    while (said.size() <= log_line_bytes_max) said += "…";
+    const std::string cut = message(said);
+    EXPECT_LE(cut.size(), log_line_bytes_max + 3);
+    EXPECT_EQ(said.substr(0, cut.size()), cut) << "characters are whole";
+  }
+}
+
 }  // namespace
 }  // namespace tractor

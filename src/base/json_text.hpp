@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-namespace tractor::sc::detail {
+namespace tractor::detail {
 
 // In double quotes, with escapes; what is no UTF-8 becomes U+FFFD.
 void append_json_text(std::string& out, std::string_view text);
 
-}  // namespace tractor::sc::detail
+}  // namespace tractor::detail

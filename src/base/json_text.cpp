@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
-namespace tractor::sc::detail {
+namespace tractor::detail {
 
 namespace {
 
@@ -51,4 +51,4 @@ void append_json_text(std::string& out, std::string_view text) {
   out += '"';
 }
 
-}  // namespace tractor::sc::detail
+}  // namespace tractor::detail
