@@ -3,6 +3,7 @@
 #include "tractor/runtime/detail/dialog.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "tractor/base/exception_ptr_cast.hpp"
 #include "tractor/base/log.hpp"
@@ -301,6 +302,10 @@ sc::task<> dialog::wait_for_started(std::string_view function) {
 
 sc::task<bool> dialog::wait_for_return() {
   drain();  // only Return and Error count
+  if (std::exchange(stop_owed_, false) && !stop_received_ && !finished()) {
+    stop_sent_ = true;  // what ended the stream's block here was handled: nothing stronger follows
+    send_stop();
+  }
   while (!finished()) {
     const news_wait waiting(*this);
     co_await news_.park("result of a remote task");
@@ -316,6 +321,10 @@ void dialog::drain() {
   discarded_ = discarded_ || !yields_.empty();
   while (!yields_.empty()) take_yield();
   tell_credit();
+}
+
+bool dialog::has_error_of_its_own() const noexcept {
+  return remote_error_ && !absorbed_ && !took_loss_ && exception_ptr_cast<context_cancelled>(remote_error_) == nullptr;
 }
 
 void dialog::maybe_raise() const {
@@ -437,7 +446,10 @@ void dialog::close_stream() noexcept {
   if (stream_closed_) return;
   stop_sent_ = !stop_received_ && !finished() && !one_way();  // a generator is cancelled instead
   end_stream();
-  if (!stop_sent_) return;
+  if (stop_sent_) send_stop();
+}
+
+void dialog::send_stop() noexcept {
   try {
     via_->send([&](msg::buffer& out) { msg::encode_stop(out, cid_); });
   } catch (const error&) {
@@ -446,6 +458,7 @@ void dialog::close_stream() noexcept {
 }
 
 void dialog::abandon_stream() noexcept {
+  stop_owed_ = !stream_closed_ && !one_way();
   end_stream();
   tell_credit();  // the peer's task goes on, and may send until it is told why
 }

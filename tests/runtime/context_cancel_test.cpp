@@ -407,6 +407,31 @@ TEST_F(context_cancel_test, cancel_of_the_actor_by_its_owner_is_raised) {
   });
 }
 
+// S-CTX-63, S-CTX-75: the error is there, and a cancel from outside comes while the body cleans up.
+TEST_F(context_cancel_test, error_that_has_come_is_not_lost_to_a_cancel_from_outside) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    sc::cancel_scope outside;
+    const auto fail_it = [&](auto& stream) -> sc::task<> {
+      co_await stream.send(1);
+      co_await sc::sleep_forever();
+    };
+    const auto body = [&](auto& ctx) -> sc::task<> {
+      co_await sc::finally([&] { return ctx.open_stream(fail_it); },
+                           [&]() -> sc::task<> {
+                             EXPECT_TRUE(ctx.maybe_error()) << "that is why the body has ended";
+                             outside.cancel("from outside");
+                             co_return;
+                           });
+    };
+    const auto error = co_await catch_as<remote_actor_error>(
+        [&]() -> sc::task<> { co_await outside.run([&] { return worker.open_context<&kit::fail_when_told>({"runtime_error"}, body); }); });
+    RT_REQUIRE(error);
+    EXPECT_THAT(error->what(), HasSubstr("as told"));
+    co_await an.cancel();
+  });
+}
+
 // S-CTX-51, S-CTX-52, S-CTX-61, S-ERR-6, S-NUR-2: three actors. One cancels another; whoever talks to that one hears of it, by name.
 // Reference: peer::test_peer_canceller.
 TEST_F(context_cancel_test, cancel_by_a_third_actor_names_it) {

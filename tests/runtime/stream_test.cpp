@@ -72,6 +72,39 @@ TEST_F(stream_test, end_of_the_peers_side_ends_receiving) {
   });
 }
 
+// S-STR-4, S-STR-7, S-STR-8: left by an error or a cancel that the body handles, so that nothing but the end of the stream can follow.
+TEST_F(stream_test, block_that_is_left_by_what_the_body_handles_ends_the_stream_with_the_body) {
+  run_in_nursery([](actor_nursery& an) -> sc::task<> {
+    auto worker = co_await start(an);
+    const auto by_error = [](auto& ctx) -> sc::task<> {
+      const auto read_one = [](auto& stream) -> sc::task<> {
+        co_await stream.send(1);
+        EXPECT_EQ(1, co_await stream.receive());
+        throw std::runtime_error("enough of it");
+      };
+      EXPECT_TRUE(co_await catch_as<std::runtime_error>([&] { return ctx.open_stream(read_one); }));
+    };
+    const auto by_cancel = [](auto& ctx) -> sc::task<> {
+      sc::cancel_scope reading;
+      const auto read_for_ever = [&](auto& stream) -> sc::task<> {
+        co_await stream.send(1);
+        EXPECT_EQ(1, co_await stream.receive());
+        reading.cancel("enough of it");
+        static_cast<void>(co_await stream.receive());
+        ADD_FAILURE() << "received";
+      };
+      EXPECT_FALSE(co_await reading.run([&] { return ctx.open_stream(read_for_ever); }));
+    };
+    EXPECT_EQ(1, co_await worker.open_context<&kit::echo_stream>({}, by_error));
+    EXPECT_EQ(1, co_await worker.open_context<&kit::echo_stream>({}, by_cancel));
+    EXPECT_EQ(1, co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+      co_await by_error(ctx);
+      EXPECT_EQ(1, co_await ctx.wait_for_result());
+    }));
+    co_await an.cancel();
+  });
+}
+
 // S-STR-4: also when it reaches several tasks at once.
 TEST_F(stream_test, end_seen_by_several_tasks_does_not_escape) {
   run_in_nursery([](actor_nursery& an) -> sc::task<> {

@@ -61,7 +61,9 @@ class context_base {
   context_base(const context_base&) = delete;
   context_base& operator=(const context_base&) = delete;
 
-  // Opens this side of the stream and runs `body(stream)`; the stream is closed when the block is left, and its end is told to the peer.
+  // Opens this side of the stream and runs `body(stream)`; the stream is closed when the block is left, and its end is told to the peer. Of
+  // one that is left by an error or a cancel the peer hears what comes of that; of one that is handled by whoever opened the stream, when
+  // that side of the context has come to its end.
   // Gives what the body gives. Once a context (closed_resource_error). A sc::end_of_channel that leaves the body ends
   // the block quietly when the body gives nothing (S-STR-4).
   template <class Body>

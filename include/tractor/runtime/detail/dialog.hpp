@@ -161,7 +161,8 @@ class TRACTOR_API dialog {
   void check_can_send() const;
   // Ends this side of the stream: one Stop, unless the peer ended it or the dialog is over. Idempotent.
   void close_stream() noexcept;
-  // Ends it without telling the peer: something stronger than a Stop follows.
+  // Ends it without telling the peer: something stronger than a Stop follows. Unless that is handled on this side: then the Stop is sent
+  // by wait_for_return().
   void abandon_stream() noexcept;
   [[nodiscard]] std::size_t buffer_messages() const noexcept { return buffer_messages_; }
   [[nodiscard]] bool stream_opened() const noexcept { return stream_opened_; }
@@ -210,6 +211,8 @@ class TRACTOR_API dialog {
   void set_canceller(uid who) { canceller_ = std::move(who); }
   // The remote error is the acknowledgement of our own cancel() and is not raised (S-CTX-60).
   [[nodiscard]] bool absorbed() const noexcept { return absorbed_; }
+  // The remote task has failed: it was not cancelled, and its actor not lost, which others tell of.
+  [[nodiscard]] bool has_error_of_its_own() const noexcept;
   // Throws the remote error if there is one and it is not absorbed.
   void maybe_raise() const;
   // The channel has ended: waits until it is known why, and throws that.
@@ -228,6 +231,7 @@ class TRACTOR_API dialog {
   void tell_credit() noexcept;
   void say_credit(const msg::credit& message) noexcept;
   void end_stream() noexcept;
+  void send_stop() noexcept;
   [[nodiscard]] bool asked_by_us(const msg::error_msg& fields) const;
   void record_remote_error(std::exception_ptr error, bool interrupt);
   void interrupt_opener();
@@ -245,6 +249,7 @@ class TRACTOR_API dialog {
   bool return_received_ = false;
   bool stop_received_ = false;
   bool stop_sent_ = false;
+  bool stop_owed_ = false;  // the stream was abandoned, and the peer has heard of no reason yet
   bool stream_opened_ = false;
   bool stream_closed_ = false;
   overruns policy_ = overruns::block;
