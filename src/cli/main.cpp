@@ -3,6 +3,8 @@
 // The `tractor` command.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <functional>
 #include <limits>
@@ -13,6 +15,7 @@
 #include "actors.hpp"
 #include "commands.hpp"
 #include "completion.hpp"
+#include "tractor/base/error.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/root.hpp"
 #include "tractor/version.hpp"
@@ -22,13 +25,15 @@ namespace {
 namespace cli = tractor::cli;
 namespace sc = tractor::sc;
 
+void print_error(const std::string& what) {
+  const nlohmann::ordered_json said{{"error", what}};
+  std::printf("%s\n", said.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+}
+
 // A mistake of the user's, or an error on the way, in one line; for who reads JSON also as that.
 int fail(const std::exception& failed, bool json) {
   std::fprintf(stderr, "tractor: %s\n", failed.what());
-  if (json) {
-    const nlohmann::ordered_json said{{"error", failed.what()}};
-    std::printf("%s\n", said.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
-  }
+  if (json) print_error(failed.what());
   return 1;
 }
 
@@ -66,11 +71,13 @@ std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& failed) {
 }
 
 // Says that, and where to read more; or what --help and --version ask for.
-int explain(const CLI::App& app, const CLI::ParseError& failed) {
+int explain(const CLI::App& app, const CLI::ParseError& failed, bool json) {
   if (failed.get_exit_code() == 0) return app.exit(failed);
   const auto given = app.get_subcommands();
+  const std::string what = what_is_wrong(app, failed);
   const std::string help = given.empty() ? "tractor --help" : "tractor " + given.front()->get_name() + " --help";
-  std::fprintf(stderr, "tractor: %s (%s says more)\n", what_is_wrong(app, failed).c_str(), help.c_str());
+  std::fprintf(stderr, "tractor: %s (%s says more)\n", what.c_str(), help.c_str());
+  if (json) print_error(what);
   return wrong_command_line;
 }
 
@@ -114,9 +121,11 @@ int main(int argc, char** argv) {
     command->add_option("ACTOR", who, "a pid, a name, or the beginning of a uuid")->required();
   };
   const auto with_registry = [&](CLI::App* command) {
-    command->add_option("--registry", registry,
-                        "where the registrar is, a multiaddr; may be given again (default: TRACTOR_REGISTRY, else the "
-                        "registry of the runtime directory)");
+    command
+        ->add_option("--registry", registry,
+                     "where the registrar is, a multiaddr; may be given again (default: TRACTOR_REGISTRY, else the "
+                     "registry of the runtime directory)")
+        ->allow_extra_args(false);  // one each time: what comes after it is the command's
   };
   const auto where = [&] { return cli::registries(registry); };
 
@@ -183,7 +192,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& failed) {
-    return explain(app, failed);
+    const auto asks_for_json = [](std::string_view word) { return word == "--json"; };  // what comes after the mistake was not read
+    return explain(app, failed, std::any_of(argv + 1, argv + argc, asks_for_json));
   }
+  if (std::fflush(stdout) != 0) return fail(tractor::os_error("write(stdout)", errno), false);
   return status;
 }

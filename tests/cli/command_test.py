@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 
-from cli_tools import Machine, Running, asked_until, check_nothing_left, flat, says_busy
+from cli_tools import COMMAND_TIMEOUT_S, Machine, Running, asked_until, check_nothing_left, flat, says_busy
 from example_tools import Checks, adopt_orphans, descendants, send, state, wait_until
 
 
@@ -392,6 +392,15 @@ def check_rest(checks, machine):
                     "a command line that is wrong: " + " ".join(arguments), done.returncode, done.stdout, done.stderr)
     done = machine.run("find", "a", "--registry", "nowhere")
     checks.that(done.returncode == 1 and "the address 'nowhere' is not" in done.stderr, "find: an address that is none", done.stderr)
+    for arguments in (("find", "--registry", "nowhere", "a"), ("watch", "--registry", "nowhere", "a"),
+                      ("call", "--registry", "nowhere", "a", "b.c")):
+        checks.that("the address 'nowhere' is not" in machine.run(*arguments).stderr, "an option before the words that follow it", arguments)
+    done = machine.run("ps", "--json", "--bogus")
+    checks.that(done.returncode == 2 and "--bogus" in json.loads(done.stdout)["error"], "a wrong command line is JSON, too", done.stdout)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([machine.command, "ps"], env=machine.env, stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=COMMAND_TIMEOUT_S, check=False)
+    checks.equal((done.returncode, done.stderr), (1, "tractor: write(stdout): No space left on device [ENOSPC]\n"), "ps: where nothing can be written")
     done = machine.run("find", "a", "--registry", "nowhere", "--json")
     checks.equal(f"tractor: {json.loads(done.stdout)['error']}\n", done.stderr, "an error is JSON where that was asked for")
     # A pipe that nobody reads, a terminal that is none: no crash.
