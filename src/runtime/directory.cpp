@@ -209,7 +209,7 @@ sc::task<> directory::finish_registration(std::shared_ptr<peer> from, std::strin
 // --- lookups ---
 
 bool directory::is_own(const ipc::address& where) const {
-  return is_registrar_ && std::ranges::any_of(self_.listeners(), [&](const auto& listener) { return covers(listener->local(), where); });
+  return is_registrar_ && listens_at(where);
 }
 
 std::shared_ptr<peer> directory::connected(std::string_view name_or_uuid) const {

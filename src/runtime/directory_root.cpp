@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "directory_links.hpp"
@@ -162,15 +163,38 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own, std
                         (last.empty() ? "" : ": " + last));
 }
 
-void directory::open_later(const std::vector<ipc::address>& addrs) {
+void directory::open_later(const std::vector<ipc::address>& addrs, std::vector<ipc::address> wide, bool listens_by_default) {
   registry_addrs_ = addrs;
+  wide_ = std::move(wide);
+  listens_by_default_ = listens_by_default;
   for (const auto& where : addrs) {
     const auto to = upward_.emplace_back(std::make_shared<upward>(where));
     self_.service().start_soon({.name = "registration at " + where.text()}, [this, to] { return keep(to); });
   }
 }
 
-// Binds all of them or none, each as the one of `wide` that covers it, if one does; false when somebody has bound one first, and why.
+// The network on which the registrar is need not have been there when this root looked where to listen.
+void directory::listen_beside_registries() {
+  for (const auto& where : default_bind_addrs(self_, registry_addrs_)) {
+    const auto is_there = [&](const auto& listener) {
+      const auto* const at = listener->local().tcp();
+      return at != nullptr && at->host == where.tcp()->host;
+    };
+    if (std::ranges::any_of(self_.listeners(), is_there)) continue;
+    try {
+      for (const auto& told : addresses_to_tell(listen_for(self_, where, {}), registry_addrs_)) announce(told);
+    } catch (const error& cannot) {
+      log_of_registry.warning("this root listens nowhere where the registry's machine reaches it: ", cannot);
+    }
+  }
+}
+
+bool directory::listens_at(const ipc::address& where) const {
+  return std::ranges::any_of(self_.listeners(), [&](const auto& listener) { return covers(listener->local(), where); });
+}
+
+// Binds all of them or none, where it does not listen already, each as the one of `wide` that covers it, if one does; false when somebody
+// has bound one first, and why.
 sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs, const std::vector<ipc::address>& wide, std::string& why_not) {
   std::vector<ipc::address> bound, listening;
   std::exception_ptr failed;
@@ -179,7 +203,7 @@ sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs, cons
     try {
       binding_turn turn;
       if (const auto* at = where.uds()) turn = co_await binding_turn::take(at->dir);
-      const bool is_covered = std::ranges::any_of(listening, [&](const auto& at) { return covers(at, where); });
+      const bool is_covered = listens_at(where);
       const auto wider = std::ranges::find_if(wide, [&](const auto& at) { return covers(at, where); });
       if (!is_covered) listening.push_back(listen_for(self_, wider != wide.end() ? *wider : where, {.replace_stale = true}));
       bound.push_back(is_covered || wider != wide.end() ? where : listening.back());
@@ -230,6 +254,7 @@ sc::task<> directory::keep(std::shared_ptr<upward> to) {
     if (to->link == nullptr && (self_.cancel_called() || !co_await restore(to))) co_return;
     const auto link = to->link;
     if (!is_told) {
+      if (listens_by_default_) listen_beside_registries();
       log_of_registry.info("the registrar at ", to->where.text(), " is told of this tree");
       tell_of_tree(link);
     }
@@ -240,31 +265,34 @@ sc::task<> directory::keep(std::shared_ptr<upward> to) {
   }
 }
 
-// A registrar that has not heard of this tree. Nobody waits for its answers.
+// A registrar that has not heard of this tree: in the order of registration, so that of one name the same actor is the last. Nobody waits
+// for its answers.
 void directory::tell_of_tree(const std::shared_ptr<peer>& registrar) {
-  std::vector<discovery::registered_actor> all = table_.owned_by(this);
+  std::set<const void*> owners{this};
   for (const auto& child : self_.peers())
-    if (child->is_child()) std::ranges::move(table_.owned_by(child.get()), std::back_inserter(all));
+    if (child->is_child()) owners.insert(child.get());
   registrations told;
-  for (const auto& who : all) tell(registrar, {.name = who.name, .uuid = who.uuid}, who.addrs, told);
+  for (const auto& who : table_.actors())
+    if (owners.contains(table_.owner_of(who))) tell(registrar, {.name = who.name, .uuid = who.uuid}, who.addrs, told);
 }
 
 // There is no registrar, or none any more. True when there is one to connect to; false when this root is it now.
 sc::task<bool> directory::restore(std::shared_ptr<upward> to) {
-  for (sc::duration pause = registry_retry_first; !closed_; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
-    bool nobody = false;
-    try {
-      co_await join(to);
-      co_return true;
-    } catch (const os_error& error) {
-      nobody = is_nobody(error.errno_value());
-    } catch (const error&) {
-      // Somebody who is no registrar, or not yet.
-    }
+  for (sc::duration pause = registry_retry_first; !closed_ && !self_.cancel_called();
+       pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
+    bool nobody = listens_at(to->where);  // but this root itself, since before it was there
+    if (!nobody) try {
+        co_await join(to);
+        co_return true;
+      } catch (const os_error& error) {
+        nobody = is_nobody(error.errno_value());
+      } catch (const error&) {
+        // Somebody who is no registrar, or not yet.
+      }
     if (nobody) {
       try {
         std::string why_not;
-        if (co_await take_over({to->where}, {}, why_not)) {
+        if (co_await take_over({to->where}, wide_, why_not)) {
           settles_at_ = sc::current_time() + registry_settle_time;
           std::erase(upward_, to);
           co_return false;

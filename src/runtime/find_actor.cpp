@@ -82,10 +82,11 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
                      std::function<sc::task<Answer>()> here, bool waits = false) {
   const auto& own = known.registry_addrs();
   const bool of_this_tree = std::ranges::find(own, where) != own.end();
-  std::optional<sc::time_point> give_up;  // since it has not been reached
+  std::optional<sc::time_point> give_up;  // counted from the first attempt that failed; of a question that waits: from the last answer
   for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (known.is_own(where)) co_return co_await here();
     std::exception_ptr failed;
+    bool was_there = false, is_leaving = false;
     const auto began = sc::current_time();
     try {
       // Who asks at the same time waits for the same attempt, and then would make one of its own.
@@ -93,8 +94,8 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
       if (!co_await sc::move_on_after(handshake_timeout, [&]() -> sc::task<> { link = co_await known.registrar(where); }))
         throw transport_closed("nobody answers at " + where.text() + " within " +
                                std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms (handshake_timeout)");
-      give_up.reset();
-      pause = registry_retry_first;
+      was_there = true;
+      if (waits) give_up.reset();
       msg::buffer copy;
       copy.append(kwargs.view());
       msg::bytes payload;
@@ -107,6 +108,9 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
                                   " ms (registry_answer_timeout)",
                               error_category::overloaded);
       co_return msg::decode<Answer>(payload, {}, "pld");
+    } catch (const context_cancelled&) {
+      is_leaving = true;  // it ends in good order, and with it what it was asked
+      failed = std::current_exception();
     } catch (const remote_actor_error&) {
       throw;
     } catch (const error&) {
@@ -115,9 +119,11 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
     // (A TCP connection that was made with one that dies is reset.)
     const auto* const by_system = exception_ptr_cast<os_error>(failed);
     const bool is_reset = by_system != nullptr && by_system->errno_value() == ECONNRESET;
-    const bool is_gone = is_nobody(failed) || is_reset || exception_ptr_cast<transport_closed>(failed) != nullptr;
-    if (!give_up) give_up = began + registry_failover_timeout;
-    if (!of_this_tree || !is_gone || sc::current_time() + pause > *give_up) std::rethrow_exception(failed);
+    const bool is_gone = is_leaving || is_nobody(failed) || is_reset || exception_ptr_cast<transport_closed>(failed) != nullptr;
+    const auto now = sc::current_time();
+    if (!give_up) give_up = (was_there ? now : began) + registry_failover_timeout;
+    if (was_there && now - began > registry_retry_max) pause = registry_retry_first;  // it has been there for a while
+    if (!of_this_tree || !is_gone || now + pause > *give_up) std::rethrow_exception(failed);
     co_await sc::sleep(pause);
   }
 }

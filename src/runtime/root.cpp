@@ -151,11 +151,17 @@ void do_without_registry(directory& known, const root_options& options, const er
 
 // The same as long as the registrar that was named has not come. (At the registry of the runtime directory, which nobody has named, there
 // is nobody to come.)
-void do_without_registrar(directory& known, const root_options& options, const std::vector<ipc::address>& registries, const error& why) {
-  if (!names_registry() || registries.size() > registries_max) return do_without_registry(known, options, why);
+// Then `later` is listened at by the registrar that this root may come to be, and the result is true.
+bool do_without_registrar(directory& known, const root_options& options, const std::vector<ipc::address>& registries,
+                          const std::vector<ipc::address>& later, const error& why) {
+  if (!names_registry() || registries.size() > registries_max) {
+    do_without_registry(known, options, why);
+    return false;
+  }
   std::fprintf(stderr, "tractor: the tree of %s has no registry yet, and nobody finds its actors by name until it has one: %s\n",
                msg::quoted(options.name).c_str(), why.what());
-  known.open_later(registries);
+  known.open_later(registries, later, options.bind_addrs.empty());
+  return true;
 }
 
 // Where this tree's registry is to be; empty: it has none. Throws what resolving throws, unless nobody asked for a registry in as many
@@ -206,7 +212,7 @@ sc::task<> open_directory(actor& self, const root_options& options) {
       co_await known.open(registries, options.ensure_registry, later);
     } catch (const error& why) {
       if (options.registry_addrs || options.ensure_registry) throw;
-      do_without_registrar(known, options, registries, why);
+      if (do_without_registrar(known, options, registries, later, why)) later.clear();
     }
   for (const auto& where : later)
     if (std::ranges::none_of(self.listeners(), [&](const auto& listener) { return listener->local() == where; }))

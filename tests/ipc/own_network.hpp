@@ -27,13 +27,13 @@ inline constexpr const char* beyond_own_host = "10.77.0.9";  // nobody, on the s
 // Of this thread, and of the processes that it starts, while it lives.
 class own_network {
  public:
-  own_network() : before_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+  explicit own_network(bool has_address = true) : before_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
     if (!before_ || ::unshare(CLONE_NEWNET) != 0) {
       why_not_ = std::string("no network namespace is to be had here: ") + std::strerror(errno);
       return;
     }
     entered_ = true;
-    if (!set_up()) why_not_ = std::string("the network cannot be set up: ") + std::strerror(errno);
+    if (!set_up() || (has_address && !add_address())) why_not_ = std::string("the network cannot be set up: ") + std::strerror(errno);
   }
   own_network(const own_network&) = delete;
   own_network& operator=(const own_network&) = delete;
@@ -42,12 +42,16 @@ class own_network {
   }
   // Empty: it is there.
   [[nodiscard]] const std::string& why_not() const noexcept { return why_not_; }
+  // own_host, where it was made without.
+  [[nodiscard]] static bool add_address() {
+    const tractor::unique_fd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return set_address(control.get(), SIOCSIFADDR, own_host) && set_address(control.get(), SIOCSIFNETMASK, "255.255.255.0");
+  }
 
  private:
   static bool set_up() {
     const tractor::unique_fd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    return set_flags(control.get(), "lo") && set_address(control.get(), SIOCSIFADDR, own_host) &&
-           set_address(control.get(), SIOCSIFNETMASK, "255.255.255.0");
+    return set_flags(control.get(), "lo");
   }
   static bool set_flags(int control, const char* name) {
     ifreq request{};

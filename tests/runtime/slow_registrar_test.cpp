@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -112,6 +113,73 @@ TEST(slow_registrar, whose_machine_does_not_answer_is_given_up) {
     TRACTOR_REQUIRE(error);
     EXPECT_EQ(tractor::handshake_timeout, sc::current_time() - before);
     EXPECT_THAT(error->what(), testing::HasSubstr("nobody answers at " + ipc::address(nowhere.address()).text() + " within 10000 ms"));
+  });
+}
+
+// Shakes hands as a registrar and answers nothing, until the connection ends; counts how often it is asked to wait for an actor. Asked to
+// find one, it hangs up.
+sc::task<> register_nobody(std::unique_ptr<sc::byte_stream> stream, std::set<raw_peer*>& connected, int& asked) {
+  raw_peer registrar(std::move(stream));
+  registrar.channel().send([](tractor::msg::buffer& out) {
+    tractor::msg::encode_aid(out, {.name = "registrar", .uuid = "1", .pid = 1, .is_registrar = true, .is_probe = false});
+  });
+  connected.insert(&registrar);
+  try {
+    while (const auto message = co_await registrar.channel().receive())
+      if (const auto* request = std::get_if<tractor::msg::start>(&*message)) {
+        asked += request->func == "wait_for_actor" ? 1 : 0;
+        if (request->func == "find_actor") registrar.hang_up();
+      }
+  } catch (const tractor::transport_closed&) {
+    // A probe, or as the test wants it.
+  }
+  connected.erase(&registrar);
+}
+
+// Runs `body` in the root of a tree whose registrar that is.
+void with_registrar_of_nobody(const std::function<sc::task<>(std::set<raw_peer*>& connected, int& asked)>& body) {
+  tractor::testing::run_test([&]() -> sc::task<> {
+    const auto listener = ipc::listen(ipc::tcp_address{"127.0.0.1", 0});
+    std::set<raw_peer*> connected;
+    int asked = 0;
+    co_await sc::open_nursery([&](sc::nursery& registrars) -> sc::task<> {
+      registrars.start_soon([&]() -> sc::task<> {
+        for (;;) {
+          auto stream = (co_await listener->accept()).stream;
+          registrars.start_soon([&, stream = std::move(stream)]() mutable { return register_nobody(std::move(stream), connected, asked); });
+        }
+      });
+      co_await tractor::open_root_actor([&] { return body(connected, asked); },
+                                        {.handle_signals = false, .registry_addrs = {{listener->local()}}});
+      registrars.cancel("the root has ended");
+    });
+  });
+}
+
+// Its time counts from when it is gone, not from the question.
+TEST(slow_registrar, that_goes_when_somebody_has_waited_for_long_is_asked_again) {
+  with_registrar_of_nobody([](std::set<raw_peer*>& connected, int& asked) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& waiting) -> sc::task<> {
+      waiting.start_soon([]() -> sc::task<> {
+        co_await tractor::wait_for_actor("late", [](tractor::portal&) -> sc::task<> {
+          ADD_FAILURE() << "nobody is registered";
+          co_return;
+        });
+      });
+      for (int times = 1; times <= 3; ++times) {
+        co_await sc::sleep(2 * tractor::registry_failover_timeout);
+        EXPECT_EQ(times, asked);
+        for (raw_peer* const each : connected) each->hang_up();
+      }
+      waiting.cancel("waited enough");
+    });
+  });
+}
+TEST(slow_registrar, that_hangs_up_on_every_question_is_given_up) {
+  with_registrar_of_nobody([](std::set<raw_peer*>&, int&) -> sc::task<> {
+    const auto before = sc::current_time();
+    EXPECT_TRUE(co_await catch_as<tractor::runtime_failure>([] { return tractor::query_actor("anybody"); }));
+    EXPECT_LE(sc::current_time() - before, tractor::registry_failover_timeout);
   });
 }
 

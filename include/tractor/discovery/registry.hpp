@@ -86,7 +86,10 @@ class TRACTOR_API registry {
   [[nodiscard]] std::vector<registered_actor> with_prefix(std::string_view prefix) const;
   // Those that nobody answers for.
   [[nodiscard]] std::vector<registered_actor> leased() const { return owned_by(nullptr); }
+  // In no particular order.
   [[nodiscard]] std::vector<registered_actor> owned_by(owner of) const;
+  // Whose entry that of an actor is, which is registered.
+  [[nodiscard]] owner owner_of(const registered_actor& who) const { return by_uuid_.find(who.uuid)->second.belongs_to; }
   [[nodiscard]] std::size_t size() const noexcept { return actors_.size(); }
 
   // Must live until it is detached.

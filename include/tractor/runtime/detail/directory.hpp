@@ -86,8 +86,8 @@ class TRACTOR_API directory {
   // is, or nothing can be bound, or one is there and `ensure_own`.
   [[nodiscard]] sc::task<> open(std::vector<ipc::address> addrs, bool ensure_own, std::vector<ipc::address> wide);
   // Of the root, where open() has thrown: as after the death of registrars that were at `addrs`. It joins them when they come, or takes
-  // their place as soon as it can.
-  void open_later(const std::vector<ipc::address>& addrs);
+  // their place as soon as it can. One that `listens_by_default` looks anew where that is when it has joined.
+  void open_later(const std::vector<ipc::address>& addrs, std::vector<ipc::address> wide, bool listens_by_default);
   // Nobody is asked any more, or told.
   void close() noexcept;
 
@@ -133,12 +133,16 @@ class TRACTOR_API directory {
   [[nodiscard]] sc::task<> renew_leases();
   [[nodiscard]] sc::task<> finish_registration(std::shared_ptr<peer> from, std::string cid, registrations told);
   [[nodiscard]] std::vector<std::shared_ptr<peer>> above() const;
+  void listen_beside_registries();
+  [[nodiscard]] bool listens_at(const ipc::address& where) const;
   void make_room_for_link();
   void unregister_above(const msg::uid& who) noexcept;
   void add(const msg::uid& who, const std::vector<ipc::address>& addrs, const void* owner);
 
   actor& self_;
   std::vector<ipc::address> registry_addrs_;
+  std::vector<ipc::address> wide_;   // where the root is to listen anyway, as open_later() was told
+  bool listens_by_default_ = false;  // beside the registries, when they are there
   std::string why_none_;
   discovery::registry table_;
   bool is_registrar_ = false;
