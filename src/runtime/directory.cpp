@@ -208,9 +208,7 @@ sc::task<> directory::finish_registration(std::shared_ptr<peer> from, std::strin
 
 // --- lookups ---
 
-bool directory::is_own(const ipc::address& where) const {
-  return is_registrar_ && listens_at(where);
-}
+bool directory::is_own(const ipc::address& where) const { return is_registrar_ && listens_at(where); }
 
 std::shared_ptr<peer> directory::connected(std::string_view name_or_uuid) const {
   std::string_view uuid;

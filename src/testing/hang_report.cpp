@@ -12,8 +12,8 @@
 #include <ctime>
 #include <fstream>
 
-#include "processes.hpp"
 #include "base/json_text.hpp"
+#include "processes.hpp"
 #include "tractor/base/error.hpp"
 #include "tractor/ipc/runtime_directory.hpp"
 #include "tractor/runtime/actor.hpp"

@@ -400,7 +400,8 @@ def check_rest(checks, machine):
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([machine.command, "ps"], env=machine.env, stdout=full, stderr=subprocess.PIPE, text=True,
                               timeout=COMMAND_TIMEOUT_S, check=False)
-    checks.equal((done.returncode, done.stderr), (1, "tractor: write(stdout): No space left on device [ENOSPC]\n"), "ps: where nothing can be written")
+    checks.equal((done.returncode, done.stderr), (1, "tractor: write(stdout): No space left on device [ENOSPC]\n"),
+                 "ps: where nothing can be written")
     done = machine.run("find", "a", "--registry", "nowhere", "--json")
     checks.equal(f"tractor: {json.loads(done.stdout)['error']}\n", done.stderr, "an error is JSON where that was asked for")
     # A pipe that nobody reads, a terminal that is none: no crash.
