@@ -27,6 +27,14 @@
 
 namespace runtime_test {
 
+std::vector<pid_t> children_of(pid_t pid) {
+  const std::string at = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children";
+  std::ifstream file(at);
+  std::vector<pid_t> found;
+  for (pid_t child = 0; file >> child;) found.push_back(child);
+  return found;
+}
+
 namespace {
 
 namespace sc = tractor::sc;
@@ -36,14 +44,6 @@ using tractor::spawn::start_method;
 constexpr const char* program_argument = "--run-as-program";
 constexpr std::string_view serving = "serving:", daemon = "daemon:";
 constexpr auto end_bound = std::chrono::seconds(20);
-
-std::vector<pid_t> children_of(pid_t pid) {
-  const std::string at = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children";
-  std::ifstream file(at);
-  std::vector<pid_t> found;
-  for (pid_t child = 0; file >> child;) found.push_back(child);
-  return found;
-}
 
 // --- the trees ---
 

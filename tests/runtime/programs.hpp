@@ -42,6 +42,9 @@ class watched_process {
   tractor::unique_fd pidfd_;
 };
 
+// The processes that this one has started and not reaped, from its main thread.
+[[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
+
 class program {
  public:
   // Runs the tree `name` in a process group of its own; returns when the tree is up.

@@ -78,7 +78,7 @@ TEST_F(stderr_relay_test, rest_of_what_is_there_when_a_child_is_reaped_is_read_l
   EXPECT_EQ(static_cast<std::size_t>(pages + 1) * 4096 + 1, ::testing::internal::GetCapturedStderr().size());
 }
 
-// S-KIL-7: those that were executed do not go with their actor: they find nobody who reads.
+// Those that were executed do not go with their actor: they find nobody who reads.
 TEST_P(noisy_children_test, end_of_an_actor_is_not_held_up_by_writers_that_it_left_behind) {
   ::testing::internal::CaptureStderr();
   run_in_nursery([](actor_nursery& an) -> sc::task<> {
