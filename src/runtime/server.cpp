@@ -110,20 +110,37 @@ sc::task<> serve_connection(actor& self, std::unique_ptr<sc::byte_stream> stream
   self.remove_peer(*link);
 }
 
+sc::task<> accept_one(actor& self, ipc::listener& listener) {
+  auto connection = co_await listener.accept();
+  if (self.peer_count() + self.handshakes.size() >= connections_max) co_return;  // the stream's destructor hangs up
+  co_await make_room(self);
+  self.service().start_soon({.name = "peer"}, [&self, stream = std::move(connection.stream), counted = stranger(self),
+                                               over_tcp = listener.local().tcp() != nullptr]() mutable {
+    return serve_connection(self, std::move(stream), std::move(counted), over_tcp);
+  });
+}
+
+// What goes wrong with one connection, or for want of memory or of the kernel's, costs no more than that one (S-OOB-8). An actor that
+// nobody can connect to any more has its other peers.
 sc::task<> accept_loop(actor& self, std::shared_ptr<ipc::listener> listener) {
-  try {
-    for (;;) {
-      auto connection = co_await listener->accept();
-      if (self.peer_count() + self.handshakes.size() >= connections_max) continue;  // the stream's destructor hangs up
-      co_await make_room(self);
-      self.service().start_soon({.name = "peer"}, [&self, stream = std::move(connection.stream), counted = stranger(self),
-                                                   over_tcp = listener->local().tcp() != nullptr]() mutable {
-        return serve_connection(self, std::move(stream), std::move(counted), over_tcp);
-      });
+  for (bool failed_before = false;;) {
+    bool failed = true;
+    try {
+      co_await accept_one(self, *listener);
+      failed = false;
+    } catch (const sc::closed_resource_error&) {
+      co_return;  // The actor has stopped listening.
+    } catch (const std::exception& why) {
+      if (!listener->listens()) {
+        log_of_server.error("nobody can connect at ", listener->local().text(), " any more: ", why);
+        break;
+      }
+      if (!failed_before) log_of_server.error("a connection at ", listener->local().text(), " was not accepted: ", why);
     }
-  } catch (const sc::closed_resource_error&) {
-    // The actor has stopped listening.
+    failed_before = failed;
+    if (failed) co_await sc::sleep(accept_retry_pause);
   }
+  self.stop_listening(listener->local());
 }
 
 }  // namespace

@@ -124,6 +124,12 @@ void socket_listener::close() noexcept {
   if (reader != nullptr) reader->ready(*reader);
 }
 
+bool socket_listener::listens() const noexcept {
+  int listening = 0;
+  socklen_t length = sizeof listening;
+  return fd_ && ::getsockopt(fd_.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
+}
+
 std::optional<tcp_endpoint> socket_listener::local_endpoint() const {
   if (closed()) throw closed_resource_error("local_endpoint(): the listener was closed on this side");
   detail::socket_name name;

@@ -2,11 +2,14 @@
 //
 // An actor that listens: where, for whom, until when; and what its peers see of its end. One run on the virtual clock, real sockets.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -74,6 +77,19 @@ class listening : public testing::Test {
     visitor.send_start("call", "hostile_target", "twice", {{"number", 21}});
     EXPECT_EQ(co_await visitor.answer(), "StartAck");
     EXPECT_EQ(co_await visitor.answer(), "Return");
+  }
+  // The number that the next descriptor gets.
+  static int next_descriptor() {
+    const tractor::unique_fd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    return next.get();
+  }
+  static int epoll_of_this_run() {
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      if (fs::read_symlink(entry.path(), gone) == "anon_inode:[eventpoll]") return std::stoi(entry.path().filename());
+    }
+    ADD_FAILURE() << "no epoll descriptor";
+    return -1;
   }
   // Whether somebody accepts there.
   static sc::task<bool> is_listened_at(ipc::address where) {
@@ -197,6 +213,64 @@ TEST_F(listening, listener_that_cannot_be_closed_as_it_should_harms_none_of_the_
   });
   for (const char* file : {"before.sock", "behind.sock", "gone.sock"}) EXPECT_FALSE(fs::exists(at(file).path())) << file;
   EXPECT_TRUE(fs::is_directory(at("taken.sock").path()));
+}
+
+// S-OOB-8, S-SRV-10: what cannot be accepted from any more costs that listener, and an error in the log.
+TEST_F(listening, listener_that_fails_for_good_is_given_up_and_harms_nobody_else) {
+  testing::internal::CaptureStderr();
+  tractor::testing::run_seeded(
+      [this]() -> sc::task<> {
+        co_await open_root([this]() -> sc::task<> {
+          const auto other = tractor::listen_on(at("other.sock"));
+          const int next_free = next_descriptor();
+          tractor::listen_on(at("failing.sock"));
+          // Before the first accept: the descriptor is that of a socket on which nobody listens.
+          const tractor::unique_fd deaf(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+          EXPECT_EQ(::dup3(deaf.get(), next_free, O_CLOEXEC), next_free);
+          co_await sc_test::settle();
+
+          EXPECT_THAT(tractor::accept_addresses(), ElementsAre(other));
+          EXPECT_FALSE(fs::exists(at("failing.sock").path()));
+          const auto visitor = co_await visitor_at(other);
+          co_await expect_served(*visitor);
+          visitor->hang_up();
+          co_await sc_test::settle();
+        });
+      },
+      1);
+  const auto printed = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(printed, HasSubstr("[ERROR] tractor.runtime.server"));
+  EXPECT_THAT(printed, HasSubstr("nobody can connect at " + ipc::address(at("failing.sock")).text() + " any more: accept(): "));
+}
+
+// S-OOB-8: a failure that may pass is told of once, and the listener tries again: whoever has connected meanwhile is served then.
+TEST_F(listening, listener_that_fails_for_a_time_serves_who_comes_later) {
+  testing::internal::CaptureStderr();
+  tractor::testing::run_seeded(
+      [this]() -> sc::task<> {
+        co_await open_root([this]() -> sc::task<> {
+          const int next_free = next_descriptor();
+          const auto where = tractor::listen_on(at("a.sock"));
+          // The kernel watches a descriptor once: the listener, which comes second, is refused.
+          epoll_event nothing{};
+          EXPECT_EQ(::epoll_ctl(epoll_of_this_run(), EPOLL_CTL_ADD, next_free, &nothing), 0);
+          const auto before = sc::current_time();
+          co_await sc::sleep(5 * tractor::accept_retry_pause);
+          EXPECT_THAT(tractor::accept_addresses(), ElementsAre(where));
+          EXPECT_EQ(::epoll_ctl(epoll_of_this_run(), EPOLL_CTL_DEL, next_free, nullptr), 0);
+
+          const auto visitor = co_await visitor_at(where);
+          co_await expect_served(*visitor);
+          EXPECT_LE(sc::current_time() - before, 7 * tractor::accept_retry_pause);
+          visitor->hang_up();
+          co_await sc_test::settle();
+        });
+      },
+      1);
+  const auto printed = testing::internal::GetCapturedStderr();
+  const std::string said = "a connection at " + ipc::address(at("a.sock")).text() + " was not accepted: epoll_ctl(ADD, ";
+  EXPECT_THAT(printed, HasSubstr(said));
+  EXPECT_EQ(printed.find(said), printed.rfind(said)) << printed;
 }
 
 // S-SRV-13, S-RT-16: the dialogs with it have ended, so there is nothing to wait for.

@@ -64,6 +64,8 @@ class TRACTOR_API listener {
   [[nodiscard]] sc::task<connection> accept();
   void close() noexcept { socket_->close(); }
   [[nodiscard]] bool closed() const noexcept { return socket_->closed(); }
+  // As sc::socket_listener.
+  [[nodiscard]] bool listens() const noexcept { return socket_->listens(); }
 
   // Where it listens, with the port that the system chose for port 0 (S-SRV-3).
   [[nodiscard]] const address& local() const noexcept { return local_; }

@@ -37,6 +37,9 @@ inline constexpr std::size_t handshakes_share = 4;  // a quarter
 // None of them is hung up on sooner than this; until then a new one waits to be accepted.
 inline constexpr auto handshake_grace = std::chrono::milliseconds(20);
 
+// After an accept that failed, and might again, an actor waits so long before the next one.
+inline constexpr auto accept_retry_pause = std::chrono::milliseconds(500);
+
 // Has the current actor listen there, until it ends, and tells the registry; gives the address with the port that the system chose. Who
 // listens at a wildcard address is registered at the addresses of this machine by which those who ask the registry reach it. Throws what
 // ipc::listen throws, and runtime_failure when its tasks have ended already: nobody would be served (S-SRV-2), or when the table of the

@@ -54,6 +54,8 @@ class TRACTOR_API socket_listener final : public listener {
   void close() noexcept override;
   [[nodiscard]] bool closed() const noexcept override { return !fd_; }
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  // Whether its descriptor is one that can be accepted from, whatever failed last.
+  [[nodiscard]] bool listens() const noexcept;
   // Where a TCP listener listens, with the port that the system chose for port 0. Nothing for UDS.
   [[nodiscard]] std::optional<tcp_endpoint> local_endpoint() const;
   // The path of a UDS listener; empty for others.
