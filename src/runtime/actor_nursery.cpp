@@ -284,7 +284,7 @@ sc::task<> actor_nursery::await_boot(child_ptr child) {
     child->link->on_cancel_over([this, told = std::weak_ptr<child_actor>(child)] {
       if (const auto asked = told.lock()) start_ending(asked, false);
     });
-    if (child->unwanted) start_ending(child, false);
+    if (child->unwanted) start_ending(child, child->unwanted_at_once);
     changed_.unpark_all();
   } catch (...) {
     failed = std::current_exception();
@@ -474,6 +474,7 @@ sc::task<> actor_nursery::cancel(bool hard_kill) {
     if (child->ending && hard_kill) child->process->signal(SIGTERM);
     // One that boots ends as soon as it has, also where this call has given up waiting by then (S-KIL-3, S-KIL-11).
     child->unwanted = true;
+    child->unwanted_at_once = child->unwanted_at_once || hard_kill;
     if (child->booted) start_ending(child, hard_kill);
   }
   const auto asked = [&]() -> sc::task<> {

@@ -28,10 +28,11 @@ struct child_actor {
   registrations told;                 // of where it is reached, to those above; until they have answered
   bool executed = false;              // what it starts by exec is nobody's when it is gone
   bool booted = false;
-  bool unwanted = false;  // its nursery's actors were cancelled while it booted
-  bool ending = false;    // the ladder runs
-  bool killed = false;    // to its last step
-  bool outlived = false;  // by its link, which somebody else holds open: it was closed here
+  bool unwanted = false;          // its nursery's actors were cancelled while it booted
+  bool unwanted_at_once = false;  // by a hard cancel
+  bool ending = false;            // the ladder runs
+  bool killed = false;            // to its last step
+  bool outlived = false;          // by its link, which somebody else holds open: it was closed here
   struct drain_timer : sc::detail::timer {
     child_actor* self = nullptr;
   } drain;

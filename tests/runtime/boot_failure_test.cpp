@@ -193,6 +193,27 @@ TEST_F(boot_failure_test, actor_that_boots_after_a_cancel_is_ended) {
   });  // which nothing would end otherwise
 }
 
+// S-NUR-20, S-KIL-3: one that boots then is not asked, either.
+TEST_F(boot_failure_test, actor_that_boots_after_a_hard_cancel_is_signalled_at_once) {
+  for (const bool hard : {true, false}) {
+    run_in_nursery([&](actor_nursery& an) -> sc::task<> {
+      auto worker = co_await start(an);
+      const watched_process server((co_await worker.run<&kit::who>()).parent_pid);
+      server.signal(SIGSTOP);
+      std::optional<portal> late;
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> { late = co_await start(an, "late"); });
+        while (an.actor_count() < 2) co_await sc::checkpoint();
+        n.start_soon([&]() -> sc::task<> { co_await an.cancel(hard); });
+        while (!an.cancel_called()) co_await sc::checkpoint();
+        server.signal(SIGCONT);
+      });
+      RT_REQUIRE(late);
+      EXPECT_EQ(!hard, late->kernel_peer()->cancel_called());
+    });
+  }
+}
+
 // S-KIL-7: what the server makes in the end, nobody wants: it is killed, and those that are wanted live.
 TEST_F(stopped_server_test, process_made_too_late_is_killed) {
   with_stopped([](actor_nursery& an, const watched_process& server) -> sc::task<> {
