@@ -166,7 +166,13 @@ msg::spawn_spec spawn_spec_for(actor& owner, const actor_options& options) {
 }  // namespace
 
 sc::task<std::shared_ptr<child_actor>> actor_nursery::spawn(std::string name, actor_options options) {
-  if (closed_ || tasks_ == nullptr) throw usage_error("this actor nursery is closed: its block has ended, no actor can be started in it");
+  if (closed_ || ending_ || tasks_ == nullptr) {
+    const char* const why = ending_ && !closed_
+                                ? "this actor nursery is being left: its actors are being ended, no actor can be started in it any more"
+                                : "this actor nursery is closed: its block has ended, no actor can be started in it";
+    co_await sc::checkpoint();  // whoever tries again and again must not keep others from running
+    throw usage_error(why);
+  }
   // Another task's start keeps the block open, at whatever point it is.
   struct starting {
     actor_nursery& an;
@@ -491,7 +497,7 @@ sc::task<> actor_nursery::cancel(bool hard_kill) {
 }
 
 sc::task<> actor_nursery::end_all() {
-  cancel_called_ = true;
+  cancel_called_ = ending_ = true;
   while (!children_.empty() || starting_ != 0) {
     for (const auto& child : children_)
       if (child->booted) start_ending(child, false);

@@ -122,5 +122,53 @@ TEST_F(service_nursery_test, error_in_it_wakes_another_endpoint_that_waits_for_a
   });
 }
 
+// S-NUR-24, S-KIL-11: an actor nursery that is lent comes to its end, though whoever has it starts one actor after the other.
+TEST_F(service_nursery_test, lent_actor_nursery_that_is_being_left_takes_no_more_actors) {
+  for (const bool insists : {false, true}) {
+    run([&]() -> sc::task<> {
+      co_await tractor::open_root_actor([&]() -> sc::task<> {
+        actor_nursery* lent = nullptr;
+        bool left = false;
+        int runs = 0;
+        sc::event open, worked;
+        sc::cancel_scope owner;
+        std::exception_ptr refused;
+        co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+          n.start_soon([&]() -> sc::task<> {
+            co_await owner.run([&] {
+              return tractor::open_nursery([&](actor_nursery& an) -> sc::task<> {
+                lent = &an;
+                open.set();
+                co_await sc::sleep_forever();
+              });
+            });
+            left = true;
+          });
+          n.start_soon([&]() -> sc::task<> {
+            co_await open.wait();
+            while (!left && (insists || !refused)) {
+              std::optional<portal> job;
+              const auto error = co_await caught([&]() -> sc::task<> { job = co_await start(*lent, "job"); });
+              if (!refused) refused = error;
+              if (!job) continue;
+              ++runs;
+              worked.set();
+              static_cast<void>(co_await caught([&] { return job->run<&kit::forever>(); }));
+            }
+          });
+          co_await worked.wait();
+
+          owner.cancel("the owner's context is cancelled");
+        });
+        EXPECT_TRUE(left);
+        EXPECT_GE(2, runs) << "one more may have been on its way";
+        const auto* const error = as<tractor::usage_error>(refused);
+        RT_REQUIRE(error);
+        EXPECT_THAT(error->what(), HasSubstr("this actor nursery is being left"));
+      });
+    });
+  }
+}
+
 }  // namespace
 }  // namespace runtime_test

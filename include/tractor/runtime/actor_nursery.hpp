@@ -90,7 +90,8 @@ class TRACTOR_API actor_nursery {
 
   // Starts a daemon actor and gives the portal to it once it has said who it is. Names need not be unique. Throws
   // module_not_exposed for a module that this program does not have, actor_failure when the process does not become an
-  // actor (with its exit status and the end of its stderr), os_error or usage_error when it cannot be started at all.
+  // actor (with its exit status and the end of its stderr), os_error or usage_error when it cannot be started at all: also from when
+  // the block is being left by an error or a cancel, and its actors are being ended.
   [[nodiscard]] sc::task<portal> start_actor(std::string name, actor_options options = {});
 
   // Starts an actor that runs one function and is cancelled when that has ended; portal.wait_for_result gives the result. The
@@ -153,6 +154,7 @@ class TRACTOR_API actor_nursery {
   bool cancel_called_ = false;
   bool failing_ = false;
   bool ungraceful_ = false;  // an actor was killed, crashed, or ended nobody knows how
+  bool ending_ = false;      // the block is being left, and nobody who is still started in it would be wanted
   bool closed_ = false;
 };
 
