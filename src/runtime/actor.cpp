@@ -13,6 +13,7 @@
 #include "tractor/base/uuid.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/detail/directory.hpp"
+#include "tractor/runtime/detail/incoming_call.hpp"
 #include "tractor/runtime/module.hpp"
 
 namespace tractor {
@@ -130,13 +131,44 @@ void actor::acknowledge_cancel(const std::shared_ptr<detail::peer>& to, std::str
   cancel_acks_.push_back({.to = to, .cid = std::string(cid)});
 }
 
-void actor::call_ended() {
+void actor::call_started(detail::incoming_call& call) noexcept {
+  ++running_calls_;
+  call.next = std::exchange(calls_, &call);
+  call.place = &calls_;
+  if (call.next != nullptr) call.next->place = &call.next;
+}
+
+void actor::call_ended(detail::incoming_call& call) noexcept {
+  *call.place = call.next;
+  if (call.next != nullptr) call.next->place = call.place;
   --running_calls_;
   if (running_calls_ == 0) calls_changed_.unpark_all();
 }
 
+void actor::say_what_holds_it() const noexcept try {
+  std::string tasks;
+  std::size_t named = 0;
+  for (const auto* call = calls_; call != nullptr && named < held_root_tasks_named_max; call = call->next, ++named) {
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(sc::current_time() - call->since());
+    if (named != 0) tasks += ", ";
+    tasks += std::string(call->target().module) + "." + std::string(call->target().name) + " (asked for by actor " +
+             msg::quoted(call->asked_by().name) + " " + std::to_string(age.count()) + " ms ago)";
+  }
+  if (named < running_calls_) tasks += ", and " + std::to_string(running_calls_ - named) + " more";
+  log_of_actor.error("the root actor ", msg::quoted(name()),
+                     " waits for tasks that peers asked for and that did not end by their cancel within ",
+                     std::chrono::milliseconds(held_root_report_time).count(), " ms: ", tasks);
+} catch (const std::bad_alloc&) {
+  // It waits all the same.
+}
+
 sc::task<> actor::finish_cancel() {
-  while (running_calls_ != 0) co_await calls_changed_.park("end of the actor's tasks");
+  const auto tasks_end = [this]() -> sc::task<> {
+    while (running_calls_ != 0) co_await calls_changed_.park("end of the actor's tasks");
+  };
+  // No task is abandoned. Others have a parent that ends them with their process.
+  if (is_root_ && !co_await sc::move_on_after(held_root_report_time, tasks_end)) say_what_holds_it();
+  co_await tasks_end();
   cancel_complete_ = true;
   bool parent_asked = false;
   for (const auto& ack : std::exchange(cancel_acks_, {})) {

@@ -22,9 +22,14 @@ constinit logger log_of_calls("tractor.runtime.calls");
 prepared_call::~prepared_call() = default;
 
 incoming_call::incoming_call(std::shared_ptr<peer> via, const endpoint& target, std::unique_ptr<prepared_call> call, std::string_view cid)
-    : link_(std::move(via), context_side::child, cid), target_(target), call_(std::move(call)) {
+    : link_(std::move(via), context_side::child, cid),
+      target_(target),
+      since_(sc::detail::this_runner().loop_time()),
+      call_(std::move(call)) {
   link_.set_function(target.module, target.name);
 }
+
+const uid& incoming_call::asked_by() const noexcept { return link_.via().remote_uid(); }
 
 void incoming_call::enlist() {
   link_.via().enlist(*this);

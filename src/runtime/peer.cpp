@@ -432,13 +432,13 @@ void peer::cancel_calls(const std::optional<uid>& canceller, std::string_view wh
 
 void peer::enlist(incoming_call& call) {
   calls_.insert(call.link().cid(), &call);
-  self_.call_started();
+  self_.call_started(call);
 }
 
 void peer::forget(incoming_call& call) noexcept {
   if (recent_ == &call.link()) recent_ = nullptr;
   calls_.erase(call.link().cid());
-  self_.call_ended();
+  self_.call_ended(call);
 }
 
 // --- dialogs of ours ---

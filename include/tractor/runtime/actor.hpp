@@ -30,9 +30,13 @@ namespace tractor {
 
 inline constexpr auto last_words_timeout = std::chrono::milliseconds(500);  // for queued messages when an actor ends
 inline constexpr auto handshake_timeout = std::chrono::seconds(10);         // S-RT-12
+// A root has nobody who would end it. Held by tasks of peers for as long as another actor would have had, it names so many of them.
+inline constexpr auto held_root_report_time = std::chrono::milliseconds(2100);
+inline constexpr std::size_t held_root_tasks_named_max = 8;
 
 namespace detail {
 class directory;
+class incoming_call;
 class process_host;
 }  // namespace detail
 
@@ -117,8 +121,8 @@ class TRACTOR_API actor {
   [[nodiscard]] const std::vector<std::shared_ptr<ipc::listener>>& listeners() const noexcept { return listeners_; }
   // Closes the listeners there.
   void stop_listening(const ipc::address& where) noexcept;
-  void call_started() noexcept { ++running_calls_; }
-  void call_ended();
+  void call_started(detail::incoming_call& call) noexcept;
+  void call_ended(detail::incoming_call& call) noexcept;
   // A peer asked for this actor's end: it is told when all tasks have ended.
   void acknowledge_cancel(const std::shared_ptr<detail::peer>& to, std::string_view cid);
 
@@ -151,6 +155,8 @@ class TRACTOR_API actor {
   sc::parking_lot handshake_ended;
 
  private:
+  void say_what_holds_it() const noexcept;
+
   msg::aid aid_;
   tractor::uid uid_;
   bool is_root_ = false;
@@ -160,6 +166,7 @@ class TRACTOR_API actor {
   std::string cancel_why_;
   sc::event cancel_requested_;
   std::size_t running_calls_ = 0;
+  detail::incoming_call* calls_ = nullptr;  // the last one first
   sc::parking_lot calls_changed_;
   sc::nursery* service_ = nullptr;
   std::vector<std::string> modules_;  // a handful

@@ -36,6 +36,12 @@ class incoming_call {
   [[nodiscard]] std::size_t cancel_requests() const noexcept { return ack_cids_.size(); }
   [[nodiscard]] dialog& link() noexcept { return link_; }
   [[nodiscard]] const endpoint& target() const noexcept { return target_; }
+  [[nodiscard]] const uid& asked_by() const noexcept;
+  [[nodiscard]] sc::time_point since() const noexcept { return since_; }
+
+  // Its place in the actor's list, while it is enlisted.
+  incoming_call* next = nullptr;
+  incoming_call** place = nullptr;
 
   static void* operator new(std::size_t bytes) { return sc::detail::frame_pool::allocate(bytes); }
   static void operator delete(void* memory, std::size_t bytes) noexcept { sc::detail::frame_pool::deallocate(memory, bytes); }
@@ -49,6 +55,7 @@ class incoming_call {
 
   dialog link_;
   const endpoint& target_;
+  const sc::time_point since_;
   std::unique_ptr<prepared_call> call_;
   std::vector<std::string> ack_cids_;
   std::string why_cancelled_;
