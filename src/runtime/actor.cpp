@@ -114,6 +114,7 @@ void actor::cancel_soon(const std::optional<tractor::uid>& requester, std::strin
   cancel_called_ = true;
   cancel_caller_ = requester;
   cancel_why_ = why;
+  tell_parent_of_cancel();  // first: what the tasks make of it may hold the loop
   // All at once, then one wait for all (S-RPC-9).
   for (const auto& connected : peers_) connected->cancel_calls(cancel_caller_, cancel_why_);
   cancel_requested_.set();
@@ -191,7 +192,7 @@ sc::task<> actor::finish_cancel() {
                          last_words_timeout.count(), " ms, and is lost (last_words_timeout)");
 }
 
-void actor::tell_parent(bool complete) {
+void actor::tell_parent(bool complete) noexcept {
   for (const auto& connected : peers_) {
     if (!connected->is_parent()) continue;
     try {
@@ -199,6 +200,24 @@ void actor::tell_parent(bool complete) {
     } catch (const std::exception&) {
       // A parent that is gone, or cannot be told, judges by the exit status.
     }
+  }
+}
+
+void actor::set_introduced() noexcept {
+  introduced_ = true;
+  if (cancel_called_) tell_parent_of_cancel();
+}
+
+void actor::tell_parent_of_cancel() noexcept {
+  // One that has asked itself waits for the answer, and knows what to do without it.
+  if (!introduced_ || std::ranges::any_of(cancel_acks_, [](const auto& ack) { return ack.to->is_parent(); })) return;
+  const auto to = parent();
+  if (!to) return;
+  try {
+    to->send([&](msg::buffer& out) { msg::encode_cancel_ack(out, cancel_notice_cid(uid_), false); });
+    to->channel().flush();
+  } catch (const std::exception&) {
+    // As above; and a parent that is gone has let this actor go, too.
   }
 }
 

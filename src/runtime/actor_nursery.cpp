@@ -379,7 +379,12 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
   co_await sc::shielded([&]() -> sc::task<> {
     const auto exited = [&]() -> sc::task<> { co_await child->process->exited().wait(); };
     try {
+      child->word.heard = child->notice.heard = [this, of = std::weak_ptr<child_actor>(child)] {
+        if (const auto told = of.lock()) hear(told);
+      };
+      child->notice_cid = actor::cancel_notice_cid(child->who);
       child->link->add(child->who.uuid, child->word);
+      child->link->add(child->notice_cid, child->notice);
       // Nothing that it says is heard before those above know it: whoever has had an answer of this actor finds it.
       if (!child->told.empty()) co_await owner_.directory().wait_for(std::exchange(child->told, {}));
       co_await child->link->serve();
@@ -389,9 +394,10 @@ sc::task<> actor_nursery::monitor(child_ptr child) {
                                    " failed here: " + sc::describe_briefly(std::current_exception()));
     }
     child->link->remove_ack(child->who.uuid);
+    child->link->remove_ack(child->notice_cid);
     const bool dead = co_await sc::move_on_after(death_certificate_timeout, exited);
     // By this nursery, through a portal, or by somebody else: another actor, or a signal.
-    const bool asked = child->ending || child->link->cancel_called() || child->took_leave();
+    const bool asked = child->on_ladder || child->link->cancel_called();
     child_actor::end end = child->judge_end(asked, dead);
     if (child->link->lost()) end.why = child->link->lost();  // the actor's own runtime said why (S-RT-22)
     child->link->fail(end.why);
@@ -435,17 +441,35 @@ void actor_nursery::reaped(const child_ptr& child) {
 }
 
 void actor_nursery::start_ending(const child_ptr& child, bool hard_kill) {
-  if (child->ending || child->process->exited().is_set()) return;
+  if (child->process->exited().is_set()) return;
   child->ending = true;  // from here on its end is no surprise
-  tasks_->start_soon({.name = "end of " + child->who.name}, [this, child, hard_kill] { return end_child(child, hard_kill); });
+  start_ladder(child, hard_kill ? first_step::signals : first_step::asks);
+}
+
+// Whoever told it, if it was not this nursery, does not see to it that it comes to an end (S-KIL-11, S-SIG-5). What it makes of its tasks
+// is an error of theirs all the same: `ending` stays as it is.
+void actor_nursery::hear(const child_ptr& child) {
+  if (child->took_leave()) child->leaving.set();
+  if (child->took_leave() || child->notice.answered) start_ladder(child, first_step::waits);
+}
+
+void actor_nursery::start_ladder(const child_ptr& child, first_step from) {
+  if (std::exchange(child->on_ladder, true) || child->process->exited().is_set()) return;
+  tasks_->start_soon({.name = "end of " + child->who.name}, [this, child, from] { return end_child(child, from); });
+}
+
+sc::task<bool> actor_nursery::takes_leave(child_ptr child) {
+  co_await child->leaving.wait();
+  co_return child->took_leave();
 }
 
 // The ladder of S-KIL: a request, SIGTERM, SIGKILL, each with its time; ends when the process is reaped.
-sc::task<> actor_nursery::end_child(child_ptr child, bool hard_kill) {
+sc::task<> actor_nursery::end_child(child_ptr child, first_step from) {
   co_await sc::shielded([&]() -> sc::task<> {
-    std::optional<bool> acknowledged = child->link->cancel_acknowledged();
-    if (!*acknowledged && !hard_kill && !child->link->lost())
-      acknowledged = co_await sc::move_on_after(portal_cancel_timeout, [&] { return child->link->request_cancel_actor(); });
+    std::optional<bool> acknowledged = child->link->cancel_acknowledged() || child->took_leave();
+    if (!*acknowledged && from != first_step::signals && !child->link->lost())
+      acknowledged = co_await sc::move_on_after(
+          portal_cancel_timeout, [&] { return from == first_step::asks ? child->link->request_cancel_actor() : takes_leave(child); });
     if (!acknowledged.value_or(false) && !child->process->signal(SIGTERM)) child->link->channel().close("the actor cannot be signalled");
     child->asked.set();
     bool ended = co_await ends_within(child, hard_kill_timeout);
@@ -477,7 +501,7 @@ sc::task<> actor_nursery::cancel(bool hard_kill) {
   cancel_called_ = true;
   const auto all = children_;
   for (const auto& child : all) {
-    if (child->ending && hard_kill) child->process->signal(SIGTERM);
+    if (child->on_ladder && hard_kill) child->process->signal(SIGTERM);
     // One that boots ends as soon as it has, also where this call has given up waiting by then (S-KIL-3, S-KIL-11).
     child->unwanted = true;
     child->unwanted_at_once = child->unwanted_at_once || hard_kill;

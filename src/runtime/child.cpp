@@ -65,6 +65,7 @@ sc::task<> take_orders(actor& self, peer& parent, bool& introduced) {
   }
   introduced = true;
   parent.send_aid(spec->reg_addrs.empty() ? std::vector<ipc::address>() : registered_addrs(self));
+  self.set_introduced();
 }
 
 // An actor whose parent is gone has nobody to work for: it ends (S-KIL-12).

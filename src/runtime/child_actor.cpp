@@ -15,6 +15,7 @@
 namespace tractor::detail {
 
 void child_actor::process_exited() noexcept {
+  leaving.set();
   if (link->channel().closed()) return;
   drain.self = this;
   drain.fire = [](sc::detail::timer& due) noexcept {

@@ -30,14 +30,18 @@ struct child_actor {
   bool booted = false;
   bool unwanted = false;          // its nursery's actors were cancelled while it booted
   bool unwanted_at_once = false;  // by a hard cancel
-  bool ending = false;            // the ladder runs
-  bool killed = false;            // to its last step
+  bool ending = false;            // its nursery has asked for its end
+  bool on_ladder = false;         // it is being ended, because of that, or because it has said that somebody else asked
+  bool killed = false;            // to the ladder's last step
   bool outlived = false;          // by its link, which somebody else holds open: it was closed here
   struct drain_timer : sc::detail::timer {
     child_actor* self = nullptr;
   } drain;
-  sc::event asked;   // the first step of the ladder is done: acknowledged, or SIGTERM sent
-  pending_ack word;  // what the actor says of its own end, see actor::tell_parent
+  sc::event asked;    // the first step of the ladder is done: acknowledged, or SIGTERM sent
+  pending_ack word;   // what the actor says of its own end, see actor::tell_parent
+  sc::event leaving;  // it has said that all its tasks have ended, or its process has
+  std::string notice_cid;
+  pending_ack notice;  // that somebody else told it to end, see actor::set_introduced
 
   // With the process ends the link, though the kernel may not say so: a process that the actor started may hold a copy of its end.
   void process_exited() noexcept;
@@ -54,7 +58,7 @@ struct child_actor {
   // A SIGKILL leaves it no time to remove its socket files (S-KIL-6). One on which somebody listens by now is not the dead actor's.
   [[nodiscard]] sc::task<> remove_socket_files(actor& owner) const;
 
-  // It was told to end, by whomever, and has done so in good order.
+  // Its tasks have ended because it was told to, by whomever; it is about to go.
   [[nodiscard]] bool took_leave() const noexcept { return word.answered && word.value; }
   // It has been told to end and waits for actors of its own. True once for each time that it says so.
   [[nodiscard]] bool takes_patience() noexcept { return std::exchange(word.answered, took_leave()) && !word.value; }

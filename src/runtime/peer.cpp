@@ -233,6 +233,7 @@ void peer::dispatch(void* self, msg::envelope& message, msg::bytes_view body) {
       found->ack->answered = true;
       found->ack->value = ack.pld;
       found->ack->done.set();
+      if (found->ack->heard) found->ack->heard();
       return;
     }
     case msg::message_kind::error: to.on_error_message(*std::get_if<msg::error_msg>(&message), body); return;

@@ -132,10 +132,14 @@ class TRACTOR_API actor {
   sc::task<> finish_cancel();
   // Beside all dialogs, as a CancelAck whose cid is this actor's uuid: that it ends because it was told to (true), so that its end is
   // no death; or that it was told to and waits for actors of its own (false), so that it is not taken for one that is stuck.
-  void tell_parent(bool complete);
+  void tell_parent(bool complete) noexcept;
   void ask_for_patience() {
     if (cancel_called_ && !cancel_complete_) tell_parent(false);
   }
+  // The parent knows who this is: from here on it is told, as a CancelAck with a cid of its own, when somebody else than the parent has
+  // told this actor to end, so that the parent can see to it that it does (S-KIL-11, S-SIG-5).
+  void set_introduced() noexcept;
+  [[nodiscard]] static std::string cancel_notice_cid(const tractor::uid& of) { return of.uuid + "/cancelled"; }
   void run_lifetime_stack() noexcept;
   // Ends what would outlive the process, which exits now: with that its connections end, so that who sees the end of one need not wait
   // for the other.
@@ -155,6 +159,7 @@ class TRACTOR_API actor {
   sc::parking_lot handshake_ended;
 
  private:
+  void tell_parent_of_cancel() noexcept;
   void say_what_holds_it() const noexcept;
 
   msg::aid aid_;
@@ -165,6 +170,7 @@ class TRACTOR_API actor {
   std::optional<tractor::uid> cancel_caller_;
   std::string cancel_why_;
   sc::event cancel_requested_;
+  bool introduced_ = false;
   std::size_t running_calls_ = 0;
   detail::incoming_call* calls_ = nullptr;  // the last one first
   sc::parking_lot calls_changed_;

@@ -11,7 +11,9 @@
 // A daemon actor (start_actor) lives until it is cancelled; a run-once actor (run_in_actor) until its function has ended. Leaving
 // the block waits for all of them: results first, then the daemons, for ever if nobody cancels them. When the body fails or is
 // cancelled, or a run-once actor fails, or an actor dies and no dialog reports it, all actors are cancelled, in
-// steps that always end: a request (0.5 s), SIGTERM, 1.6 s, SIGKILL. No process is left when the block has been left.
+// steps that always end: a request (0.5 s), SIGTERM, 1.6 s, SIGKILL. No process is left when the block has been left. An actor that
+// somebody else tells to end, by a signal or through a portal, has the same time for it: it says so to its parent, whose nursery then takes
+// these steps.
 //
 // An actor has ended in good order when it was told to end, by whomever, and its exit status is 0; or when the steps above ended it. Every
 // other end is a death: a crash on the way out as well, and an exit(0) that nobody asked for.
@@ -133,7 +135,12 @@ class TRACTOR_API actor_nursery {
   [[nodiscard]] sc::task<> monitor(child_ptr child);
   void lose(const child_ptr& child, const std::exception_ptr& why);
   [[nodiscard]] sc::task<> collect(child_ptr child, std::string module, std::string function, msg::buffer kwargs);
-  [[nodiscard]] sc::task<> end_child(child_ptr child, bool hard_kill);
+  // What an actor has said of its own end.
+  void hear(const child_ptr& child);
+  enum class first_step : unsigned char { asks, signals, waits };  // of the ladder; the last for one that somebody else has asked
+  void start_ladder(const child_ptr& child, first_step from);
+  [[nodiscard]] sc::task<> end_child(child_ptr child, first_step from);
+  [[nodiscard]] static sc::task<bool> takes_leave(child_ptr child);
   [[nodiscard]] sc::task<bool> ends_within(child_ptr child, sc::duration bound);
   void start_ending(const child_ptr& child, bool hard_kill);
   [[nodiscard]] sc::task<> join();

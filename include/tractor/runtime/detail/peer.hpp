@@ -44,6 +44,7 @@ struct pending_ack {
   sc::event done;
   bool answered = false;
   bool value = false;
+  std::function<void()> heard = {};  // called at each answer; must not wait
 };
 
 class TRACTOR_API peer : public std::enable_shared_from_this<peer> {
