@@ -54,7 +54,10 @@ void ask_linker(stack_frame& frame, const void* at) {
 class libdw {
  public:
   [[nodiscard]] static const libdw* get() {
-    static const libdw loaded;
+    static std::mutex one_at_a_time;
+    static libdw loaded;
+    const std::lock_guard<std::mutex> held(one_at_a_time);
+    if (!loaded.complete_) loaded = libdw();  // again where it could not be: there may have been no descriptor left
     return loaded.complete_ ? &loaded : nullptr;
   }
 

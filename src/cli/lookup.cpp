@@ -6,6 +6,7 @@
 #include "actors.hpp"
 #include "commands.hpp"
 #include "runtime/registration.hpp"
+#include "terminal.hpp"
 #include "text.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/detail/directory.hpp"
@@ -55,7 +56,7 @@ sc::task<> call_through(portal& there, const call_request& request) {
     co_await there.open_stream_from_ns(module, function, arguments, [](msg_stream<void, msg::value>& items) -> sc::task<> {
       while (const auto item = co_await items.next()) {
         std::printf("%s\n", to_json(*item).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
-        std::fflush(stdout);
+        flush_out();
       }
     });
   } else {
@@ -103,7 +104,7 @@ sc::task<int> watch(std::string prefix, std::vector<ipc::address> registry, bool
                             else
                               std::printf("%c %s  %s  %s\n", is_there ? '+' : '-', printable(event.who.name).c_str(),
                                           event.who.uuid.substr(0, 6).c_str(), text_of(event.who.addrs).c_str());
-                            std::fflush(stdout);
+                            flush_out();
                           }
                         },
                         {.registry_addrs = std::move(registry)});
@@ -124,7 +125,7 @@ int registrar(std::vector<ipc::address> registry) {
     return open_root_actor(
         [&]() -> sc::task<int> {
           std::printf("registrar at %s\n", text_of(current_actor().directory().registry_addrs()).c_str());
-          std::fflush(stdout);
+          flush_out();
           co_await sc::sleep_forever();
           co_return 0;
         },

@@ -195,6 +195,6 @@ int main(int argc, char** argv) {
     const auto asks_for_json = [](std::string_view word) { return word == "--json"; };  // what comes after the mistake was not read
     return explain(app, failed, std::any_of(argv + 1, argv + argc, asks_for_json));
   }
-  if (std::fflush(stdout) != 0) return fail(tractor::os_error("write(stdout)", errno), false);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return fail(tractor::os_error("write(stdout)", errno), false);
   return status;
 }

@@ -34,4 +34,8 @@ std::string keyboard::pressed() const {
   return count > 0 ? std::string(keys, static_cast<std::size_t>(count)) : std::string();
 }
 
+void flush_out() {
+  if (std::fflush(stdout) != 0) throw os_error("write(stdout)", errno);
+}
+
 }  // namespace tractor::cli

@@ -37,4 +37,7 @@ class keyboard {
   bool there_ = false;
 };
 
+// What was printed so far is written now. Throws os_error.
+void flush_out();
+
 }  // namespace tractor::cli

@@ -26,10 +26,6 @@ constexpr std::size_t orders_at_once_max = 16;
 constexpr const char* keys_help = "j, k choose   c cancel   d dump   m, u sort by memory, cpu   q quit";
 
 // What comes after a program that reads no more is written for nobody.
-void flush_out() {
-  if (std::fflush(stdout) != 0) throw os_error("write(stdout)", errno);
-}
-
 void sort_trees(std::vector<actor_tree>& trees, char by) {
   const auto key = [by](const actor_tree& tree) {
     const auto& process = tree.actor.process;

@@ -75,6 +75,10 @@ distance distance_to(const address& where) {
   return tcp->is_loopback() || tcp->is_wildcard() || is_interface(*tcp) ? distance::this_machine : distance::elsewhere;
 }
 
+bool has_ipv6() {
+  return std::ranges::any_of(interface_hosts(), [](const auto& host) { return host.contains(':'); });
+}
+
 std::vector<std::string> hosts_beside(const address& where) {
   const tcp_address* const tcp = where.tcp();
   if (tcp == nullptr || tcp->is_loopback()) return {"127.0.0.1", "::1"};

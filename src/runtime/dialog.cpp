@@ -302,11 +302,11 @@ sc::task<> dialog::wait_for_started(std::string_view function) {
 
 sc::task<bool> dialog::wait_for_return() {
   drain();  // only Return and Error count
-  if (std::exchange(stop_owed_, false) && !stop_received_ && !finished()) {
-    stop_sent_ = true;  // what ended the stream's block here was handled: nothing stronger follows
-    send_stop();
-  }
   while (!finished()) {
+    if (std::exchange(stop_owed_, false) && !stop_received_) {
+      stop_sent_ = true;  // what ended the stream's block here was handled: nothing stronger follows
+      send_stop();
+    }
     const news_wait waiting(*this);
     co_await news_.park("result of a remote task");
   }

@@ -163,9 +163,8 @@ sc::task<> directory::open(std::vector<ipc::address> addrs, bool ensure_own, std
                         (last.empty() ? "" : ": " + last));
 }
 
-void directory::open_later(const std::vector<ipc::address>& addrs, std::vector<ipc::address> wide, bool listens_by_default) {
+void directory::open_later(const std::vector<ipc::address>& addrs, bool listens_by_default) {
   registry_addrs_ = addrs;
-  wide_ = std::move(wide);
   listens_by_default_ = listens_by_default;
   for (const auto& where : addrs) {
     const auto to = upward_.emplace_back(std::make_shared<upward>(where));
@@ -224,6 +223,7 @@ sc::task<bool> directory::take_over(const std::vector<ipc::address>& addrs, cons
   }
   if (registry_addrs_.empty()) registry_addrs_ = bound;
   is_registrar_ = true;
+  why_none_.clear();
   self_.set_is_registrar();
   define_registrar();
   for (const auto& where : bound)
@@ -254,6 +254,7 @@ sc::task<> directory::keep(std::shared_ptr<upward> to) {
     if (to->link == nullptr && (self_.cancel_called() || !co_await restore(to))) co_return;
     const auto link = to->link;
     if (!is_told) {
+      why_none_.clear();
       if (listens_by_default_) listen_beside_registries();
       log_of_registry.info("the registrar at ", to->where.text(), " is told of this tree");
       tell_of_tree(link);
@@ -278,6 +279,7 @@ void directory::tell_of_tree(const std::shared_ptr<peer>& registrar) {
 
 // There is no registrar, or none any more. True when there is one to connect to; false when this root is it now.
 sc::task<bool> directory::restore(std::shared_ptr<upward> to) {
+  std::string said;
   for (sc::duration pause = registry_retry_first; !closed_ && !self_.cancel_called();
        pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     bool nobody = listens_at(to->where);  // but this root itself, since before it was there
@@ -292,13 +294,14 @@ sc::task<bool> directory::restore(std::shared_ptr<upward> to) {
     if (nobody) {
       try {
         std::string why_not;
-        if (co_await take_over({to->where}, wide_, why_not)) {
+        if (co_await take_over({to->where}, {}, why_not)) {
           settles_at_ = sc::current_time() + registry_settle_time;
           std::erase(upward_, to);
           co_return false;
         }
-      } catch (const error&) {
-        // An address of another machine, for one.
+      } catch (const error& cannot) {  // an address of another machine, for one
+        if (said != cannot.message()) log_of_registry.warning(cannot_be_it({to->where}), cannot);
+        said = cannot.message();
       }
     }
     co_await sc::sleep(pause);

@@ -82,6 +82,7 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
                      std::function<sc::task<Answer>()> here, bool waits = false) {
   const auto& own = known.registry_addrs();
   const bool of_this_tree = std::ranges::find(own, where) != own.end();
+  const bool may_have_successor = of_this_tree && (waits || known.why_none().empty());  // one that has not come yet has none
   std::optional<sc::time_point> give_up;  // counted from the first attempt that failed; of a question that waits: from the last answer
   for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (known.is_own(where)) co_return co_await here();
@@ -123,7 +124,11 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
     const auto now = sc::current_time();
     if (!give_up) give_up = (was_there ? now : began) + registry_failover_timeout;
     if (was_there && now - began > registry_retry_max) pause = registry_retry_first;  // it has been there for a while
-    if (!of_this_tree || !is_gone || now + pause > *give_up) std::rethrow_exception(failed);
+    if (!may_have_successor || !is_gone || now + pause > *give_up) {
+      if (of_this_tree && !known.why_none().empty())
+        throw runtime_failure(sc::describe_briefly(failed) + "; it has not come yet: " + known.why_none(), error_category::disconnected);
+      std::rethrow_exception(failed);
+    }
     co_await sc::sleep(pause);
   }
 }

@@ -97,7 +97,10 @@ sc::task<> abandon_dialog(dialog& link, const std::exception_ptr& local) {
   }
   const local_kind kind = kind_of(local);
   // A cancel from outside that comes when the remote task has failed already: the failure would be lost (S-CTX-75).
-  if (kind == local_kind::cancelled && link.has_error_of_its_own()) link.raise_remote_error();
+  if (kind == local_kind::cancelled && link.has_error_of_its_own()) {
+    co_await link.cancel_remote(context_cancel_timeout, false);  // of what was refused here its task does not know
+    link.raise_remote_error();
+  }
   if (kind == local_kind::ordinary) link.set_local_error(local);
   // The end of an inner context is not our cancel() (S-CTX-55), but the remote task must not outlive this block either.
   co_await link.cancel_remote(context_cancel_timeout, kind != local_kind::foreign_context_cancelled);
@@ -123,7 +126,7 @@ sc::task<> call_remote(std::shared_ptr<peer> to, std::string module, std::string
     local = std::current_exception();
   }
   if (local) {
-    if (link.has_error_of_its_own()) link.raise_remote_error();  // also when a cancel comes at the same time
+    if (link.peer_ended() && link.has_error_of_its_own()) link.raise_remote_error();  // also when a cancel comes at the same time
     // An error of the call itself has ended the remote task; a cancel of this wait has not.
     if (!link.finished()) co_await link.cancel_remote(context_cancel_timeout, true);
     if (local == link.remote_error()) link.raise_remote_error();

@@ -70,6 +70,7 @@ std::vector<ipc::address> default_bind_addrs(const actor& self, const std::vecto
   for (const auto& registry : registry_addrs) {
     const auto* const tcp = registry.tcp();
     if (tcp == nullptr) continue;
+    if (is_ipv6(tcp->host) && !ipc::has_ipv6()) continue;
     if (tcp->is_loopback()) {
       add_if_new(addrs, {.host = tcp->host, .port = 0});
     } else if (self.may_listen_anywhere()) {

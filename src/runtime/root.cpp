@@ -151,16 +151,16 @@ void do_without_registry(directory& known, const root_options& options, const er
 
 // The same as long as the registrar that was named has not come. (At the registry of the runtime directory, which nobody has named, there
 // is nobody to come.)
-// Then `later` is listened at by the registrar that this root may come to be, and the result is true.
-bool do_without_registrar(directory& known, const root_options& options, const std::vector<ipc::address>& registries,
-                          const std::vector<ipc::address>& later, const error& why) {
+// Then the result is true.
+bool do_without_registrar(directory& known, const root_options& options, const std::vector<ipc::address>& registries, const error& why) {
   if (!names_registry() || registries.size() > registries_max) {
     do_without_registry(known, options, why);
     return false;
   }
   std::fprintf(stderr, "tractor: the tree of %s has no registry yet, and nobody finds its actors by name until it has one: %s\n",
                msg::quoted(options.name).c_str(), why.what());
-  known.open_later(registries, later, options.bind_addrs.empty());
+  known.set_why_none(why.what());
+  known.open_later(registries, options.bind_addrs.empty());
   return true;
 }
 
@@ -208,17 +208,20 @@ sc::task<> open_directory(actor& self, const root_options& options) {
       listen_for(self, where, {});
   }
   if (options.control_socket && !is_simulated()) open_control_socket(self);
+  bool is_late = false;
   if (!registries.empty()) try {
       co_await known.open(registries, options.ensure_registry, later);
     } catch (const error& why) {
       if (options.registry_addrs || options.ensure_registry) throw;
-      if (do_without_registrar(known, options, registries, later, why)) later.clear();
+      is_late = do_without_registrar(known, options, registries, why);
     }
   for (const auto& where : later)
     if (std::ranges::none_of(self.listeners(), [&](const auto& listener) { return listener->local() == where; }))
       listen_for(self, where, {});
   if (!known.enabled()) co_return;
-  if (options.bind_addrs.empty() && !known.is_registrar())  // which is reached at the registry's addresses
+  if (is_late && options.bind_addrs.empty())
+    known.listen_beside_registries();                            // as far as that can be now
+  else if (options.bind_addrs.empty() && !known.is_registrar())  // which is reached at the registry's addresses
     for (const auto& where : default_bind_addrs(self, known.registry_addrs())) listen_for(self, where, {});
   say_who_reaches_them(self, known.registry_addrs());
   known.enroll(self.uid(), registered_addrs(self), nullptr);

@@ -96,6 +96,32 @@ TEST(dialog_answers, cancel_is_absorbed_when_it_is_ours_and_acknowledged_by_our_
   }
 }
 
+// S-STR-11, S-CTX-53: that its message was refused here is no end of the peer's task, which is cancelled, whatever ends the block here.
+TEST(dialog_answers, task_whose_message_was_refused_is_cancelled_when_the_block_is) {
+  bool asked = false;
+  const auto talk = [&](raw_peer& peer) -> sc::task<> {
+    const auto cid = co_await raw::begin_context(peer);
+    peer.channel().send([&](msg::buffer& out) { msg::encode_yield(out, cid, "no number"); });
+    co_await raw::acknowledge_cancel(peer);
+    asked = true;
+  };
+  raw::with_peer(talk, [&](tractor::portal& there) -> sc::task<> {
+    sc::cancel_scope outside;
+    const auto body = [&](auto& ctx) -> sc::task<> {
+      co_await ctx.open_stream([&](auto& stream) -> sc::task<> {
+        static_cast<void>(as<tractor::msg_type_error>(co_await caught([&] { return stream.next(); })));
+        outside.cancel("from outside");
+        co_await sc::sleep_forever();
+      });
+    };
+    const auto error = co_await caught([&]() -> sc::task<> {
+      static_cast<void>(co_await outside.run([&] { return there.open_context<&kit::send_numbers>({1}, body); }));
+    });
+    static_cast<void>(as<tractor::msg_type_error>(error));
+    EXPECT_TRUE(asked);
+  });
+}
+
 // S-CTX-61
 TEST(dialog_answers, canceller_is_this_actor_or_the_source_of_the_error) {
   const auto by_us = end_by([&](const auto& cid) { return cancelled_by(cid, raw::intruder, tractor::current_actor().uid()); }, false);

@@ -160,6 +160,23 @@ TEST_F(late_network, root_listens_there_when_it_has_joined_the_registrar) {
   });
 }
 
+TEST_F(late_network, of_a_kind_that_this_machine_does_not_have_harms_nobody) {
+  std::ofstream("/proc/sys/net/ipv6/conf/all/disable_ipv6") << 1;  // of the network of the test
+  ::setenv("TRACTOR_REGISTRY", "/ip6/::1/tcp/1616", 1);
+  run_root({}, []() -> sc::task<> {
+    co_await tractor::open_nursery([](actor_nursery& an) -> sc::task<> {
+      auto worker = co_await an.start_actor("worker", {.enable_modules = {"find_actor_test"}});
+      EXPECT_EQ("worker", co_await worker.run<&own_name>());
+      const auto error = co_await catch_as<tractor::runtime_failure>([] { return tractor::query_actor("worker"); });
+      RT_REQUIRE(error);
+      EXPECT_THAT(error->what(),
+                  testing::HasSubstr("; it has not come yet: no registrar answers at /ip6/::1/tcp/1616, and this root cannot "
+                                     "be it: "));
+      co_await an.cancel();
+    });
+  });
+}
+
 // S-BOOT-7: what it is to listen at does not stand in its own way.
 TEST_F(late_network, root_that_is_to_listen_at_the_address_is_the_registrar_when_there_is_one) {
   run_root({ipc::address::parse("/ip4/0.0.0.0/tcp/1616")}, []() -> sc::task<> {

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "raw_peer.hpp"
+#include "raw_server.hpp"
 #include "runtime_test.hpp"
 #include "tractor/runtime/detail/directory.hpp"
 #include "tractor/tractor.hpp"
@@ -116,8 +116,14 @@ TEST(slow_registrar, whose_machine_does_not_answer_is_given_up) {
   });
 }
 
+bool is_for(const tractor::msg::start& request, std::string_view name) {
+  const auto kwargs = tractor::msg::decode<tractor::msg::value::map>(request.kwargs, {}, "kwargs");
+  const auto* const given = kwargs.find("name");
+  return given != nullptr && *given == tractor::msg::value(std::string(name));
+}
+
 // Shakes hands as a registrar and answers nothing, until the connection ends; counts how often it is asked to wait for an actor. Asked to
-// find one, it hangs up.
+// find one, it hangs up; the first that is asked to wait for "leaving" ends in good order.
 sc::task<> register_nobody(std::unique_ptr<sc::byte_stream> stream, std::set<raw_peer*>& connected, int& asked) {
   raw_peer registrar(std::move(stream));
   registrar.channel().send([](tractor::msg::buffer& out) {
@@ -129,6 +135,8 @@ sc::task<> register_nobody(std::unique_ptr<sc::byte_stream> stream, std::set<raw
       if (const auto* request = std::get_if<tractor::msg::start>(&*message)) {
         asked += request->func == "wait_for_actor" ? 1 : 0;
         if (request->func == "find_actor") registrar.hang_up();
+        if (asked == 1 && request->func == "wait_for_actor" && is_for(*request, "leaving"))
+          raw::send_error(registrar, raw::error_of_peer("ContextCancelled", std::string(request->cid)));
       }
   } catch (const tractor::transport_closed&) {
     // A probe, or as the test wants it.
@@ -171,6 +179,21 @@ TEST(slow_registrar, that_goes_when_somebody_has_waited_for_long_is_asked_again)
         EXPECT_EQ(times, asked);
         for (raw_peer* const each : connected) each->hang_up();
       }
+      waiting.cancel("waited enough");
+    });
+  });
+}
+TEST(slow_registrar, that_ends_in_good_order_while_somebody_waits_is_asked_again) {
+  with_registrar_of_nobody([](std::set<raw_peer*>&, int& asked) -> sc::task<> {
+    co_await sc::open_nursery([&](sc::nursery& waiting) -> sc::task<> {
+      waiting.start_soon([]() -> sc::task<> {
+        co_await tractor::wait_for_actor("leaving", [](tractor::portal&) -> sc::task<> {
+          ADD_FAILURE() << "nobody is registered";
+          co_return;
+        });
+      });
+      co_await sc::sleep(tractor::registry_failover_timeout);
+      EXPECT_EQ(2, asked);
       waiting.cancel("waited enough");
     });
   });

@@ -101,6 +101,12 @@ TEST_F(stream_test, block_that_is_left_by_what_the_body_handles_ends_the_stream_
       co_await by_error(ctx);
       EXPECT_EQ(1, co_await ctx.wait_for_result());
     }));
+    EXPECT_EQ(1, co_await worker.open_context<&kit::echo_stream>({}, [&](auto& ctx) -> sc::task<> {
+      co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
+        n.start_soon([&]() -> sc::task<> { EXPECT_EQ(1, co_await ctx.wait_for_result()); });
+        co_await by_error(ctx);  // while that task waits
+      });
+    }));
     co_await an.cancel();
   });
 }

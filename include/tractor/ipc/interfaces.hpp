@@ -24,6 +24,9 @@ enum class distance : unsigned char {
 // Looks at the machine's interfaces each time it is asked about an address that is not loopback.
 [[nodiscard]] TRACTOR_API distance distance_to(const address& where);
 
+// An interface that is up has an IPv6 address.
+[[nodiscard]] TRACTOR_API bool has_ipv6();
+
 // By which addresses of this machine those who come to `where`, too, reach it: loopback for what is on this machine only, the address
 // itself for one of an interface, for another machine's the address that a connection to it would come from, for the wildcard those of all
 // interfaces that are up, without loopback and link-local ones. At most interface_hosts_max literals. Sends nothing; empty where there is

@@ -75,7 +75,7 @@ class TRACTOR_API directory {
   [[nodiscard]] const std::vector<ipc::address>& registry_addrs() const noexcept { return registry_addrs_; }
   void set_registry_addrs(std::vector<ipc::address> addrs) { registry_addrs_ = std::move(addrs); }
   [[nodiscard]] bool enabled() const noexcept { return !registry_addrs_.empty(); }
-  // Why a tree that did not say that it wants none has no registry.
+  // Why a tree that did not say that it wants none has no registry, or not yet.
   void set_why_none(std::string why) { why_none_ = std::move(why); }
   [[nodiscard]] const std::string& why_none() const noexcept { return why_none_; }
   [[nodiscard]] bool is_registrar() const noexcept { return is_registrar_; }
@@ -87,7 +87,9 @@ class TRACTOR_API directory {
   [[nodiscard]] sc::task<> open(std::vector<ipc::address> addrs, bool ensure_own, std::vector<ipc::address> wide);
   // Of the root, where open() has thrown: as after the death of registrars that were at `addrs`. It joins them when they come, or takes
   // their place as soon as it can. One that `listens_by_default` looks anew where that is when it has joined.
-  void open_later(const std::vector<ipc::address>& addrs, std::vector<ipc::address> wide, bool listens_by_default);
+  void open_later(const std::vector<ipc::address>& addrs, bool listens_by_default);
+  // Listens where actors do by default, except where it does already, and tells the registry. What fails is logged.
+  void listen_beside_registries();
   // Nobody is asked any more, or told.
   void close() noexcept;
 
@@ -133,7 +135,6 @@ class TRACTOR_API directory {
   [[nodiscard]] sc::task<> renew_leases();
   [[nodiscard]] sc::task<> finish_registration(std::shared_ptr<peer> from, std::string cid, registrations told);
   [[nodiscard]] std::vector<std::shared_ptr<peer>> above() const;
-  void listen_beside_registries();
   [[nodiscard]] bool listens_at(const ipc::address& where) const;
   void make_room_for_link();
   void unregister_above(const msg::uid& who) noexcept;
@@ -141,7 +142,6 @@ class TRACTOR_API directory {
 
   actor& self_;
   std::vector<ipc::address> registry_addrs_;
-  std::vector<ipc::address> wide_;   // where the root is to listen anyway, as open_later() was told
   bool listens_by_default_ = false;  // beside the registries, when they are there
   std::string why_none_;
   discovery::registry table_;
