@@ -25,7 +25,10 @@ namespace sc = tractor::sc;
 [[gnu::noinline]] void compute_until_told(const char* fifo) {
   const int fd = ::open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   pollfd told{.fd = fd, .events = POLLIN, .revents = 0};
-  while (::poll(&told, 1, 0) != 1) {
+  char byte = 0;
+  // A poll at the moment in which a writer opens the pipe may take it for one that has closed it: the kernel counts first who has ever been
+  // there. A read waits for that moment's end.
+  while (::poll(&told, 1, 0) != 1 || ::read(fd, &byte, 1) != 0) {
   }
   ::close(fd);
 }
