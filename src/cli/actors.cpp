@@ -140,8 +140,7 @@ sc::task<std::vector<live_actor>> actors_called(std::string who) {
   auto actors = co_await all_actors();
   std::erase_if(actors, [&](const live_actor& actor) { return !is_called(actor, who); });
   if (actors.empty())
-    throw usage_error("no live actor on this machine is called " + msg::quoted(who) +
-                      ", nor is that a pid or the beginning of a uuid of one");
+    throw error("no live actor on this machine is called " + msg::quoted(who) + ", nor is that a pid or the beginning of a uuid of one");
   co_return actors;
 }
 

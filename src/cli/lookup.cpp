@@ -49,6 +49,14 @@ msg::value::map arguments_of(const std::vector<std::string>& arguments) {
   return map;
 }
 
+// That a function is of another kind is said with what to do about it here.
+[[noreturn]] void refuse_kind(const type_error& wrong, const call_request& request) {
+  const std::string text = wrong.message();
+  const std::size_t advice = text.find(request.stream ? ": call it with run" : ": open it with open_stream_from");
+  if (advice == std::string::npos) throw wrong;
+  throw usage_error(text.substr(0, advice) + (request.stream ? ": call it without --stream" : ": call it with --stream"));
+}
+
 sc::task<> call_through(portal& there, const call_request& request) {
   const auto [module, function] = split_function(request.function);
   const auto arguments = arguments_of(request.arguments);
@@ -114,7 +122,13 @@ sc::task<int> watch(std::string prefix, std::vector<ipc::address> registry, bool
 sc::task<int> call(call_request request, std::vector<ipc::address> registry) {
   static_cast<void>(split_function(request.function));
   static_cast<void>(arguments_of(request.arguments));
-  const auto through = [&](std::optional<portal> found) -> sc::task<> { co_await call_through(*found, request); };
+  const auto through = [&](std::optional<portal> found) -> sc::task<> {
+    try {
+      co_await call_through(*found, request);
+    } catch (const type_error& wrong) {
+      refuse_kind(wrong, request);
+    }
+  };
   co_await find_actor(request.name, through, {.registry_addrs = std::move(registry), .raise_on_none = true});
   co_return 0;
 }

@@ -16,6 +16,7 @@
 #include "commands.hpp"
 #include "completion.hpp"
 #include "tractor/base/error.hpp"
+#include "tractor/ipc/address.hpp"
 #include "tractor/msg/quoted.hpp"
 #include "tractor/runtime/root.hpp"
 #include "tractor/version.hpp"
@@ -24,6 +25,8 @@ namespace {
 
 namespace cli = tractor::cli;
 namespace sc = tractor::sc;
+
+constexpr int wrong_command_line = 2;
 
 void print_error(const std::string& what) {
   const nlohmann::ordered_json said{{"error", what}};
@@ -34,7 +37,9 @@ void print_error(const std::string& what) {
 int fail(const std::exception& failed, bool json) {
   std::fprintf(stderr, "tractor: %s\n", failed.what());
   if (json) print_error(failed.what());
-  return 1;
+  const bool is_a_mistake =
+      dynamic_cast<const tractor::usage_error*>(&failed) != nullptr || dynamic_cast<const tractor::ipc::address_error*>(&failed) != nullptr;
+  return is_a_mistake ? wrong_command_line : 1;
 }
 
 int run(const std::function<int()>& command, bool json = false) {
@@ -57,11 +62,14 @@ int run_task(const std::function<sc::task<int>()>& command, bool json = false) {
   });
 }
 
-constexpr int wrong_command_line = 2;
-
 std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& failed) {
-  if (!app.get_subcommands().empty()) return failed.what();  // CLI11 says no more than that there is no command
   const auto rest = app.remaining();
+  if (!app.get_subcommands().empty()) {  // else CLI11 says no more than that there is no command
+    const auto* const command = app.get_subcommands().front();
+    for (const auto& word : rest)
+      if (word.starts_with('-') && command->get_option_no_throw(word) != nullptr) return word + " belongs behind " + command->get_name();
+    return failed.what();
+  }
   const bool is_option = !rest.empty() && rest.front().starts_with('-');
   std::string what = rest.empty() ? "a command is missing"
                                   : std::string("there is no ") + (is_option ? "option " : "command ") + tractor::msg::quoted(rest.front());

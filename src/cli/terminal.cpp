@@ -5,6 +5,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+
+#include "tractor/base/error.hpp"
+
 namespace tractor::cli {
 
 bool writes_to_terminal() noexcept { return ::isatty(STDOUT_FILENO) != 0; }

@@ -76,14 +76,14 @@ msg::buffer arguments_of(std::string_view name, const auto& value) {
 }
 
 // What a question to the registrar at `where` gives: of the table here, or by a call. A registrar of this tree that is not there is asked
-// again until a successor had time to be.
+// again until a successor had time to be, and by who waits for an actor as long as he does.
 template <class Answer>
 sc::task<Answer> ask(directory& known, ipc::address where, const char* method, const msg::buffer& kwargs,
                      std::function<sc::task<Answer>()> here, bool waits = false) {
   const auto& own = known.registry_addrs();
   const bool of_this_tree = std::ranges::find(own, where) != own.end();
-  const bool may_have_successor = of_this_tree && (waits || known.why_none().empty());  // one that has not come yet has none
-  std::optional<sc::time_point> give_up;  // counted from the first attempt that failed; of a question that waits: from the last answer
+  const bool may_have_successor = of_this_tree && known.why_none().empty();  // one that has not come yet has none
+  std::optional<sc::time_point> give_up;                                     // counted from the first attempt that failed
   for (sc::duration pause = registry_retry_first;; pause = std::min<sc::duration>(pause * 2, registry_retry_max)) {
     if (known.is_own(where)) co_return co_await here();
     std::exception_ptr failed;
@@ -96,7 +96,6 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
         throw transport_closed("nobody answers at " + where.text() + " within " +
                                std::to_string(std::chrono::milliseconds(handshake_timeout).count()) + " ms (handshake_timeout)");
       was_there = true;
-      if (waits) give_up.reset();
       msg::buffer copy;
       copy.append(kwargs.view());
       msg::bytes payload;
@@ -124,9 +123,12 @@ sc::task<Answer> ask(directory& known, ipc::address where, const char* method, c
     const auto now = sc::current_time();
     if (!give_up) give_up = (was_there ? now : began) + registry_failover_timeout;
     if (was_there && now - began > registry_retry_max) pause = registry_retry_first;  // it has been there for a while
-    if (!may_have_successor || !is_gone || now + pause > *give_up) {
+    const bool goes_on =
+        waits ? of_this_tree && (is_gone || !may_have_successor) : may_have_successor && is_gone && now + pause <= *give_up;
+    if (!goes_on) {
       if (of_this_tree && !known.why_none().empty())
-        throw runtime_failure(sc::describe_briefly(failed) + "; it has not come yet: " + known.why_none(), error_category::disconnected);
+        throw runtime_failure(sc::describe_briefly(failed) + " (none has come since this tree began: " + known.why_none() + ")",
+                              error_category::disconnected);
       std::rethrow_exception(failed);
     }
     co_await sc::sleep(pause);

@@ -85,7 +85,8 @@ sc::task<> with_watch(std::string prefix, find_options options, std::function<sc
   co_await sc::open_nursery([&](sc::nursery& tasks) -> sc::task<> {
     tasks.start_soon({.name = "watch of actors"}, [&]() -> sc::task<> {
       watcher following(known, prefix, to);
-      std::optional<sc::time_point> give_up;
+      std::optional<sc::time_point> give_up;  // as long as there has been no registrar
+      bool has_begun = false;
       sc::duration pause = registry_retry_first;
       for (std::size_t turn = 0;; ++turn) {
         std::exception_ptr failed;
@@ -95,11 +96,13 @@ sc::task<> with_watch(std::string prefix, find_options options, std::function<sc
           failed = std::current_exception();
         }
         if (following.was_complete()) {
+          has_begun = true;
           give_up.reset();
           pause = registry_retry_first;
         }
         if (!give_up) give_up = sc::current_time() + registry_failover_timeout;
-        if (failed && sc::current_time() > *give_up)
+        // One that has begun goes on with the next registrar, whenever that comes, and tells then who has gone with the last.
+        if (failed && !has_begun && sc::current_time() > *give_up)
           throw runtime_failure("no registrar can be watched: " + sc::describe_briefly(failed), error_category::disconnected);
         co_await sc::sleep(pause);
         pause = std::min<sc::duration>(pause * 2, registry_retry_max);

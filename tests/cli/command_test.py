@@ -52,10 +52,14 @@ def check_show(checks, machine):
         checks.that(done.returncode == 1 and "argument 'name' of 'greet' is not of type str" in done.stderr, "call: a wrong type",
                     done.stderr)
         done = machine.run("call", "greeter", "greet", "name=3")
-        checks.that(done.returncode == 1 and "a function is called as MODULE.FUNCTION, not 'greet'" in done.stderr, "call: no module",
+        checks.that(done.returncode == 2 and "a function is called as MODULE.FUNCTION, not 'greet'" in done.stderr, "call: no module",
                     done.stderr)
         done = machine.run("call", "greeter", "greeter.greet", "World")
-        checks.that(done.returncode == 1 and "an argument is given as key=value, not 'World'" in done.stderr, "call: no key", done.stderr)
+        checks.that(done.returncode == 2 and "an argument is given as key=value, not 'World'" in done.stderr, "call: no key", done.stderr)
+        done = machine.run("call", "greeter", "greeter.greet", "name=World", "--stream")
+        checks.that(done.returncode == 2 and done.stderr.endswith(": call it without --stream\n"), "call: no stream", done.stderr)
+        done = machine.run("call", "greeting service", "self.watch_actors", "prefix=")
+        checks.that(done.returncode == 2 and done.stderr.endswith(": call it with --stream\n"), "call: a stream", done.stderr)
         done = machine.run("call", "nobody", "greeter.greet")
         checks.equal((done.returncode, done.stderr), (1, "tractor: no actor 'nobody' is registered\n"), "call: nobody")
 
@@ -391,10 +395,13 @@ def check_rest(checks, machine):
         checks.that((done.returncode, done.stdout) == (2, "") and re.fullmatch(f"tractor: {said}\n", done.stderr),
                     "a command line that is wrong: " + " ".join(arguments), done.returncode, done.stdout, done.stderr)
     done = machine.run("find", "a", "--registry", "nowhere")
-    checks.that(done.returncode == 1 and "the address 'nowhere' is not" in done.stderr, "find: an address that is none", done.stderr)
+    checks.that(done.returncode == 2 and "the address 'nowhere' is not" in done.stderr, "find: an address that is none", done.stderr)
     for arguments in (("find", "--registry", "nowhere", "a"), ("watch", "--registry", "nowhere", "a"),
                       ("call", "--registry", "nowhere", "a", "b.c")):
         checks.that("the address 'nowhere' is not" in machine.run(*arguments).stderr, "an option before other words", arguments)
+    done = machine.run("--registry", "nowhere", "find", "a")
+    checks.equal((done.returncode, done.stderr), (2, "tractor: --registry belongs behind find (tractor find --help says more)\n"),
+                 "an option before its command")
     done = machine.run("ps", "--json", "--bogus")
     checks.that(done.returncode == 2 and "--bogus" in json.loads(done.stdout)["error"], "a wrong command line is JSON, too", done.stdout)
     with open("/dev/full", "w", encoding="utf-8") as full:

@@ -141,9 +141,11 @@ case "$kind" in
     # What it is by default, nothing to install, is looked at where that is configured.
     quietly cmake -S "$here/subdirectory" -B "$temporary/default" "${library_like_build[@]}" "-DTRACTOR_SOURCE=$source"
     cmake_consumer subdirectory "-DTRACTOR_SOURCE=$source" "${library_like_build[@]}" -DBUILD_SHARED_LIBS=OFF "-DTRACTOR_TLS=${tls:-OFF}" \
-      -DTRACTOR_INSTALL=ON
+      -DTRACTOR_INSTALL=ON "-DTRACTOR_CLI=$(cached TRACTOR_CLI)"
     expect 0 "$temporary/subdirectory/consumer"
     install_from "$temporary/subdirectory"
+    # Here it is compiled as in a release: without the headers that a build for every day brings to each of its files.
+    [[ "$(cached TRACTOR_CLI)" != ON ]] || "$prefix/bin/tractor" --version
     [[ -z "$(find "$prefix" -name 'libtractor.so*')" ]] || { echo "the static build installs a shared library" >&2; exit 1; }
     cmake_consumer find_package ${tls:+-DCONSUME_TLS=ON}
     expect 0 "$temporary/find_package/consumer"
