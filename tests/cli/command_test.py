@@ -16,9 +16,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 from cli_tools import COMMAND_TIMEOUT_S, Machine, Running, asked_until, check_nothing_left, flat, says_busy
 from example_tools import Checks, adopt_orphans, descendants, send, state, wait_until
+
+REGISTRY_FAILOVER_S = 3  # registry_failover_timeout
 
 
 # S-STK-2, S-STK-3: dump. S-MPG-2: how the service ends.
@@ -128,10 +131,21 @@ def check_registrar(checks, machine):
                     if event["event"] == "removed":
                         gone.add(event["name"])
                 checks.equal(gone, {"greeter", "greeting service"}, "watch: who goes")
+            send(registrar.pid, signal.SIGINT)
+            checks.equal(registrar.wait(), 130, "registrar ends by SIGINT", registrar.err)
+            # For longer than a lookup would wait for a successor.
+            time.sleep(REGISTRY_FAILOVER_S + 1)
+            events = set()
+            service, greeter = machine.serve()
+            with service:
+                while len(events) < 2:
+                    event = json.loads(watch.process.stdout.readline())
+                    events.add((event["event"], event["name"]))
+                send(service.pid, signal.SIGINT)
+                service.wait()
+            checks.equal(events, {("registered", "greeter"), ("registered", "greeting service")}, "watch: goes on with the next registrar")
             send(watch.pid, signal.SIGINT)
             checks.equal(watch.wait(), 130, "watch ends by SIGINT", watch.err)
-        send(registrar.pid, signal.SIGINT)
-        checks.equal(registrar.wait(), 130, "registrar ends by SIGINT", registrar.err)
     checks.that(wait_until(lambda: machine.left() == []), "no socket is left of what was killed", machine.left())
 
 
