@@ -135,15 +135,19 @@ sc::task<int> call(call_request request, std::vector<ipc::address> registry) {
 
 int registrar(std::vector<ipc::address> registry) {
   const root_options alone{.name = "registrar", .registry_addrs = registry, .ensure_registry = true};
-  return detail::run_main([&] {
-    return open_root_actor(
-        [&]() -> sc::task<int> {
-          std::printf("registrar at %s\n", text_of(current_actor().directory().registry_addrs()).c_str());
-          flush_out();
-          co_await sc::sleep_forever();
-          co_return 0;
-        },
-        alone);
+  const auto serve = []() -> sc::task<int> {
+    std::printf("registrar at %s\n", text_of(current_actor().directory().registry_addrs()).c_str());
+    flush_out();
+    co_await sc::sleep_forever();
+    co_return 0;
+  };
+  return detail::run_main([&]() -> sc::task<int> {
+    try {
+      co_return co_await open_root_actor(serve, alone);
+    } catch (const runtime_failure& refused) {
+      std::fprintf(stderr, "tractor: %s\n", refused.what());
+    }
+    co_return 1;
   });
 }
 

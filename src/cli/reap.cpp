@@ -53,6 +53,7 @@ bool is_below(pid_t ancestor, const process_facts& process, const std::map<pid_t
 std::vector<target> targets_of(const reap_request& request) {
   std::map<pid_t, process_facts> all;
   for (auto& process : own_processes()) all.emplace(process.pid, process);
+  if (request.parent != 0 && !facts_of(request.parent)) throw error("there is no process " + std::to_string(request.parent));
   std::set<pid_t> meant;
   const auto is_meant = [&](const process_facts& process) {
     return request.parent != 0 ? is_below(request.parent, process, all) : is_nobodys(process, all);
