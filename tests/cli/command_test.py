@@ -113,7 +113,8 @@ def check_registrar(checks, machine):
         checks.equal(registrar.process.stdout.readline().decode(), f"registrar at /unix{machine.directory}/tractor/registry@1616.sock\n",
                      "registrar: says where")
         done = machine.run("registrar")
-        checks.that(done.returncode == 1 and re.match("tractor: this root was to be the registrar .* one is at /unix", done.stderr), "registrar: a second one", done.stderr)
+        checks.that(done.returncode == 1 and re.match("tractor: this root was to be the registrar .* one is at /unix", done.stderr),
+                    "registrar: a second one", done.stderr)
         with Running(machine.command, "watch", "gr", "--json", env=machine.env) as watch:
             service, greeter = machine.serve()
             with service:
