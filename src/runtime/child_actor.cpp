@@ -100,6 +100,17 @@ sc::task<> sweep_of_name(std::string dir, std::string name) {
   });
 }
 
+// Of what died with the fork server not all is known: an actor below need not have told of itself yet. The kernel kills them all at about
+// the same time, and after this process has seen the server's end.
+sc::task<> sweep_of_lost(std::string dir) {
+  if (dir.empty()) co_return;
+  for (sc::duration pause = socket_probe_pause; pause <= socket_probe_timeout; pause *= 2) {
+    ipc::sweep_sockets_of_dead(dir, ipc::registry_sweep::spared);
+    co_await sc::sleep(pause);
+  }
+  ipc::sweep_sockets_of_dead(dir, ipc::registry_sweep::spared);
+}
+
 }  // namespace
 
 // A SIGKILL leaves no time to remove a socket file (S-KIL-6). One on which somebody listens by now is not the dead actor's.
@@ -126,6 +137,7 @@ sc::task<> child_actor::remove_socket_files(actor& owner) const {
     co_await sweep_of_name(owner.socket_dir(), who.name);
   else
     ipc::remove_default_socket_of_dead(who.name, certificate->pid);
+  if (certificate->kind == spawn::death_kind::lost) co_await sweep_of_lost(owner.socket_dir());
   for (const auto& where : options.bind_addrs)
     if (where.uds() != nullptr && co_await nobody_listens(where.uds()->path(), dies_unseen)) ipc::remove_socket_of_dead(*where.uds());
 }
