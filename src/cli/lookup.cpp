@@ -49,11 +49,11 @@ msg::value::map arguments_of(const std::vector<std::string>& arguments) {
   return map;
 }
 
-// That a function is of another kind is said with what to do about it here.
+// In the handler of that error: that a function is of another kind is said with what to do about it here.
 [[noreturn]] void refuse_kind(const type_error& wrong, const call_request& request) {
   const std::string text = wrong.message();
   const std::size_t advice = text.find(request.stream ? ": call it with run" : ": open it with open_stream_from");
-  if (advice == std::string::npos) throw wrong;
+  if (advice == std::string::npos) throw;
   throw usage_error(text.substr(0, advice) + (request.stream ? ": call it without --stream" : ": call it with --stream"));
 }
 

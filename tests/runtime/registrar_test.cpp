@@ -185,40 +185,34 @@ TEST_P(registrar, watch_goes_on_with_the_successor) {
   EXPECT_EQ("exit status 0", second.wait());
 }
 
-// Asked to end, it answers what it was asked as cancelled.
-TEST_P(registrar, wait_for_an_actor_survives_the_good_end_of_the_registrar) {
-  program first("serving:first", start_method::forkserver);
+// An actor of this tree waits for one that comes when the registrar, another program, has ended by the signal.
+void wait_beyond_the_end_of(const program& first, int signal) {
   run_in_nursery([&](actor_nursery& an) -> sc::task<> {
-    auto mine = co_await an.start_actor("mine", serving());
+    const actor_options serving{.enable_modules = {"find_actor_test"}};
+    auto mine = co_await an.start_actor("mine", serving);
     std::string seen;
     co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
       n.start_soon([&]() -> sc::task<> { seen = co_await mine.run<&ask_name_when_there>("late"); });
       co_await sc::sleep(10ms);
-      first.root().signal(SIGTERM);
+      first.root().signal(signal);
       co_await until_gone("first");
-      co_await an.start_actor("late", serving());
+      co_await an.start_actor("late", serving);
     });
     EXPECT_EQ("late", seen);
     co_await an.cancel();
   });
+}
+
+// Asked to end, it answers what it was asked as cancelled.
+TEST_P(registrar, wait_for_an_actor_survives_the_good_end_of_the_registrar) {
+  program first("serving:first", start_method::forkserver);
+  wait_beyond_the_end_of(first, SIGTERM);
   EXPECT_EQ("exit status 143", first.wait());
 }
 
 TEST_P(registrar, wait_for_an_actor_survives_the_registrar) {
   program first("serving:first", start_method::forkserver);
-  run_in_nursery([&](actor_nursery& an) -> sc::task<> {
-    auto mine = co_await an.start_actor("mine", serving());
-    std::string seen;
-    co_await sc::open_nursery([&](sc::nursery& n) -> sc::task<> {
-      n.start_soon([&]() -> sc::task<> { seen = co_await mine.run<&ask_name_when_there>("late"); });
-      co_await sc::sleep(10ms);
-      first.root().signal(SIGKILL);
-      co_await until_gone("first");
-      co_await an.start_actor("late", serving());
-    });
-    EXPECT_EQ("late", seen);
-    co_await an.cancel();
-  });
+  wait_beyond_the_end_of(first, SIGKILL);
   expect_gone(first);
 }
 
